@@ -1,0 +1,11 @@
+//! Scenarios, one file a behaviour. All run against the built binary; see the harness.
+
+mod a_district_in_one_command;
+mod access_by_region;
+mod alarm_to_incident;
+mod bad_input;
+mod killed_while_writing;
+mod one_pull_many_viewers;
+mod playback;
+mod shared;
+mod slow_viewer;
