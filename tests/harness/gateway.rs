@@ -59,7 +59,10 @@ impl Demo {
     pub async fn start_in(dir: TempDir, options: Options) -> anyhow::Result<Self> {
         let password = dir.path().join("password");
         std::fs::write(&password, PASSWORD)?;
-        let mut child = Command::new(sightline()?)
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--pdeathsig", "KILL", "--"])
+            .arg(sightline()?)
             .arg("demo")
             .args(["--listen", "127.0.0.1:0", "--plain-http", "--json"])
             .args(["--cameras", &options.cameras.to_string()])
@@ -70,8 +73,11 @@ impl Demo {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(dir.path().join("stderr.log"))?)
-            .kill_on_drop(true)
-            .spawn()
+            .kill_on_drop(true);
+        // It must not outlive the tests. The kernel watches the thread that starts it, so that is one of the runtime's
+        // workers, which live as long as the process, and not the thread of one test.
+        let mut child = tokio::spawn(async move { command.spawn() })
+            .await?
             .context("start sightline demo")?;
         let stdout = child.stdout.take().context("its standard output")?;
         let mut lines = BufReader::new(stdout).lines();
