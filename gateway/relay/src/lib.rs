@@ -1,1 +1,166 @@
-//! stub
+//! From a feed's ring to its viewers.
+//!
+//! ```text
+//!             media::Ring (one a feed)
+//!    bell ^  | cursor           ^ lease
+//!         |  v                  |
+//!   Session (sans-I/O, one a connection: tiles, turns, skips) <-> Host (access, budget, audit: the gateway)
+//!         |  ^
+//!  Output v  | Input
+//!   websocket::drive  |  quic::drive     (thin: one task a connection)
+//!         |                  |
+//!   writev of shared bytes   a stream a group, chunks of shared bytes
+//! ```
+//!
+//! A connection has one bell that every ring it reads from rings. Its task then asks the session what to send until the
+//! session has nothing, or the budget of bytes not yet written is spent. What is not asked for stays in the rings, where it
+//! costs nobody anything; a viewer that comes too late skips to a key frame and is told how much it missed.
+//!
+//! What always holds:
+//! - **No copy of a payload before the encryption or the system call.** A frame's payload is the [`bytes::Bytes`] that ingest
+//!   made; its head (WebSocket header, envelope, `moof`) is built once a feed and format by [`media::Frame::fragment`]. On
+//!   plain WebSocket both go to `writev` as they are; under TLS rustls encrypts from the same slices into its record; on QUIC
+//!   quinn keeps references until they are acknowledged and copies each byte once into the packet it encrypts in place.
+//!   Built a viewer (and so counted as copies): initialisation segments, about 700 B, once per tile and codec change (QUIC:
+//!   once a group), and control messages.
+//! - **A viewer costs bounded memory**: [`Config::viewer_budget`] of references to shared bytes, plus one message.
+//! - **A slow viewer is slow alone.** It holds no lock while it waits and nothing waits for it.
+//! - Tiles take turns frame by frame, so none of a wall's tiles starves another.
+//!
+//! What does not belong here: RTSP, disks, passwords. Who may see what is decided by the [`Host`].
+
+mod config;
+mod error;
+pub mod quic;
+pub mod session;
+mod stats;
+mod watches;
+pub mod websocket;
+
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
+
+use media::{CameraId, Lease, Priority, Profile, Reason};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+
+pub use config::Config;
+pub use error::{Close, End};
+use stats::Counters;
+pub use stats::Stats;
+
+/// Who watches. Made by the gateway after it let them in.
+#[derive(Clone, Debug)]
+pub struct Viewer {
+    /// The account's name.
+    pub user: String,
+    /// The session's number, for the audit log and for revoking.
+    pub session: String,
+    /// Where the connection comes from.
+    pub peer: SocketAddr,
+    /// Cancelled when the session ends: the connection is then closed with 1008.
+    pub revoked: CancellationToken,
+}
+
+/// What the relay asks of the gateway: access, link budget and audit live there.
+pub trait Host: Send + Sync + 'static {
+    /// A viewer wants a feed. Must not block.
+    ///
+    /// # Errors
+    /// The reason that the viewer is told: `forbidden`, `not-found`, `disabled`, `link-budget`, ...
+    fn open(
+        &self,
+        viewer: &Viewer,
+        camera: CameraId,
+        profile: Profile,
+        priority: Priority,
+    ) -> Result<Lease, Reason>;
+
+    /// A viewer's tile no longer shows what [`Host::open`] gave it. Called once for each.
+    fn closed(&self, viewer: &Viewer, camera: CameraId, profile: Profile) {
+        let _ = (viewer, camera, profile);
+    }
+
+    /// Who a token of a QUIC client stands for. Must not block.
+    ///
+    /// # Errors
+    /// `forbidden`; the connection is closed with 1008.
+    fn authenticate(&self, token: &str, peer: SocketAddr) -> Result<Viewer, Reason>;
+}
+
+/// The relay. Clones are handles to the same one.
+#[derive(Clone)]
+pub struct Relay(Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) host: Arc<dyn Host>,
+    pub(crate) cancel: CancellationToken,
+    pub(crate) counters: Counters,
+}
+
+impl Relay {
+    /// A relay that serves until `cancel`.
+    pub fn new(config: Config, host: Arc<dyn Host>, cancel: CancellationToken) -> Self {
+        Self(Arc::new(Shared {
+            config,
+            host,
+            cancel,
+            counters: Counters::default(),
+        }))
+    }
+
+    /// Serves one viewer on an upgraded connection (see [`websocket::upgrade`]) until either side ends it.
+    ///
+    /// A stream whose `is_write_vectored` is true gets the shared bytes as they are (a `TcpStream`, a rustls stream, and
+    /// hyper's `Upgraded` over one of them in a `TokioIo`). Set `TCP_NODELAY` on the socket; a small `TCP_NOTSENT_LOWAT`
+    /// keeps what is queued in the kernel, where it cannot be skipped, small. Dropping the future ends the connection.
+    pub async fn websocket<S>(&self, stream: S, viewer: Viewer) -> End
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        websocket::serve(Arc::clone(&self.0), stream, viewer).await
+    }
+
+    /// Accepts native clients on `endpoint` (see [`quic::server_config`]) until the relay is cancelled; then closes all
+    /// their connections with 1001.
+    pub async fn quic(&self, endpoint: quinn::Endpoint) {
+        quic::accept(Arc::clone(&self.0), endpoint).await;
+    }
+
+    /// The counters.
+    pub fn stats(&self) -> Stats {
+        self.0.counters.read()
+    }
+}
+
+impl fmt::Debug for Relay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Relay({:?})", self.stats())
+    }
+}
+
+impl Shared {
+    /// Counts a connection in; none if there are too many.
+    pub(crate) fn enter(self: &Arc<Self>) -> Option<Seat> {
+        let before = self.counters.viewers.fetch_add(1, Relaxed);
+        let seat = Seat(Arc::clone(self));
+        if before >= self.config.max_viewers as u64 {
+            return None;
+        }
+        Counters::add(&self.counters.viewers_total, 1);
+        Some(seat)
+    }
+}
+
+/// One connection's place; given back when dropped.
+pub(crate) struct Seat(Arc<Shared>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.counters.viewers.fetch_sub(1, Relaxed);
+    }
+}

@@ -1,0 +1,66 @@
+//! Bounds of the relay: per connection, and over all of them.
+
+use std::time::Duration;
+
+use media::ByteCount;
+use serde::Deserialize;
+
+/// The relay's bounds. Every key may be left out of a configuration file; unknown ones are refused.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Most connections of viewers at once, over all transports; one more is closed with 1013.
+    pub max_viewers: usize,
+    /// Most tiles of one connection.
+    pub max_tiles: u32,
+    /// How long a picture may wait for a viewer, in milliseconds, before the viewer skips to a newer key frame.
+    pub max_delay_ms: u64,
+    /// Most bytes of one viewer that are taken from the rings but not yet handed to the transport.
+    pub viewer_budget: ByteCount,
+    /// From this number of tiles on, a connection gathers what is ready within [`Config::gather_ms`] into one write.
+    pub gather_from_tiles: u32,
+    /// How long to gather, in milliseconds; adds as much delay at most.
+    pub gather_ms: u64,
+    /// A WebSocket is pinged after this long, in milliseconds.
+    pub ping_ms: u64,
+    /// A WebSocket from which nothing came for this long, in milliseconds, is gone.
+    pub silence_ms: u64,
+    /// A connection that takes not one byte for this long, in milliseconds, is gone.
+    pub stall_ms: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_viewers: 4096,
+            max_tiles: 64,
+            // A wall that is two seconds late is of no use to the one who directs a response by it.
+            max_delay_ms: 2_000,
+            // One key frame of a 4 Mbit/s camera is 100 to 200 kB: the next tile's must not wait for its write to end.
+            viewer_budget: ByteCount(256 * 1024),
+            gather_from_tiles: 4,
+            gather_ms: 5,
+            ping_ms: 15_000,
+            silence_ms: 45_000,
+            stall_ms: 30_000,
+        }
+    }
+}
+
+impl Config {
+    pub(crate) fn max_delay(&self) -> Duration {
+        Duration::from_millis(self.max_delay_ms)
+    }
+    pub(crate) fn gather(&self) -> Duration {
+        Duration::from_millis(self.gather_ms)
+    }
+    pub(crate) fn ping(&self) -> Duration {
+        Duration::from_millis(self.ping_ms)
+    }
+    pub(crate) fn silence(&self) -> Duration {
+        Duration::from_millis(self.silence_ms)
+    }
+    pub(crate) fn stall(&self) -> Duration {
+        Duration::from_millis(self.stall_ms)
+    }
+}
