@@ -1,1 +1,28 @@
-//! stub
+//! What the command centre knows and decides: the register of regions and cameras, incidents, and the figures a district
+//! is judged by.
+//!
+//! ```text
+//! request --Change--> check (pure) --> journal (durable) --> apply (pure) --> snapshot for readers
+//!                                         |
+//!                     at start: every record of the journal, applied in order
+//! ```
+//!
+//! What always holds:
+//! - A state ([`register::Register`], [`incident::Incidents`]) is a plain value. It changes only by [`state::State::apply`]
+//!   of a change that [`state::State::check`] let pass, and only after the journal holds it on disk ([`store::Store`]).
+//! - Applying a journal's changes in order gives the same state again, so the journal is the truth and nothing else is kept.
+//! - An incident cannot take a step that [`incident::Stage::next`] does not name.
+//! - Readers see whole states: a snapshot is an `Arc` that never changes.
+//!
+//! What does not belong here: sockets, streams, HTTP, who may do what. The gateway asks its access check before it asks here.
+
+pub mod health;
+pub mod incident;
+pub mod register;
+pub mod state;
+pub mod store;
+
+pub use incident::{Incident, Incidents, Stage};
+pub use register::{Camera, Region, Register};
+pub use state::State;
+pub use store::Store;

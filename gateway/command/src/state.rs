@@ -1,0 +1,24 @@
+//! The seam between pure states and their journal.
+
+use media::WallTime;
+use serde::{Serialize, de::DeserializeOwned};
+
+/// A value that changes only by journaled changes. The register, the incidents and the gateway's user accounts are three.
+pub trait State: Clone + Default + Send + Sync + 'static {
+    /// One change, as it stands in the journal.
+    type Change: Clone + Serialize + DeserializeOwned + Send + Sync + 'static;
+    /// Why a change is refused.
+    type Error: std::error::Error + Send + Sync + 'static;
+
+    /// The record kind in the journal, for people who look into it.
+    fn kind(change: &Self::Change) -> &'static str;
+
+    /// Whether the change may be made now. Has no effect.
+    ///
+    /// # Errors
+    /// Says which field or step is wrong.
+    fn check(&self, change: &Self::Change) -> Result<(), Self::Error>;
+
+    /// Makes the change. Total: a change read back from a journal written by an older version is taken as far as it goes.
+    fn apply(&mut self, at: WallTime, change: Self::Change);
+}
