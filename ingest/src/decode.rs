@@ -122,6 +122,8 @@ pub struct Decoder {
     /// Holds the elements: dropped, they stop.
     pipeline: gst::Pipeline,
     input: gst::Pad,
+    /// A linked pad does not keep its peer alive.
+    sink: gst::Pad,
     output: Arc<Mutex<Output>>,
     /// Presentation time the first access unit had: GStreamer wants none below zero.
     origin: Option<MediaTime>,
@@ -242,6 +244,7 @@ impl Decoder {
         Ok(Self {
             pipeline,
             input,
+            sink,
             output,
             origin: None,
             inside: BTreeMap::new(),
@@ -364,6 +367,7 @@ impl Decoder {
 impl Drop for Decoder {
     fn drop(&mut self) {
         let _ = self.input.set_active(false);
+        let _ = self.sink.set_active(false);
         let _ = self.pipeline.set_state(gst::State::Null);
     }
 }

@@ -28,6 +28,8 @@ pub struct Frames {
     caps: Option<gst::Caps>,
     origin: Option<i64>,
     last_dts: Option<MediaTime>,
+    order: Vec<MediaTime>,
+    depth: u8,
     duration: MediaTime,
     group: u32,
     number: u32,
@@ -92,6 +94,8 @@ pub fn demux(path: impl AsRef<Path>) -> Result<Frames, DecodeError> {
         caps: None,
         origin: None,
         last_dts: None,
+        order: Vec::new(),
+        depth: 0,
         duration: MediaTime(3600),
         group: 0,
         number: 0,
@@ -146,6 +150,8 @@ impl Frames {
             .ok_or_else(|| self.error("frame without caps".into()))?;
         if self.caps.as_ref().is_none_or(|known| known != caps) {
             let video = track(caps).map_err(|text| self.error(text))?;
+            // Most that do not say reorder by two at most.
+            self.depth = bitstream::reorder_depth(video.codec, &video.config).unwrap_or(2);
             let old = self.tracks.as_ref().is_some_and(|t| t.video == video);
             if !old {
                 self.tracks = Some(Arc::new(Tracks { video, audio: None }));
@@ -168,13 +174,27 @@ impl Frames {
         }
         let ticks = |t: gst::ClockTime| i64::try_from(t.nseconds() * 9 / 100_000).unwrap_or(0);
         let pts = buffer.pts().or(buffer.dts()).map(ticks);
-        let dts = buffer.dts_or_pts().map(ticks);
-        let origin = *self.origin.get_or_insert(pts.or(dts).unwrap_or(0));
+        let dts = buffer.dts().map(ticks);
+        let origin = *self.origin.get_or_insert(pts.unwrap_or(0));
         let next = self.last_dts.map(|last| last + self.duration);
         // Counted from the first frame shown; a frame without a time follows the one before.
         let pts = pts.map(|t| MediaTime(t - origin)).or(next);
         let pts = pts.unwrap_or_default();
-        let mut dts = dts.map_or(pts, |t| MediaTime(t - origin)).min(pts);
+        let mut dts = match dts {
+            Some(dts) => MediaTime(dts - origin).min(pts),
+            // Matroska has none: the smallest of the last presentation times, as many as pictures are reordered, and one.
+            None => {
+                let depth = usize::from(self.depth);
+                self.order.push(pts);
+                self.order.sort_unstable();
+                if self.order.len() > depth {
+                    self.order.remove(0)
+                } else {
+                    let missing = (depth + 1 - self.order.len()) as i64;
+                    self.order[0] - MediaTime(missing * self.duration.0)
+                }
+            }
+        };
         if let Some(last) = self.last_dts {
             dts = dts.max(last + MediaTime(1));
             self.duration = dts - last;

@@ -1,0 +1,579 @@
+//! Re-stamping: from the camera's RTP time to the feed's own timeline.
+//!
+//! The feed's timeline starts near zero and runs on the gateway's clock, in 1/90 000 s for every track. It goes on over
+//! reconnects. Within a session the distances between frames are the camera's, which are even where arrivals are not; the
+//! difference between both clocks is drawn off slowly, so that timeline and wall clock stay together however long a camera runs.
+//! Time that jumps (by hours, backwards, to anything) is a discontinuity, and the timeline goes on.
+//!
+//! What always holds, for any input: within a track `dts` strictly rises, and `dts <= pts`. Pure: arrivals are handed in.
+//!
+//! Decode times are found without looking ahead: with at most N pictures reordered, the smallest of the last N + 1
+//! presentation times is not later than the current picture's, and rises. N is what the parameters say, else it is learned.
+
+use media::{MediaTime, TrackKind};
+
+/// Times of a frame on the feed's timeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Decode time.
+    pub dts: MediaTime,
+    /// Presentation time.
+    pub pts: MediaTime,
+    /// The last distance between decode times of this track.
+    pub duration: MediaTime,
+    /// It does not continue what was before.
+    pub discontinuity: bool,
+}
+
+/// The timeline of one feed.
+#[derive(Debug)]
+pub struct Timeline {
+    video: Track,
+    audio: Track,
+}
+
+/// So far may a timeline be ahead of the gateway's clock: a camera that first sends its stored group is ahead by that.
+pub const MAX_AHEAD: MediaTime = MediaTime(10 * SECOND);
+/// So far may it lag behind for a whole window before it is moved forward.
+pub const MAX_BEHIND: MediaTime = MediaTime(2 * SECOND);
+
+const SECOND: i64 = 90_000;
+/// A step further ahead than time has passed, by more than this, is a jump.
+const MAX_STEP: i64 = 3 * SECOND;
+/// A step back within this is reordering, where the codec may reorder.
+const MAX_REORDER: i64 = SECOND / 2;
+/// Of a stream that does not say how far it reorders, no more than this is believed.
+const MAX_LEARNED: usize = 4;
+/// Lateness is judged by its least value within one to two of these: queues in the network come and go in less.
+const WINDOW: i64 = 5 * SECOND;
+/// The difference of the clocks is drawn off over this time...
+const DRAW_OFF: f64 = 20.0 * SECOND as f64;
+/// ...at no more than this rate, which nobody sees.
+const MAX_RATE: f64 = 0.05;
+
+impl Default for Timeline {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Timeline {
+    /// Empty.
+    pub fn new() -> Self {
+        Self {
+            video: Track::new(SECOND / 25),
+            audio: Track::new(SECOND / 50),
+        }
+    }
+
+    /// A new session: its RTP time has nothing to do with the last one's.
+    pub fn restart(&mut self) {
+        self.video.anchor = None;
+        self.video.report = None;
+        self.audio.anchor = None;
+        self.audio.report = None;
+    }
+
+    /// How far the video's pictures are reordered, as its parameters say; none if they do not.
+    pub fn set_reorder(&mut self, depth: Option<u8>) {
+        match depth {
+            Some(depth) => {
+                self.video.depth = usize::from(depth);
+                self.video.learning = false;
+            }
+            None => self.video.learning = true,
+        }
+    }
+
+    /// The camera says that RTP time `rtp` (in units of 1/`rate`) was its own clock's `ntp_us`: how its tracks lie to each other.
+    pub fn report(&mut self, kind: TrackKind, rtp: i64, rate: u32, ntp_us: i64) {
+        self.track(kind).report = Some(Report {
+            raw: to_90k(rtp, rate),
+            ntp: ntp_us.saturating_mul(9) / 100,
+        });
+    }
+
+    /// A frame of RTP time `rtp` (unwrapped, in units of 1/`rate`), which arrived so long after the feed began.
+    pub fn stamp(&mut self, kind: TrackKind, rtp: i64, rate: u32, arrival: MediaTime) -> Stamp {
+        let raw = to_90k(rtp, rate);
+        let wanted = match kind {
+            TrackKind::Video => None,
+            TrackKind::Audio => self.beside_video(raw),
+        };
+        self.track(kind).stamp(raw, arrival.0, wanted)
+    }
+
+    fn track(&mut self, kind: TrackKind) -> &mut Track {
+        match kind {
+            TrackKind::Video => &mut self.video,
+            TrackKind::Audio => &mut self.audio,
+        }
+    }
+
+    /// Where audio of this RTP time belongs beside the video, by the camera's own reports on both.
+    fn beside_video(&self, raw: i64) -> Option<i64> {
+        let (video, audio) = (self.video.report?, self.audio.report?);
+        let offset = self.video.anchor.as_ref()?.offset;
+        let ntp = audio
+            .ntp
+            .checked_add(raw.checked_sub(audio.raw)?)?
+            .checked_sub(video.ntp)?;
+        video.raw.checked_add(ntp)?.checked_add(offset)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Report {
+    raw: i64,
+    ntp: i64,
+}
+
+#[derive(Debug)]
+struct Track {
+    anchor: Option<Anchor>,
+    report: Option<Report>,
+    last_dts: Option<i64>,
+    duration: i64,
+    /// The presentation times not yet used as decode times; at most `depth` between frames.
+    order: Vec<i64>,
+    depth: usize,
+    learning: bool,
+}
+
+/// How RTP time lies on the timeline.
+#[derive(Debug)]
+struct Anchor {
+    /// Added to RTP time.
+    offset: i64,
+    /// What was drawn off and is less than a unit.
+    residue: f64,
+    last_raw: i64,
+    last_arrival: i64,
+    window_start: i64,
+    /// Least lateness in the running window and in the one before.
+    late: i64,
+    late_before: Option<i64>,
+}
+
+impl Track {
+    fn new(duration: i64) -> Self {
+        Self {
+            anchor: None,
+            report: None,
+            last_dts: None,
+            duration,
+            order: Vec::new(),
+            depth: 0,
+            learning: false,
+        }
+    }
+
+    fn stamp(&mut self, raw: i64, arrival: i64, wanted: Option<i64>) -> Stamp {
+        let continues = self.continues(raw, arrival);
+        let mut discontinuity = false;
+        let pts = if continues {
+            let (pts, moved) = self.follow(raw, arrival, wanted);
+            discontinuity |= moved;
+            pts
+        } else {
+            discontinuity = self.last_dts.is_some();
+            self.begin(raw, arrival)
+        };
+        let floor = self
+            .last_dts
+            .map_or(i64::MIN, |last| last.saturating_add(1));
+        self.order.push(pts);
+        self.order.sort_unstable();
+        let candidate = if self.order.len() > self.depth {
+            self.order.remove(0)
+        } else {
+            floor.max(self.order[0].saturating_sub(self.depth as i64 * self.duration))
+        };
+        while self.order.len() > self.depth {
+            self.order.remove(0);
+        }
+        let dts = candidate.max(floor);
+        let mut pts = pts;
+        if dts > pts {
+            // Shown before something that was decoded already: more is reordered than was known, or time went back a little.
+            let by = dts - pts;
+            if let Some(anchor) = &mut self.anchor {
+                anchor.shift(by);
+            }
+            if self.learning && self.depth < MAX_LEARNED {
+                self.depth += 1;
+            }
+            discontinuity |= by > MAX_REORDER;
+            pts = dts;
+        }
+        if let Some(last) = self.last_dts {
+            let distance = dts.saturating_sub(last);
+            // The distance over a break is no frame's duration.
+            if !discontinuity && distance > 1 && distance < 30 * SECOND {
+                self.duration = distance;
+            }
+        }
+        self.last_dts = Some(dts);
+        Stamp {
+            dts: MediaTime(dts),
+            pts: MediaTime(pts),
+            duration: MediaTime(self.duration),
+            discontinuity,
+        }
+    }
+
+    /// Whether this RTP time can follow the last one.
+    fn continues(&self, raw: i64, arrival: i64) -> bool {
+        let Some(anchor) = &self.anchor else {
+            return false;
+        };
+        let (Some(step), passed) = (
+            raw.checked_sub(anchor.last_raw),
+            arrival.saturating_sub(anchor.last_arrival).max(0),
+        ) else {
+            return false;
+        };
+        let back = if self.learning || self.depth > 0 {
+            MAX_REORDER.max((self.depth as i64 + 2) * self.duration)
+        } else {
+            // Rounding of audio clocks.
+            SECOND / 1000
+        };
+        step >= -back && step <= passed.saturating_add(MAX_STEP)
+    }
+
+    /// Places the first frame of a session, or after a jump, at its arrival.
+    fn begin(&mut self, raw: i64, arrival: i64) -> i64 {
+        // Room for the decode times of pictures that are reordered. Where the timeline is ahead of the clock already (jump upon
+        // jump), none: it must not run away.
+        let (lead, gap) = match self.last_dts {
+            Some(last) if last > arrival.saturating_add(SECOND) => (0, 1),
+            _ => {
+                let frame = self.duration.min(SECOND / 4);
+                (self.depth as i64 * frame, frame)
+            }
+        };
+        let earliest = self
+            .last_dts
+            .map_or(lead, |last| last.saturating_add(lead + gap));
+        let pts = arrival.max(earliest);
+        self.order.clear();
+        // As if the pictures before had been there, so that the first decode times are evenly spaced too.
+        let depth = self.depth as i64;
+        self.order
+            .extend((1..=depth).rev().map(|k| pts - k * (lead / depth.max(1))));
+        self.anchor = Some(Anchor {
+            offset: pts.saturating_sub(raw),
+            residue: 0.0,
+            last_raw: raw,
+            last_arrival: arrival,
+            window_start: arrival,
+            late: arrival.saturating_sub(pts),
+            late_before: None,
+        });
+        pts
+    }
+
+    /// Places a frame by the camera's clock, and draws off what that differs from the gateway's. Also says whether the timeline
+    /// had to be moved.
+    fn follow(&mut self, raw: i64, arrival: i64, wanted: Option<i64>) -> (i64, bool) {
+        let floor = self
+            .last_dts
+            .map_or(i64::MIN, |last| last.saturating_add(1));
+        let Some(anchor) = &mut self.anchor else {
+            return (arrival.max(floor), false);
+        };
+        let step = raw.saturating_sub(anchor.last_raw).max(0);
+        let mut pts = raw.saturating_add(anchor.offset);
+        let lateness = arrival.saturating_sub(pts);
+        anchor.late = anchor.late.min(lateness);
+        if arrival.saturating_sub(anchor.window_start) >= WINDOW {
+            anchor.late_before = Some(anchor.late);
+            anchor.late = lateness;
+            anchor.window_start = arrival;
+        }
+        anchor.last_raw = raw.max(anchor.last_raw);
+        anchor.last_arrival = arrival;
+        let late = anchor.late_before.map(|before| before.min(anchor.late));
+        let mut moved = false;
+        if late.is_some_and(|late| late > MAX_BEHIND.0) {
+            // Nothing has come in time for a whole window: the camera's clock lost time.
+            anchor.shift(lateness);
+            pts = arrival;
+            moved = true;
+        } else if lateness < -MAX_AHEAD.0 {
+            let bound = arrival.saturating_add(MAX_AHEAD.0).max(floor);
+            anchor.shift(bound.min(pts) - pts);
+            pts = bound.min(pts);
+        } else {
+            let error = match wanted {
+                // Further apart than this the camera's reports are no help.
+                Some(wanted) if (wanted - pts).abs() < MAX_BEHIND.0 => Some(wanted - pts),
+                _ => late,
+            };
+            if let Some(error) = error {
+                let rate = (error as f64 / DRAW_OFF).clamp(-MAX_RATE, MAX_RATE);
+                anchor.residue += rate * step as f64;
+                let whole = anchor.residue.trunc();
+                anchor.residue -= whole;
+                anchor.shift(whole as i64);
+            }
+        }
+        (pts, moved)
+    }
+}
+
+impl Anchor {
+    /// Moves what follows.
+    fn shift(&mut self, by: i64) {
+        self.offset = self.offset.saturating_add(by);
+        self.late = self.late.saturating_sub(by);
+        self.late_before = self.late_before.map(|late| late.saturating_sub(by));
+    }
+}
+
+fn to_90k(rtp: i64, rate: u32) -> i64 {
+    let ticks = i128::from(rtp) * i128::from(MediaTime::SCALE) / i128::from(rate.max(1));
+    // A quarter of the range, so that differences of two always fit.
+    ticks.clamp(i128::from(i64::MIN / 4), i128::from(i64::MAX / 4)) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const V: TrackKind = TrackKind::Video;
+    const A: TrackKind = TrackKind::Audio;
+    const FRAME: i64 = SECOND / 25;
+
+    fn ms(n: i64) -> MediaTime {
+        MediaTime(n * 90)
+    }
+
+    /// Plays `n` frames of 40 ms, each 5 ms after it was due, from this RTP time and moment.
+    fn play(line: &mut Timeline, rtp: i64, at_ms: i64, n: i64) -> Vec<Stamp> {
+        (0..n)
+            .map(|i| line.stamp(V, rtp + i * FRAME, 90_000, ms(at_ms + i * 40)))
+            .collect()
+    }
+
+    #[test]
+    fn the_first_frame_is_where_it_arrived_and_the_rest_as_far_apart_as_the_camera_says() {
+        let mut line = Timeline::new();
+        let arrivals = [300, 370, 371, 420, 470];
+        let got: Vec<i64> = arrivals
+            .iter()
+            .enumerate()
+            .map(|(i, at)| {
+                line.stamp(V, 4_000_000_000 + i as i64 * FRAME, 90_000, ms(*at))
+                    .pts
+                    .0
+            })
+            .collect();
+        assert_eq!(got, [27_000, 30_600, 34_200, 37_800, 41_400]);
+    }
+
+    #[test]
+    fn jumps_in_any_direction_are_marked_and_gone_over() {
+        for jump in [
+            3600 * SECOND,
+            -3600 * SECOND,
+            -2 * SECOND,
+            40 * 3600 * SECOND,
+            -1,
+        ] {
+            let mut line = Timeline::new();
+            line.set_reorder(Some(0));
+            let before = play(&mut line, 1_000_000, 0, 50);
+            let jump = if jump == -1 { -FRAME * 3 } else { jump };
+            let after = play(&mut line, 1_000_000 + 50 * FRAME + jump, 2000, 50);
+            assert!(after[0].discontinuity, "{jump}");
+            assert!(after[1..].iter().all(|s| !s.discontinuity));
+            let distance = after[0].dts - before[49].dts;
+            assert!(
+                (FRAME..=2 * FRAME).contains(&distance.0),
+                "{jump}: {distance:?}"
+            );
+            assert_eq!(after[1].duration, MediaTime(FRAME));
+        }
+    }
+
+    #[test]
+    fn a_reconnect_goes_on_where_the_clock_is() {
+        let mut line = Timeline::new();
+        let first = play(&mut line, 77, 0, 10);
+        assert!(!first[0].discontinuity);
+        line.restart();
+        let second = play(&mut line, 9_999_999, 60_000, 10);
+        assert!(second[0].discontinuity && !second[1].discontinuity);
+        assert_eq!(second[0].pts, ms(60_000));
+        // And at once, faster than the clock: still rising.
+        line.restart();
+        let third = play(&mut line, 5, 60_100, 10);
+        assert!(third[0].dts > second[9].dts);
+    }
+
+    #[test]
+    fn a_clock_that_runs_wrong_is_followed_within_a_bound() {
+        // 0.1 % is eighty times worse than the worst quartz.
+        for rate in [0.999, 1.001] {
+            let mut line = Timeline::new();
+            let mut worst = 0;
+            for i in 0..25 * 3600i64 {
+                let arrival = i * 40;
+                let rtp = (i as f64 * FRAME as f64 * rate) as i64;
+                let stamp = line.stamp(V, rtp, 90_000, ms(arrival));
+                assert!(!stamp.discontinuity);
+                worst = worst.max((stamp.pts - ms(arrival)).0.abs());
+            }
+            assert!(worst < SECOND / 20, "{rate}: {worst} of 90000");
+        }
+    }
+
+    #[test]
+    fn a_stall_in_the_network_changes_nothing() {
+        let mut line = Timeline::new();
+        play(&mut line, 0, 0, 500);
+        // Three seconds late, then all at once.
+        let late: Vec<Stamp> = (500..575)
+            .map(|i| line.stamp(V, i * FRAME, 90_000, ms(23_000)))
+            .collect();
+        assert!(late.iter().all(|s| !s.discontinuity));
+        assert!(
+            late.windows(2)
+                .all(|w| (w[1].pts - w[0].pts).0.abs_diff(FRAME) < 40)
+        );
+    }
+
+    #[test]
+    fn a_stored_group_sent_at_once_is_taken_as_it_is() {
+        let mut line = Timeline::new();
+        let burst: Vec<Stamp> = (0..200)
+            .map(|i| line.stamp(V, i * FRAME, 90_000, ms(100)))
+            .collect();
+        assert!(
+            burst
+                .windows(2)
+                .all(|w| w[1].pts - w[0].pts == MediaTime(FRAME))
+        );
+        let mut ahead = 0;
+        for i in 0..25 * 300i64 {
+            let at = ms(100 + i * 40);
+            let stamp = line.stamp(V, (200 + i) * FRAME, 90_000, at);
+            assert!(!stamp.discontinuity);
+            ahead = (stamp.pts - at).0;
+        }
+        assert!(ahead < SECOND / 2, "drawn off after five minutes: {ahead}");
+    }
+
+    #[test]
+    fn b_frames_get_even_decode_times() {
+        // In order of decoding: I0 P3 B1 B2 P6 B4 B5.
+        let shown: Vec<i64> = [0i64]
+            .into_iter()
+            .chain((0..20).flat_map(|g| [3 * g + 3, 3 * g + 1, 3 * g + 2]))
+            .collect();
+        let mut line = Timeline::new();
+        line.set_reorder(Some(1));
+        let stamps: Vec<Stamp> = shown
+            .iter()
+            .enumerate()
+            .map(|(i, n)| line.stamp(V, n * FRAME, 90_000, ms(i as i64 * 40)))
+            .collect();
+        assert!(stamps.iter().all(|s| !s.discontinuity && s.dts <= s.pts));
+        assert!(
+            stamps
+                .windows(2)
+                .all(|w| w[1].dts - w[0].dts == MediaTime(FRAME))
+        );
+        assert!(
+            stamps
+                .iter()
+                .zip(&shown)
+                .all(|(s, n)| s.pts.0 - stamps[0].pts.0 == n * FRAME)
+        );
+    }
+
+    #[test]
+    fn reordering_that_nobody_declared_is_learned() {
+        let mut line = Timeline::new();
+        line.set_reorder(None);
+        let shown: Vec<i64> = (0..40)
+            .flat_map(|g| [4 * g + 2, 4 * g, 4 * g + 1, 4 * g + 3])
+            .collect();
+        let stamps: Vec<Stamp> = shown
+            .iter()
+            .enumerate()
+            .map(|(i, n)| line.stamp(V, n * FRAME, 90_000, ms(i as i64 * 40)))
+            .collect();
+        let settled = &stamps[16..];
+        assert!(settled.iter().all(|s| s.dts <= s.pts && !s.discontinuity));
+        for (w, n) in settled.windows(2).zip(shown[16..].windows(2)) {
+            let error = (w[1].pts - w[0].pts).0 - (n[1] - n[0]) * FRAME;
+            assert!(error.abs() < 180, "{error} of 90 000");
+        }
+    }
+
+    #[test]
+    fn audio_is_drawn_beside_the_video_by_the_cameras_reports() {
+        let mut line = Timeline::new();
+        let ntp = 1_700_000_000_000_000;
+        line.report(V, 0, 90_000, ntp);
+        line.report(A, 0, 8000, ntp);
+        for i in 0..60 * 50i64 {
+            if i % 2 == 0 {
+                line.stamp(V, i * 1800, 90_000, ms(i * 20));
+            }
+            // Sound arrives 300 ms after the picture it belongs to.
+            line.stamp(A, i * 160, 8000, ms(i * 20 + 300));
+        }
+        let video = line.stamp(V, 60 * 50 * 1800, 90_000, ms(60_000)).pts;
+        let audio = line.stamp(A, 60 * 50 * 160, 8000, ms(60_300)).pts;
+        assert!((video - audio).0.abs() < SECOND / 25, "{video:?} {audio:?}");
+    }
+
+    #[test]
+    fn a_camera_whose_time_stands_still_is_moved_forward() {
+        let mut line = Timeline::new();
+        let mut moved = 0;
+        for i in 0..25 * 60i64 {
+            let stamp = line.stamp(V, 1000, 90_000, ms(i * 40));
+            moved += i64::from(stamp.discontinuity);
+            assert!((ms(i * 40) - stamp.pts).0 < 13 * SECOND);
+        }
+        assert!(moved >= 4, "{moved}");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_dts_rises_and_is_not_after_pts(
+            steps in proptest::collection::vec((any::<bool>(), prop_oneof![
+                Just(3600i64), -20_000i64..20_000, -400_000_000i64..400_000_000, any::<i32>().prop_map(i64::from), any::<i64>(),
+            ], 0i64..2000, 0u8..40), 1..300),
+            depth in proptest::option::of(0u8..=16),
+        ) {
+            let mut line = Timeline::new();
+            line.set_reorder(depth);
+            let (mut rtp, mut now) = ([0i64, 0], 0);
+            let mut last: [Option<MediaTime>; 2] = [None, None];
+            for (audio, step, passed, event) in steps {
+                now += passed;
+                let (kind, i, rate) = if audio { (A, 1, 8000) } else { (V, 0, 90_000) };
+                rtp[i] = rtp[i].wrapping_add(step);
+                match event {
+                    0 => line.restart(),
+                    1 => line.report(kind, rtp[i], rate, step),
+                    _ => {}
+                }
+                let stamp = line.stamp(kind, rtp[i], rate, ms(now));
+                prop_assert!(stamp.dts <= stamp.pts);
+                prop_assert!(last[i].is_none_or(|l| l < stamp.dts), "{:?} {:?}", last[i], stamp);
+                prop_assert!(stamp.duration > MediaTime(0));
+                // Bounded by the gateway's clock, but for frames that come faster than any camera's.
+                prop_assert!(stamp.pts.0 <= ms(now).0 + MAX_AHEAD.0 + 6 * SECOND);
+                last[i] = Some(stamp.dts);
+            }
+        }
+    }
+}
