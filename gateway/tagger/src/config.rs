@@ -89,7 +89,7 @@ impl Default for Motion {
         Self {
             min_area: 0.004,
             sensitivity: 0.5,
-            calm_s: 1.0,
+            calm_s: 0.8,
         }
     }
 }
@@ -125,7 +125,7 @@ impl Default for Quality {
             frozen_s: 10.0,
             dark_mean: 30.0,
             covered_sigma: 25.0,
-            covered_area: 0.8,
+            covered_area: 0.7,
             hold_s: 3.0,
         }
     }

@@ -2,8 +2,17 @@
 
 pub mod config;
 pub mod error;
+pub mod eye;
 pub mod file;
+pub mod judge;
+pub mod motion;
+pub mod picture;
+pub mod quality;
+pub mod region;
 pub mod rules;
+#[cfg(test)]
+mod scene;
+pub mod snapshot;
 pub mod tag;
 pub mod zone;
 

@@ -1,0 +1,340 @@
+//! Motion: does somebody or something walk, drive, fall through the picture?
+//!
+//! A picture is compared with one a quarter of a second earlier, not with a learnt background: who stands still is still, and
+//! who leaves no ghost. Five things keep what is no motion out:
+//! - *Noise*: each pixel has a threshold from how much it usually changes, so grain, rain and the pulse of key frames stay under.
+//! - *Light*: brightness and contrast of the whole are fitted out first; a change of half of the picture at once is light.
+//! - *Steps*: what changes once (a lamp, a digit of the clock) is over after a quarter of a second; motion goes on.
+//! - *Place*: a moving thing moves on. Each changed region is followed, and its edges must get somewhere; leaves and a ticking
+//!   clock stay where they are. What fidgets in one place for minutes is not looked at any more.
+//! - *Scale*: where people of a certain size walk, a change of a small part of that size is somebody standing there who shifts
+//!   their weight. The size is learnt for each place from the motion seen there, so near and far have their own.
+
+use std::collections::VecDeque;
+
+use ndarray::Array2;
+
+use crate::{
+    config,
+    picture::{Small, median_of},
+    region::{Region, Track, regions},
+    zone::Zone,
+};
+
+/// Finds motion in one feed's pictures. Plain value: no clock, no I/O.
+#[derive(Debug)]
+pub struct Motion {
+    settings: config::Motion,
+    zones: Vec<Zone>,
+    /// Newest last, at most [`HISTORY_S`] long.
+    history: VecDeque<Small>,
+    tracks: Vec<Track>,
+    learnt: Option<Learnt>,
+    /// After a change of everything nothing is believed before this time, seconds.
+    blind_until: f64,
+    buffer: Vec<f32>,
+}
+
+/// What is known of a scene; kept over gaps between decoded groups.
+#[derive(Debug)]
+struct Learnt {
+    /// How much each pixel usually changes between two pictures.
+    noise: Array2<f32>,
+    /// Per cell: how large what moved here was, as a share of the picture.
+    scale: Array2<f32>,
+    /// Per cell: share of the time in which it changed.
+    restless: Array2<f32>,
+    /// Per cell: whether motion counts here.
+    wanted: Array2<bool>,
+    /// Pixels along a cell's edge.
+    cell: usize,
+}
+
+/// What one picture says.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Seen {
+    /// Time of the picture, seconds.
+    pub at: f64,
+    /// If something moves: since when it was seen to, and the last moment that is sure.
+    pub moving: Option<(f64, f64)>,
+    /// Share of the picture that the largest moving thing changed, 0 to 1.
+    pub area: f32,
+    /// Share of the picture that changed at all.
+    pub changed: f32,
+}
+
+/// Distance of the two pictures compared, seconds: a walker moves by about half of their width.
+const APART_S: f64 = 0.23;
+/// Pictures closer than this to the last one judged are left out: ten a second are enough.
+const PACE_S: f64 = 0.09;
+/// A gap longer than this breaks every track.
+const GAP_S: f64 = 1.3;
+const HISTORY_S: f64 = 1.5;
+/// Cells across the picture.
+const CELLS: usize = 80;
+/// Share of a cell's pixels that must change.
+const CELL_SHARE: f32 = 0.3;
+/// A change of more of the picture than this is light, or the camera itself.
+const GLOBAL: f32 = 0.5;
+/// A region this large moves even if its edges do not (it fills the picture).
+const LARGE: f32 = 0.06;
+/// Share of the learnt size that a change must have.
+const SCALE: f32 = 0.25;
+/// The learnt size halves in about 20 minutes of pictures.
+const SCALE_DECAY_S: f64 = 1800.0;
+/// Restlessness is the mean over about a minute.
+const RESTLESS_S: f64 = 60.0;
+const RESTLESS: f32 = 0.5;
+
+impl Motion {
+    /// For a feed; without zones everywhere counts.
+    pub fn new(settings: config::Motion, zones: Vec<Zone>) -> Self {
+        Self {
+            settings,
+            zones,
+            history: VecDeque::new(),
+            tracks: Vec::new(),
+            learnt: None,
+            blind_until: f64::NEG_INFINITY,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Judges a picture; none when it came too soon after the last or there is nothing to compare it with yet.
+    pub fn judge(&mut self, picture: &Small) -> Option<Seen> {
+        let since = self.history.back().map(|last| picture.at - last.at);
+        let resized = self
+            .history
+            .back()
+            .is_some_and(|last| last.size() != picture.size());
+        match since {
+            _ if resized => self.restart(),
+            Some(s) if !(0.0..=GAP_S).contains(&s) => self.restart(),
+            Some(s) if s < PACE_S => return None,
+            _ => {}
+        }
+        while self
+            .history
+            .front()
+            .is_some_and(|old| picture.at - old.at > HISTORY_S)
+        {
+            self.history.pop_front();
+        }
+        let apart = |old: &&Small| picture.at - old.at >= APART_S;
+        let reference = self.history.iter().rev().find(apart).cloned();
+        self.history.push_back(picture.clone());
+        let reference = reference?;
+        let step_s = since.unwrap_or(PACE_S);
+        let factor = self.factor();
+        let learnt = Learnt::of(&mut self.learnt, picture, &self.zones);
+        let difference = difference(picture, &reference, &mut self.buffer);
+        let cells = learnt.changed_cells(picture, &difference, factor);
+        learnt.settle(&difference, &cells, step_s);
+        let changed = share(&cells);
+        if changed > GLOBAL {
+            self.tracks.clear();
+            self.blind_until = picture.at + APART_S + 2.0 * step_s;
+        }
+        if picture.at < self.blind_until {
+            return Some(Seen {
+                at: picture.at,
+                changed,
+                ..Seen::default()
+            });
+        }
+        Some(self.follow(&cells, picture.at, reference.at, step_s, changed))
+    }
+
+    /// Share of the picture in which two pictures differ that may be far apart in time (two key frames), 0 to 1.
+    pub fn differs(&mut self, a: &Small, b: &Small) -> f32 {
+        if a.size() != b.size() {
+            return 1.0;
+        }
+        let factor = self.factor();
+        let learnt = Learnt::of(&mut self.learnt, a, &self.zones);
+        let difference = difference(a, b, &mut self.buffer);
+        let cells = learnt.changed_cells(a, &difference, factor);
+        let total = cells.len() as f32;
+        regions(&cells)
+            .iter()
+            .map(|r| r.cells.len() as f32 / total)
+            .fold(0.0, f32::max)
+    }
+
+    /// Forgets what was in front of the camera a moment ago, not what is known of the scene.
+    pub fn restart(&mut self) {
+        self.history.clear();
+        self.tracks.clear();
+    }
+
+    fn factor(&self) -> f32 {
+        2f32.powf(1.0 - 2.0 * self.settings.sensitivity.clamp(0.0, 1.0) as f32)
+    }
+
+    fn follow(
+        &mut self,
+        cells: &Array2<bool>,
+        at: f64,
+        from: f64,
+        step_s: f64,
+        changed: f32,
+    ) -> Seen {
+        let total = cells.len() as f32;
+        let least = self.settings.min_area.clamp(0.0002, 1.0) as f32 * self.factor();
+        let Some(learnt) = &mut self.learnt else {
+            return Seen::default();
+        };
+        let mut found = regions(cells);
+        found.retain(|r| r.cells.len() as f32 >= (least * total).max(3.0));
+        found.sort_by_key(|r| std::cmp::Reverse(r.cells.len()));
+        let patience = (2.5 * step_s).max(0.35);
+        self.tracks.retain(|t| at - t.last_at() <= patience);
+        let mut seen = Seen {
+            at,
+            moving: None,
+            area: 0.0,
+            changed,
+        };
+        let mut taken = vec![false; self.tracks.len()];
+        for region in found {
+            let area = region.cells.len() as f32 / total;
+            let usual = learnt.usual_size(&region, &mut self.buffer);
+            let counts = area >= SCALE * usual;
+            let index = Track::nearest(&self.tracks, &taken, &region).unwrap_or_else(|| {
+                self.tracks.push(Track::default());
+                taken.push(false);
+                self.tracks.len() - 1
+            });
+            taken[index] = true;
+            let track = &mut self.tracks[index];
+            track.add(&region, at, counts);
+            let Some(since) = track.moving_since(cells.ncols(), area >= LARGE) else {
+                continue;
+            };
+            learnt.remember_size(&region, area);
+            // It changed some time in the quarter of a second before this picture: only its beginning is sure.
+            let (start, end) = seen.moving.unwrap_or((since, from));
+            seen.moving = Some((start.min(since), end.max(from).max(start.min(since))));
+            seen.area = seen.area.max(area);
+        }
+        let keep = (-step_s / SCALE_DECAY_S).exp() as f32;
+        learnt.scale.map_inplace(|v| *v *= keep);
+        seen
+    }
+}
+
+impl Learnt {
+    fn of<'a>(learnt: &'a mut Option<Self>, picture: &Small, zones: &[Zone]) -> &'a mut Self {
+        let (h, w) = picture.size();
+        if learnt.as_ref().is_some_and(|l| l.noise.dim() != (h, w)) {
+            *learnt = None;
+        }
+        learnt.get_or_insert_with(|| {
+            let cell = (w / CELLS).max(2);
+            let grid = (h / cell, w / cell);
+            let centre = |i: usize, of: usize| (i as f32 + 0.5) * cell as f32 / of as f32;
+            Self {
+                noise: Array2::from_elem((h, w), NOISE_START),
+                scale: Array2::zeros(grid),
+                restless: Array2::zeros(grid),
+                wanted: Array2::from_shape_fn(grid, |(y, x)| {
+                    zones.is_empty() || zones.iter().any(|z| z.contains(centre(x, w), centre(y, h)))
+                }),
+                cell,
+            }
+        })
+    }
+
+    /// Which cells changed by more than they usually do.
+    fn changed_cells(&self, picture: &Small, difference: &[f32], factor: f32) -> Array2<bool> {
+        let w = picture.size().1;
+        // A picture of little contrast (night, fog) shows a body by fewer levels.
+        let floor = (picture.soft.std(0.0) * 0.18).clamp(4.0, 9.0);
+        let mut count = Array2::<u16>::zeros(self.wanted.dim());
+        let (rows, columns) = count.dim();
+        let noise = self.noise.as_slice().unwrap_or_default();
+        for y in 0..rows * self.cell {
+            let row = &difference[y * w..][..columns * self.cell];
+            let noise = &noise[y * w..][..columns * self.cell];
+            for x in 0..columns * self.cell {
+                let threshold = floor.max(NOISE_FACTOR * noise[x]) * factor;
+                count[(y / self.cell, x / self.cell)] += u16::from(row[x] > threshold);
+            }
+        }
+        let needed = CELL_SHARE * (self.cell * self.cell) as f32;
+        let mut cells = count.mapv(|n| f32::from(n) >= needed);
+        for ((cell, wanted), restless) in cells.iter_mut().zip(&self.wanted).zip(&self.restless) {
+            *cell &= *wanted && *restless < RESTLESS;
+        }
+        cells
+    }
+
+    /// Learns from a picture how much each pixel and cell changes.
+    fn settle(&mut self, difference: &[f32], cells: &Array2<bool>, step_s: f64) {
+        // Rates are for ten pictures a second.
+        let rate = (step_s * 10.0).clamp(0.3, 3.0) as f32;
+        for (noise, d) in self.noise.iter_mut().zip(difference) {
+            // Clipped, and slower upwards: who walks through is not learnt as noise, what flickers always is.
+            let towards = d.min(3.0 * *noise + 0.3);
+            let speed = if towards > *noise { 0.01 } else { 0.03 };
+            *noise = (*noise + (towards - *noise) * speed * rate).max(NOISE_LEAST);
+        }
+        let keep = (-step_s / RESTLESS_S).exp() as f32;
+        for (restless, changed) in self.restless.iter_mut().zip(cells) {
+            // Once over the limit the cell is masked, so it is seen as calm and comes back: it is tried again every minute.
+            *restless = *restless * keep + if *changed { 1.0 - keep } else { 0.0 };
+        }
+    }
+
+    /// The size, as a share of the picture, of what usually moves where this region is.
+    fn usual_size(&self, region: &Region, buffer: &mut Vec<f32>) -> f32 {
+        median_of(region.cells.iter().map(|c| self.scale[*c]), buffer)
+    }
+
+    fn remember_size(&mut self, region: &Region, area: f32) {
+        for c in &region.cells {
+            let scale = &mut self.scale[*c];
+            *scale = scale.max(area);
+        }
+    }
+}
+
+/// A pixel changes by about this much in a scene nothing is known of yet.
+const NOISE_START: f32 = 1.0;
+const NOISE_LEAST: f32 = 0.4;
+const NOISE_FACTOR: f32 = 6.0;
+
+/// How much each pixel changed from `b` to `a`, once brightness and contrast of the whole are fitted out.
+fn difference(a: &Small, b: &Small, buffer: &mut Vec<f32>) -> Vec<f32> {
+    let (new, old) = (
+        a.soft.as_slice().unwrap_or_default(),
+        b.soft.as_slice().unwrap_or_default(),
+    );
+    let sampled = || new.iter().zip(old).step_by(13);
+    let median = median_of(sampled().map(|(n, o)| n - o), buffer);
+    // Least squares of the change over the brightness, where the change is what most pixels have.
+    let (mut n, mut so, mut sd, mut soo, mut sod) = (0f32, 0f32, 0f32, 0f32, 0f32);
+    for (new, old) in sampled() {
+        let d = new - old;
+        if (d - median).abs() < 12.0 {
+            let o = old - 128.0;
+            (n, so, sd, soo, sod) = (n + 1.0, so + o, sd + d, soo + o * o, sod + o * d);
+        }
+    }
+    let spread = soo - so * so / n.max(1.0);
+    let enough = n > 0.3 * (new.len() / 13) as f32 && spread > n * 25.0;
+    let gain = if enough {
+        (sod - so * sd / n) / spread
+    } else {
+        0.0
+    };
+    let shift = if enough { (sd - gain * so) / n } else { median };
+    new.iter()
+        .zip(old)
+        .map(|(new, old)| (new - old - shift - gain * (old - 128.0)).abs())
+        .collect()
+}
+
+fn share(cells: &Array2<bool>) -> f32 {
+    cells.iter().filter(|c| **c).count() as f32 / cells.len().max(1) as f32
+}
