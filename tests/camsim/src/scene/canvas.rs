@@ -53,6 +53,18 @@ impl<'a> Canvas<'a> {
         (plane.data, plane.width, plane.height)
     }
 
+    /// Takes most of the colour from a rectangle of pixels, so that letters on it are white.
+    pub(crate) fn fade_colour(&mut self, xs: std::ops::Range<usize>, ys: std::ops::Range<usize>) {
+        for plane in &mut self.planes[1..] {
+            for y in ys.start / 2..(ys.end / 2).min(plane.height) {
+                for x in xs.start / 2..(xs.end / 2).min(plane.width) {
+                    let value = &mut plane.data[y * plane.width + x];
+                    *value = ((u16::from(*value) + 3 * 128) / 4) as u8;
+                }
+            }
+        }
+    }
+
     /// A polygon (even-odd) of one colour.
     pub(crate) fn poly(&mut self, points: &[Point], color: Rgb, alpha: f32) {
         let yuv = to_yuv(color);

@@ -103,7 +103,7 @@ fn umbrella(c: &mut Canvas<'_>, pose: Pose, cloth: Rgb) {
 /// A car from its side, 4.4 m long. Parked cars are drawn with it too.
 pub(crate) fn car_side(c: &mut Canvas<'_>, pose: Pose, paint: Rgb) {
     let m = pose.metre;
-    c.shadow((pose.foot.0, pose.foot.1 + 0.03 * m), 2.6 * m, 0.3 * m, 0.75);
+    c.shadow((pose.foot.0, pose.foot.1 - 0.03 * m), 2.6 * m, 0.24 * m, 0.85);
     let body = [
         (-2.2, 0.32), (-2.22, 0.62), (-2.12, 0.92), (-1.55, 1.0), (-0.95, 1.43), (0.45, 1.46), (1.15, 0.98), (1.95, 0.86),
         (2.18, 0.66), (2.2, 0.34),

@@ -360,10 +360,8 @@ pub(crate) fn river(c: &mut Canvas<'_>) {
                 c.rect(l, ky, r, ky + 8.0, ink, if k % 2 == 0 { 1.0 } else { 0.0 });
             }
         }
-        super::text::write(c, &(m + 1).to_string(), x + 38.0, y0 + 6.0, 20.0);
+        super::text::write(c, &(m + 1).to_string(), x + 38.0, y0 + 8.0, 22.0, super::text::Ink::Black);
     }
-    // Where the staff meets the water, and its reflection.
-    c.poly(&[(x, bottom), (x + 60.0, bottom), (x + 54.0, bottom + 22.0), (x + 8.0, bottom + 22.0)], [190.0, 196.0, 190.0], 0.4);
     for i in 0..=16 {
         let px = i as f32 * 120.0;
         let y = 1_012.0 - px * 100.0 / SPACE_W;

@@ -133,12 +133,12 @@ fn g711(codec: AudioCodec, law: fn(i16) -> u8) -> Audio {
 /// ITU-T G.711, A-law.
 fn a_law(sample: i16) -> u8 {
     let sign = if sample < 0 { 0 } else { 0x80 };
-    let size = (i32::from(sample) ^ if sample < 0 { -1 } else { 0 }) >> 4;
+    let size = (i32::from(sample) ^ if sample < 0 { -1 } else { 0 }) >> 3;
     let code = if size < 32 {
         size >> 1
     } else {
         let exponent = 27 - size.leading_zeros() as i32; // of the bit above the lowest five
-        (exponent + 0) << 4 | size >> exponent & 15
+        exponent << 4 | size >> exponent & 15
     };
     (code as u8 | sign) ^ 0x55
 }

@@ -8,7 +8,7 @@ use super::canvas::Canvas;
 /// Columns of a letter, lowest bit at the top.
 fn glyph(c: char) -> [u8; 5] {
     match c.to_ascii_uppercase() {
-        '0' => [0x3e, 0x51, 0x49, 0x45, 0x3e],
+        '0' => [0x3e, 0x41, 0x41, 0x41, 0x3e],
         '1' => [0x00, 0x42, 0x7f, 0x40, 0x00],
         '2' => [0x42, 0x61, 0x51, 0x49, 0x46],
         '3' => [0x21, 0x41, 0x45, 0x4b, 0x31],
@@ -53,14 +53,16 @@ fn glyph(c: char) -> [u8; 5] {
     }
 }
 
-/// Writes ASCII in white with a dark edge; `size` is the height of a letter in units of the space.
-pub(crate) fn write(canvas: &mut Canvas<'_>, text: &str, x: f32, y: f32, size: f32) {
+/// Writes ASCII with an edge of the other shade; `size` is the height of a letter in units of the space.
+pub(crate) fn write(canvas: &mut Canvas<'_>, text: &str, x: f32, y: f32, size: f32, ink: Ink) {
     let (luma, width, height) = canvas.luma();
     let scale = width as f32 / super::canvas::SPACE_W;
     // Whole pixels a dot: letters stay crisp at every size.
     let dot = ((size * scale / 7.0).round() as usize).max(1);
     let (x, y) = ((x * scale) as usize, (y * scale) as usize);
-    for (value, grow) in [(24u8, dot.div_ceil(3)), (235, 0)] {
+    let length = text.chars().count() * 6 * dot;
+    let [light, dark] = if ink == Ink::White { [235, 24] } else { [30, 244] };
+    for (value, grow) in [(dark, dot.div_ceil(2)), (light, 0)] {
         for (n, c) in text.chars().enumerate() {
             for (column, bits) in glyph(c).into_iter().enumerate() {
                 for row in (0..7).filter(|r| bits >> r & 1 == 1) {
@@ -74,6 +76,14 @@ pub(crate) fn write(canvas: &mut Canvas<'_>, text: &str, x: f32, y: f32, size: f
             }
         }
     }
+    canvas.fade_colour(x.saturating_sub(dot)..x + length, y.saturating_sub(dot)..y + 8 * dot);
+}
+
+/// What letters are drawn with; the edge is the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ink {
+    White,
+    Black,
 }
 
 /// A line of text as a mask of its luma: 0 nothing, 255 letter.
@@ -127,6 +137,10 @@ impl Mask {
                 }
             }
         }
+        let lettered = |x: usize| (0..self.height).any(|y| self.alpha[y * self.width + x] > 64);
+        let end = (0..self.width).rfind(|&x| lettered(x)).unwrap_or(0);
+        let start = (0..self.width).find(|&x| lettered(x)).unwrap_or(0);
+        canvas.fade_colour(left + start..left + end, top + self.height / 5..top + self.height * 4 / 5);
     }
 }
 
