@@ -1,0 +1,287 @@
+//! Groups arrive on streams of their own and overtake each other: this puts a track's messages into order, and gives up a
+//! group for the next when it is late. No I/O.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use media::{
+    TrackKind,
+    wire::{Header, ServerMessage},
+};
+
+use crate::Message;
+
+/// A group whose successor waits this long is given up: by then the gateway has reset it, or will.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Most bytes held back; beyond them the oldest group is given up at once.
+const MAX_HELD_BYTES: usize = 8 * 1024 * 1024;
+
+/// Which stream: feed, track, group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub(crate) feed: u32,
+    pub(crate) track: TrackKind,
+    pub(crate) group: u32,
+}
+
+impl Key {
+    pub(crate) fn of(header: &Header) -> Self {
+        Self {
+            feed: header.feed,
+            track: header.track,
+            group: header.group,
+        }
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Order {
+    tracks: HashMap<(u32, TrackKind), Track>,
+    /// Feeds that `opened` has announced; media that overtook it waits.
+    known: HashSet<u32>,
+    tiles: HashMap<u32, u32>,
+    control: VecDeque<ServerMessage>,
+    held_bytes: usize,
+}
+
+#[derive(Default)]
+struct Track {
+    groups: BTreeMap<u32, Group>,
+    /// Groups below are over.
+    floor: u32,
+}
+
+struct Group {
+    messages: VecDeque<(Header, Bytes)>,
+    done: bool,
+    since: Instant,
+}
+
+impl Order {
+    pub(crate) fn control(&mut self, message: ServerMessage) {
+        match &message {
+            ServerMessage::Opened { tile, feed, .. } => {
+                self.known.insert(*feed);
+                if let Some(old) = self.tiles.insert(*tile, *feed)
+                    && old != *feed
+                {
+                    self.forget(old);
+                }
+            }
+            ServerMessage::Closed { tile } | ServerMessage::Refused { tile, .. } => {
+                if let Some(feed) = self.tiles.remove(tile) {
+                    self.forget(feed);
+                }
+            }
+            ServerMessage::Paused { tile } => {
+                // It resumes at a group that may be the one it paused in.
+                if let Some(feed) = self.tiles.get(tile).copied() {
+                    self.drop_held(feed);
+                }
+            }
+            _ => {}
+        }
+        self.control.push_back(message);
+    }
+
+    pub(crate) fn media(&mut self, now: Instant, header: Header, payload: Bytes) {
+        let track = self.tracks.entry((header.feed, header.track)).or_default();
+        if header.group < track.floor {
+            return;
+        }
+        self.held_bytes += payload.len();
+        let group = track.groups.entry(header.group).or_insert_with(|| Group {
+            messages: VecDeque::new(),
+            done: false,
+            since: now,
+        });
+        group.done = false;
+        group.messages.push_back((header, payload));
+    }
+
+    /// A stream ended or was reset.
+    pub(crate) fn done(&mut self, key: Key) {
+        if let Some(group) = self
+            .tracks
+            .get_mut(&(key.feed, key.track))
+            .and_then(|t| t.groups.get_mut(&key.group))
+        {
+            group.done = true;
+        }
+    }
+
+    /// Whether time alone can make something ready.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.held_bytes > 0
+    }
+
+    pub(crate) fn poll(&mut self, now: Instant) -> Option<Message> {
+        if let Some(message) = self.control.pop_front() {
+            return Some(Message::Control(message));
+        }
+        if self.held_bytes > MAX_HELD_BYTES {
+            self.make_room();
+        }
+        for ((feed, _), track) in &mut self.tracks {
+            if self.known.contains(feed)
+                && let Some((header, payload)) = track.poll(now, &mut self.held_bytes)
+            {
+                self.held_bytes -= payload.len();
+                return Some(Message::Media(header, payload));
+            }
+        }
+        None
+    }
+
+    /// Gives up the oldest group of every track that holds a newer one, and all that nobody announced.
+    fn make_room(&mut self) {
+        let (known, held) = (&self.known, &mut self.held_bytes);
+        for ((feed, _), track) in &mut self.tracks {
+            if !known.contains(feed) || track.groups.len() > 1 {
+                track.give_up_first(held);
+            }
+        }
+    }
+
+    fn forget(&mut self, feed: u32) {
+        self.known.remove(&feed);
+        self.drop_held(feed);
+    }
+
+    fn drop_held(&mut self, feed: u32) {
+        let held = &mut self.held_bytes;
+        self.tracks.retain(|(f, _), track| {
+            if *f == feed {
+                *held -= track.groups.values().map(Group::bytes).sum::<usize>();
+            }
+            *f != feed
+        });
+    }
+}
+
+impl Group {
+    fn bytes(&self) -> usize {
+        self.messages.iter().map(|(_, p)| p.len()).sum()
+    }
+}
+
+impl Track {
+    fn poll(&mut self, now: Instant, held: &mut usize) -> Option<(Header, Bytes)> {
+        loop {
+            let newer = self.groups.len() > 1;
+            let waited = self
+                .groups
+                .values()
+                .nth(1)
+                .is_some_and(|next| now.saturating_duration_since(next.since) >= PATIENCE);
+            let (&number, group) = self.groups.iter_mut().next()?;
+            self.floor = number;
+            if let Some(message) = group.messages.pop_front() {
+                return Some(message);
+            }
+            if group.done && newer {
+                self.groups.pop_first();
+            } else if waited {
+                self.give_up_first(held);
+            } else {
+                return None;
+            }
+        }
+    }
+
+    fn give_up_first(&mut self, held: &mut usize) {
+        if let Some((number, group)) = self.groups.pop_first() {
+            *held -= group.bytes();
+            self.floor = number.saturating_add(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use media::{MediaTime, Profile, WallTime, wire::Kind};
+
+    fn header(group: u32, frame: u32) -> Header {
+        Header {
+            kind: Kind::Fragment,
+            key: frame == 0,
+            discontinuity: false,
+            last_of_group: false,
+            track: TrackKind::Video,
+            feed: 5,
+            group,
+            frame,
+            media_time: MediaTime(0),
+            captured: WallTime(0),
+        }
+    }
+
+    fn opened() -> ServerMessage {
+        ServerMessage::Opened {
+            tile: 1,
+            feed: 5,
+            profile: Profile::Sub,
+            tracks: Vec::new(),
+        }
+    }
+
+    fn drain(order: &mut Order, now: Instant) -> Vec<(u32, u32)> {
+        std::iter::from_fn(|| order.poll(now))
+            .filter_map(|m| match m {
+                Message::Media(h, _) => Some((h.group, h.frame)),
+                Message::Control(_) => None,
+            })
+            .collect()
+    }
+
+    fn key(group: u32) -> Key {
+        Key::of(&header(group, 0))
+    }
+
+    #[test]
+    fn a_newer_group_waits_for_the_end_of_the_older() {
+        let (mut order, now) = (Order::default(), Instant::now());
+        order.control(opened());
+        order.media(now, header(1, 0), Bytes::new());
+        order.media(now, header(2, 0), Bytes::new());
+        assert_eq!(drain(&mut order, now), [(1, 0)]);
+        order.media(now, header(1, 1), Bytes::new());
+        order.done(key(1));
+        assert_eq!(drain(&mut order, now), [(1, 1), (2, 0)]);
+        order.media(now, header(1, 2), Bytes::new());
+        assert_eq!(drain(&mut order, now), [], "too late");
+    }
+
+    #[test]
+    fn a_late_group_is_given_up() {
+        let (mut order, now) = (Order::default(), Instant::now());
+        order.control(opened());
+        order.media(now, header(1, 0), Bytes::from_static(b"a"));
+        assert_eq!(drain(&mut order, now), [(1, 0)]);
+        order.media(now, header(2, 0), Bytes::from_static(b"b"));
+        assert!(order.is_waiting());
+        assert_eq!(drain(&mut order, now + PATIENCE / 2), []);
+        assert_eq!(drain(&mut order, now + PATIENCE), [(2, 0)]);
+        assert!(!order.is_waiting());
+    }
+
+    #[test]
+    fn media_that_overtook_its_announcement_waits_and_is_bounded() {
+        let (mut order, now) = (Order::default(), Instant::now());
+        order.media(now, header(1, 0), Bytes::new());
+        assert_eq!(drain(&mut order, now), []);
+        order.control(opened());
+        assert_eq!(drain(&mut order, now), [(1, 0)]);
+        let mut stranger = header(1, 0);
+        stranger.feed = 6;
+        for _ in 0..20 {
+            order.media(now, stranger, vec![0; MAX_HELD_BYTES / 4].into());
+            drain(&mut order, now);
+            assert!(order.held_bytes <= MAX_HELD_BYTES);
+        }
+    }
+}
