@@ -6,7 +6,9 @@ use camsim::scene::Scene;
 
 fn main() -> anyhow::Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [scene, width, height, seconds] = &words[..] else { anyhow::bail!("say: SCENE WIDTH HEIGHT SECONDS") };
+    let [scene, width, height, seconds] = &words[..] else {
+        anyhow::bail!("say: SCENE WIDTH HEIGHT SECONDS")
+    };
     let scene = Scene::from_name(scene).ok_or_else(|| anyhow::anyhow!("{scene} is no scene"))?;
     let started = std::time::Instant::now();
     let picture = scene.picture(width.parse()?, height.parse()?, 12_345, seconds.parse()?);

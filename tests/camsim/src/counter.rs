@@ -20,21 +20,27 @@ pub const MODULUS: u32 = 1 << 24;
 pub fn read(luma: &[u8], width: usize, height: usize, stride: usize) -> Option<u32> {
     let natural = width / CELLS_ACROSS;
     // A picture scaled down by the reader has smaller squares than one encoded at this size.
-    read_cells(luma, width, height, stride, natural.max(CELL_MIN))
-        .or_else(|| (natural < CELL_MIN).then(|| read_cells(luma, width, height, stride, natural)).flatten())
+    read_cells(luma, width, height, stride, natural.max(CELL_MIN)).or_else(|| {
+        (natural < CELL_MIN)
+            .then(|| read_cells(luma, width, height, stride, natural))
+            .flatten()
+    })
 }
 
 /// Draws the number into a luma plane.
 pub fn draw(luma: &mut [u8], width: usize, height: usize, stride: usize, number: u32) {
     let cell = (width / CELLS_ACROSS).max(CELL_MIN);
-    let Some((xs, ys)) = area(width, height, cell) else { return };
+    let Some((xs, ys)) = area(width, height, cell) else {
+        return;
+    };
     let word = word(number);
     // A dark rim of a quarter of a square keeps the scene's own brightness out of the edge squares.
     let rim = cell / 4;
     for y in ys.start - rim..(ys.end + rim).min(height) {
         for x in xs.start - rim..(xs.end + rim).min(width) {
             let inside = xs.contains(&x) && ys.contains(&y);
-            let bit = inside && word >> ((y - ys.start) / cell * COLUMNS + (x - xs.start) / cell) & 1 == 1;
+            let bit = inside
+                && word >> ((y - ys.start) / cell * COLUMNS + (x - xs.start) / cell) & 1 == 1;
             luma[y * stride + x] = if bit { 230 } else { 20 };
         }
     }
@@ -44,18 +50,27 @@ pub fn draw(luma: &mut [u8], width: usize, height: usize, stride: usize, number:
 pub fn rectangle(width: usize, height: usize) -> Option<(Range<usize>, Range<usize>)> {
     let cell = (width / CELLS_ACROSS).max(CELL_MIN);
     let (xs, ys) = area(width, height, cell)?;
-    Some((xs.start - cell / 4..(xs.end + cell / 4).min(width), ys.start - cell / 4..(ys.end + cell / 4).min(height)))
+    Some((
+        xs.start - cell / 4..(xs.end + cell / 4).min(width),
+        ys.start - cell / 4..(ys.end + cell / 4).min(height),
+    ))
 }
 
 fn read_cells(luma: &[u8], width: usize, height: usize, stride: usize, cell: usize) -> Option<u32> {
-    if cell < 3 || stride < width || luma.len() < stride.checked_mul(height)?.checked_sub(stride - width)? {
+    if cell < 3
+        || stride < width
+        || luma.len() < stride.checked_mul(height)?.checked_sub(stride - width)?
+    {
         return None;
     }
     let (xs, ys) = area(width, height, cell)?;
     let mut found = 0u32;
     let (low, high) = (cell / 4 + usize::from(cell < 4), cell - cell / 4);
     for bit in 0..COLUMNS * ROWS {
-        let (left, top) = (xs.start + bit % COLUMNS * cell, ys.start + bit / COLUMNS * cell);
+        let (left, top) = (
+            xs.start + bit % COLUMNS * cell,
+            ys.start + bit / COLUMNS * cell,
+        );
         let mut sum = 0i32;
         let mut count = 0i32;
         for y in top + low.min(high - 1)..top + high {
@@ -123,8 +138,10 @@ mod tests {
         let (w, h) = (1920, 1080);
         let mut luma = vec![90u8; w * h];
         draw(&mut luma, w, h, w, 123_456);
-        let small: Vec<u8> =
-            (0..180).flat_map(|y| (0..320).map(move |x| (x, y))).map(|(x, y)| luma[(y * 6 + 3) * w + x * 6 + 3]).collect();
+        let small: Vec<u8> = (0..180)
+            .flat_map(|y| (0..320).map(move |x| (x, y)))
+            .map(|(x, y)| luma[(y * 6 + 3) * w + x * 6 + 3])
+            .collect();
         assert_eq!(read(&small, 320, 180, 320), Some(123_456));
     }
 }

@@ -14,7 +14,9 @@ pub(crate) const DIGITS: usize = 16;
 /// CLOCK_MONOTONIC in nanoseconds: the clock of [`read`]'s answers.
 pub fn now_ns() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
-    (now.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec as u64)
+    (now.tv_sec as u64)
+        .wrapping_mul(1_000_000_000)
+        .wrapping_add(now.tv_nsec as u64)
 }
 
 /// The moment of sending ([`now_ns`]) of an access unit made by a camera with `stamp` on.

@@ -40,32 +40,51 @@ struct AudioHead {
 
 /// Reads a clip; `Ok(None)` where there is no file.
 pub(crate) fn load(path: &Path) -> Result<Option<Clip>, ClipError> {
-    let io = |source| ClipError::Io { path: path.display().to_string(), source };
+    let io = |source| ClipError::Io {
+        path: path.display().to_string(),
+        source,
+    };
     match fs::metadata(path) {
-        Ok(meta) if meta.len() > FILE_MAX => return Err(malformed(path, "it is too long for a clip")),
+        Ok(meta) if meta.len() > FILE_MAX => {
+            return Err(malformed(path, "it is too long for a clip"));
+        }
         Ok(_) => {}
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(io(e)),
     }
-    parse(fs::read(path).map_err(io)?.into()).map(Some).map_err(|why| malformed(path, why))
+    parse(fs::read(path).map_err(io)?.into())
+        .map(Some)
+        .map_err(|why| malformed(path, why))
 }
 
 /// Writes a clip, whole or not at all.
 pub(crate) fn store(path: &Path, clip: &Clip) -> Result<(), ClipError> {
-    let io = |source| ClipError::Io { path: path.display().to_string(), source };
+    let io = |source| ClipError::Io {
+        path: path.display().to_string(),
+        source,
+    };
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(io)?;
     }
-    let draft = path.with_extension(format!("{}-{:08x}.draft", std::process::id(), rand::random::<u32>()));
+    let draft = path.with_extension(format!(
+        "{}-{:08x}.draft",
+        std::process::id(),
+        rand::random::<u32>()
+    ));
     let written = fs::File::create(&draft).and_then(|mut f| f.write_all(&format(clip)));
-    written.and_then(|()| fs::rename(&draft, path)).map_err(|e| {
-        let _ = fs::remove_file(&draft);
-        io(e)
-    })
+    written
+        .and_then(|()| fs::rename(&draft, path))
+        .map_err(|e| {
+            let _ = fs::remove_file(&draft);
+            io(e)
+        })
 }
 
 fn malformed(path: &Path, why: impl Into<String>) -> ClipError {
-    ClipError::Malformed { what: path.display().to_string(), why: why.into() }
+    ClipError::Malformed {
+        what: path.display().to_string(),
+        why: why.into(),
+    }
 }
 
 fn format(clip: &Clip) -> Vec<u8> {
@@ -79,7 +98,14 @@ fn format(clip: &Clip) -> Vec<u8> {
         frames: video
             .frames
             .iter()
-            .map(|f| (f.dts_90k, f.pts_90k, f.key, f.nals.iter().map(|n| n.len() as u32).collect()))
+            .map(|f| {
+                (
+                    f.dts_90k,
+                    f.pts_90k,
+                    f.key,
+                    f.nals.iter().map(|n| n.len() as u32).collect(),
+                )
+            })
             .collect(),
         audio: clip.audio().map(|a| AudioHead {
             codec: a.codec.clone(),
@@ -101,24 +127,45 @@ fn format(clip: &Clip) -> Vec<u8> {
 }
 
 fn parse(file: Bytes) -> Result<Clip, String> {
-    let first = file.iter().position(|&b| b == b'\n').ok_or("it has no first line")?;
+    let first = file
+        .iter()
+        .position(|&b| b == b'\n')
+        .ok_or("it has no first line")?;
     let line = std::str::from_utf8(&file[..first]).map_err(|_| "its first line is not text")?;
-    let sum = line.strip_prefix(MAGIC).ok_or("it is of another version")?.trim();
+    let sum = line
+        .strip_prefix(MAGIC)
+        .ok_or("it is of another version")?
+        .trim();
     let body = file.slice(first + 1..);
     if checksum(&body) != sum {
         return Err("its checksum is wrong".into());
     }
-    let end = body.iter().position(|&b| b == b'\n').ok_or("it has no head")?;
+    let end = body
+        .iter()
+        .position(|&b| b == b'\n')
+        .ok_or("it has no head")?;
     let head: Head = serde_json::from_slice(&body[..end]).map_err(|e| e.to_string())?;
     let mut rest = body.slice(end + 1..);
     let mut take = |length: u32| {
         let length = length as usize;
-        if length > rest.len() { Err("it is cut short".to_owned()) } else { Ok(rest.split_to(length)) }
+        if length > rest.len() {
+            Err("it is cut short".to_owned())
+        } else {
+            Ok(rest.split_to(length))
+        }
     };
     let mut frames = Vec::new();
     for (dts_90k, pts_90k, key, lengths) in head.frames {
-        let nals = lengths.into_iter().map(&mut take).collect::<Result<_, _>>()?;
-        frames.push(Frame { dts_90k, pts_90k, key, nals });
+        let nals = lengths
+            .into_iter()
+            .map(&mut take)
+            .collect::<Result<_, _>>()?;
+        frames.push(Frame {
+            dts_90k,
+            pts_90k,
+            key,
+            nals,
+        });
     }
     let audio = match head.audio {
         None => None,
@@ -127,7 +174,11 @@ fn parse(file: Bytes) -> Result<Clip, String> {
             rate: a.rate,
             channels: a.channels,
             samples_per_frame: a.samples_per_frame,
-            frames: a.frames.into_iter().map(&mut take).collect::<Result<_, _>>()?,
+            frames: a
+                .frames
+                .into_iter()
+                .map(&mut take)
+                .collect::<Result<_, _>>()?,
         }),
     };
     let video = Video {
@@ -142,7 +193,10 @@ fn parse(file: Bytes) -> Result<Clip, String> {
 }
 
 fn checksum(bytes: &[u8]) -> String {
-    Md5::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+    Md5::digest(bytes)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -150,7 +204,12 @@ mod tests {
     use super::*;
 
     fn clip() -> Clip {
-        let frame = |dts_90k, key| Frame { dts_90k, pts_90k: dts_90k, key, nals: vec![Bytes::from_static(&[0x65, 1, 10])] };
+        let frame = |dts_90k, key| Frame {
+            dts_90k,
+            pts_90k: dts_90k,
+            key,
+            nals: vec![Bytes::from_static(&[0x65, 1, 10])],
+        };
         let video = Video {
             codec: VideoCodec::H264,
             width: 16,
@@ -191,7 +250,11 @@ mod tests {
         assert!(load(&path).unwrap().is_some());
         fs::write(&path, "something else").unwrap();
         assert!(load(&path).unwrap_err().to_string().contains("a.clip"));
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "no draft is left");
+        assert_eq!(
+            fs::read_dir(&folder).unwrap().count(),
+            1,
+            "no draft is left"
+        );
         fs::remove_dir_all(folder).unwrap();
     }
 }

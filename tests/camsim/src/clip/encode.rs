@@ -25,7 +25,17 @@ pub(crate) struct Settings {
 
 impl Settings {
     fn pipeline(&self) -> String {
-        let Self { width, height, fps, gop, bframes, slices, kbit_s, preset, .. } = self;
+        let Self {
+            width,
+            height,
+            fps,
+            gop,
+            bframes,
+            slices,
+            kbit_s,
+            preset,
+            ..
+        } = self;
         let source = format!(
             "appsrc name=src format=time block=true max-bytes={} caps=video/x-raw,format=I420,width={width},height={height},\
              framerate={fps}/1,colorimetry=bt709,interlace-mode=progressive",
@@ -42,7 +52,11 @@ impl Settings {
                         "x264enc speed-preset={preset} bitrate={kbit_s} vbv-buf-capacity=1000 key-int-max={gop} bframes={bframes} \
                          b-adapt=false threads=1 rc-lookahead=10 aud={aud} option-string=\"scenecut=0:open-gop=0:slices={slices}{extra}\" \
                          ! video/x-h264,profile={} ! h264parse config-interval=-1",
-                        if *preset == "ultrafast" && *bframes == 0 { "constrained-baseline" } else { "high" }
+                        if *preset == "ultrafast" && *bframes == 0 {
+                            "constrained-baseline"
+                        } else {
+                            "high"
+                        }
                     ),
                     "video/x-h264",
                 )
@@ -57,7 +71,9 @@ impl Settings {
                 "video/x-h265",
             ),
         };
-        format!("{source} ! {encoder} ! {kind},stream-format=byte-stream,alignment=au ! appsink name=sink sync=false max-buffers=64")
+        format!(
+            "{source} ! {encoder} ! {kind},stream-format=byte-stream,alignment=au ! appsink name=sink sync=false max-buffers=64"
+        )
     }
 
     /// Bytes of one I420 picture.
@@ -92,7 +108,10 @@ pub(crate) fn encode_video(
     })?;
     if coded.len() != count as usize {
         let why = format!("{count} pictures went in, {} came out", coded.len());
-        return Err(ClipError::Gstreamer { stage: "encode pictures", message: why });
+        return Err(ClipError::Gstreamer {
+            stage: "encode pictures",
+            message: why,
+        });
     }
     Ok(Video {
         codec: settings.codec,
@@ -117,19 +136,30 @@ pub(crate) fn encode_aac(samples: &[i16], rate: u32) -> Result<Audio, ClipError>
     let (source, sink) = ends(&pipeline)?;
     let coded = run(&pipeline, &sink, stage, || {
         for (n, chunk) in samples.chunks(1_024).enumerate() {
-            let mut buffer = gst::Buffer::from_mut_slice(chunk.iter().flat_map(|s| s.to_le_bytes()).collect::<Vec<u8>>());
+            let mut buffer = gst::Buffer::from_mut_slice(
+                chunk
+                    .iter()
+                    .flat_map(|s| s.to_le_bytes())
+                    .collect::<Vec<u8>>(),
+            );
             let at = n as u64 * 1_024 * 1_000_000_000 / u64::from(rate);
-            buffer.get_mut().expect("nobody else has it yet").set_pts(gst::ClockTime::from_nseconds(at));
+            buffer
+                .get_mut()
+                .expect("nobody else has it yet")
+                .set_pts(gst::ClockTime::from_nseconds(at));
             if source.push_buffer(buffer).is_err() {
                 break;
             }
         }
         let _ = source.end_of_stream();
     })?;
-    let config = coded.first().and_then(|c| c.config.clone()).ok_or_else(|| ClipError::Gstreamer {
-        stage,
-        message: "the encoder gave no AudioSpecificConfig".into(),
-    })?;
+    let config = coded
+        .first()
+        .and_then(|c| c.config.clone())
+        .ok_or_else(|| ClipError::Gstreamer {
+            stage,
+            message: "the encoder gave no AudioSpecificConfig".into(),
+        })?;
     Ok(Audio {
         codec: AudioCodec::Aac(config),
         rate,
@@ -154,7 +184,10 @@ pub(super) struct Coded {
 pub(super) fn frames(codec: VideoCodec, coded: &[Coded]) -> Vec<Frame> {
     let time = |c: &Coded| c.dts_ns.or(c.pts_ns).unwrap_or(0);
     let zero = coded.first().map_or(0, time);
-    let to_90k = |ns: u64| ((u128::from(ns.saturating_sub(zero)) * u128::from(CLOCK_HZ) + 500_000_000) / 1_000_000_000) as u64;
+    let to_90k = |ns: u64| {
+        ((u128::from(ns.saturating_sub(zero)) * u128::from(CLOCK_HZ) + 500_000_000) / 1_000_000_000)
+            as u64
+    };
     coded
         .iter()
         .map(|c| {
@@ -173,17 +206,28 @@ pub(super) fn launch(description: &str, stage: &'static str) -> Result<gst::Pipe
     let error = |message: String| ClipError::Gstreamer { stage, message };
     gst::init().map_err(|e| error(e.to_string()))?;
     let element = gst::parse::launch(description).map_err(|e| error(e.to_string()))?;
-    element.downcast::<gst::Pipeline>().map_err(|_| error("that is no pipeline".into()))
+    element
+        .downcast::<gst::Pipeline>()
+        .map_err(|_| error("that is no pipeline".into()))
 }
 
 pub(super) fn sink(pipeline: &gst::Pipeline) -> Result<AppSink, ClipError> {
     let found = pipeline.by_name("sink").and_then(|e| e.downcast().ok());
-    found.ok_or(ClipError::Gstreamer { stage: "build", message: "no sink".into() })
+    found.ok_or(ClipError::Gstreamer {
+        stage: "build",
+        message: "no sink".into(),
+    })
 }
 
 fn ends(pipeline: &gst::Pipeline) -> Result<(AppSrc, AppSink), ClipError> {
     let source = pipeline.by_name("src").and_then(|e| e.downcast().ok());
-    Ok((source.ok_or(ClipError::Gstreamer { stage: "build", message: "no source".into() })?, sink(pipeline)?))
+    Ok((
+        source.ok_or(ClipError::Gstreamer {
+            stage: "build",
+            message: "no source".into(),
+        })?,
+        sink(pipeline)?,
+    ))
 }
 
 /// Plays a pipeline to its end, `feed` on a thread of its own, and collects what comes out.
@@ -194,8 +238,12 @@ pub(super) fn run(
     feed: impl FnOnce(),
 ) -> Result<Vec<Coded>, ClipError> {
     let error = |message: String| ClipError::Gstreamer { stage, message };
-    let bus = pipeline.bus().ok_or_else(|| error("it has no bus".into()))?;
-    pipeline.set_state(gst::State::Playing).map_err(|e| error(e.to_string()))?;
+    let bus = pipeline
+        .bus()
+        .ok_or_else(|| error("it has no bus".into()))?;
+    pipeline
+        .set_state(gst::State::Playing)
+        .map_err(|e| error(e.to_string()))?;
     let result = std::thread::scope(|scope| {
         let pull = scope.spawn(|| {
             let mut out = Vec::new();
@@ -207,13 +255,20 @@ pub(super) fn run(
                 } else if let Some(message) = bus.pop_filtered(&[gst::MessageType::Error]) {
                     // A stopped pipeline lets go of whoever waits to push into it.
                     let _ = pipeline.set_state(gst::State::Null);
-                    let gst::MessageView::Error(e) = message.view() else { continue };
-                    return Err(error(format!("{} ({})", e.error(), e.debug().unwrap_or_default())));
+                    let gst::MessageView::Error(e) = message.view() else {
+                        continue;
+                    };
+                    return Err(error(format!(
+                        "{} ({})",
+                        e.error(),
+                        e.debug().unwrap_or_default()
+                    )));
                 }
             }
         });
         feed();
-        pull.join().unwrap_or_else(|_| Err(error("its reader panicked".into())))
+        pull.join()
+            .unwrap_or_else(|_| Err(error("its reader panicked".into())))
     });
     let _ = pipeline.set_state(gst::State::Null);
     result
@@ -232,7 +287,9 @@ fn coded(sample: &gst::Sample) -> Option<Coded> {
             .and_then(|s| s.get::<gst::Buffer>("codec_data").ok())
             .and_then(|b| b.map_readable().ok().map(|m| m.to_vec())),
         picture: number("width").zip(number("height")).map(|(w, h)| {
-            let fps = rate.filter(|r| r.denom() > 0).map_or(25.0, |r| f64::from(r.numer()) / f64::from(r.denom()));
+            let fps = rate
+                .filter(|r| r.denom() > 0)
+                .map_or(25.0, |r| f64::from(r.numer()) / f64::from(r.denom()));
             (w, h, fps)
         }),
     })

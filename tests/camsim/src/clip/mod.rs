@@ -134,18 +134,35 @@ impl Clip {
     /// Puts tracks together. Errors if there is no picture, the first is no key frame, times run
     /// backwards, or the sound has no frames.
     pub fn new(video: Video, audio: Option<Audio>) -> Result<Self, ClipError> {
-        let bad = |why: &str| ClipError::Malformed { what: "clip".into(), why: why.into() };
-        let first = video.frames.first().ok_or_else(|| bad("it holds no picture"))?;
+        let bad = |why: &str| ClipError::Malformed {
+            what: "clip".into(),
+            why: why.into(),
+        };
+        let first = video
+            .frames
+            .first()
+            .ok_or_else(|| bad("it holds no picture"))?;
         if !first.key {
             return Err(bad("its first picture is no key frame"));
         }
-        if video.frames.windows(2).any(|w| w[0].dts_90k >= w[1].dts_90k) {
+        if video
+            .frames
+            .windows(2)
+            .any(|w| w[0].dts_90k >= w[1].dts_90k)
+        {
             return Err(bad("its pictures are not in the order of decoding"));
         }
-        if video.frames.last().is_some_and(|f| f.dts_90k >= video.duration_90k) {
+        if video
+            .frames
+            .last()
+            .is_some_and(|f| f.dts_90k >= video.duration_90k)
+        {
             return Err(bad("it is shorter than its last picture"));
         }
-        if audio.as_ref().is_some_and(|a| a.frames.is_empty() || a.rate == 0 || a.samples_per_frame == 0) {
+        if audio
+            .as_ref()
+            .is_some_and(|a| a.frames.is_empty() || a.rate == 0 || a.samples_per_frame == 0)
+        {
             return Err(bad("its sound track is empty"));
         }
         Ok(Self(Arc::new(Inner {
@@ -200,17 +217,33 @@ impl Clip {
     /// Parameter sets (SPS and PPS; VPS before them in H.265) of the first key frame.
     pub fn parameter_sets(&self) -> Vec<Bytes> {
         let video = &self.0.video;
-        video.frames[0].nals.iter().filter(|n| nal::is_parameter_set(video.codec, n)).cloned().collect()
+        video.frames[0]
+            .nals
+            .iter()
+            .filter(|n| nal::is_parameter_set(video.codec, n))
+            .cloned()
+            .collect()
     }
 
     /// Bits a second of one round, pictures only.
     pub fn bit_rate(&self) -> u64 {
-        let bytes: usize = self.0.video.frames.iter().flat_map(|f| &f.nals).map(Bytes::len).sum();
+        let bytes: usize = self
+            .0
+            .video
+            .frames
+            .iter()
+            .flat_map(|f| &f.nals)
+            .map(Bytes::len)
+            .sum();
         (bytes as f64 * 8.0 / self.duration().as_secs_f64()) as u64
     }
 
     pub(crate) fn packets(&self, stamp: bool) -> &Arc<Template> {
-        let slot = if stamp { &self.0.stamped } else { &self.0.plain };
+        let slot = if stamp {
+            &self.0.stamped
+        } else {
+            &self.0.plain
+        };
         slot.get_or_init(|| Arc::new(packet::video(&self.0.video, stamp)))
     }
 

@@ -70,15 +70,27 @@ mod tests {
 
     #[test]
     fn splits_at_three_and_four_byte_start_codes() {
-        let data = Bytes::from_static(&[0, 0, 0, 1, 0x67, 1, 2, 0, 0, 0, 1, 0x68, 3, 0, 0, 1, 0x65, 0, 0, 3, 1, 9]);
+        let data = Bytes::from_static(&[
+            0, 0, 0, 1, 0x67, 1, 2, 0, 0, 0, 1, 0x68, 3, 0, 0, 1, 0x65, 0, 0, 3, 1, 9,
+        ]);
         let units = split_annex_b(&data);
-        assert_eq!(units, [&[0x67u8, 1, 2][..], &[0x68, 3], &[0x65, 0, 0, 3, 1, 9]]);
-        assert!(is_key(VideoCodec::H264, &units[2]) && is_parameter_set(VideoCodec::H264, &units[0]));
+        assert_eq!(
+            units,
+            [&[0x67u8, 1, 2][..], &[0x68, 3], &[0x65, 0, 0, 3, 1, 9]]
+        );
+        assert!(
+            is_key(VideoCodec::H264, &units[2]) && is_parameter_set(VideoCodec::H264, &units[0])
+        );
     }
 
     #[test]
     fn knows_h265_pictures() {
-        assert!(is_key(VideoCodec::H265, &[21 << 1, 1]), "CRA is a point to start at");
-        assert!(is_slice(VideoCodec::H265, &[1 << 1, 1]) && !is_slice(VideoCodec::H265, &[35 << 1, 1]));
+        assert!(
+            is_key(VideoCodec::H265, &[21 << 1, 1]),
+            "CRA is a point to start at"
+        );
+        assert!(
+            is_slice(VideoCodec::H265, &[1 << 1, 1]) && !is_slice(VideoCodec::H265, &[35 << 1, 1])
+        );
     }
 }

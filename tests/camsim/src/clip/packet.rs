@@ -43,14 +43,21 @@ pub(crate) struct Patch {
 impl Template {
     /// Copies frame `index` to the end of `out`, patched; returns where its packets begin in
     /// `out`, interleaved headers included.
-    pub(crate) fn write(&self, index: usize, patch: Patch, out: &mut Vec<u8>, starts: &mut Vec<usize>) {
+    pub(crate) fn write(
+        &self,
+        index: usize,
+        patch: Patch,
+        out: &mut Vec<u8>,
+        starts: &mut Vec<usize>,
+    ) {
         let span = &self.frames[index];
         let base = out.len();
         out.extend_from_slice(&self.bytes[span.bytes.clone()]);
         for (n, &at) in self.packets[span.packets.clone()].iter().enumerate() {
             let at = base + at as usize - span.bytes.start;
             out[at + 1] = patch.channel;
-            out[at + 6..at + 8].copy_from_slice(&patch.sequence.wrapping_add(n as u16).to_be_bytes());
+            out[at + 6..at + 8]
+                .copy_from_slice(&patch.sequence.wrapping_add(n as u16).to_be_bytes());
             out[at + 8..at + 12].copy_from_slice(&patch.timestamp.to_be_bytes());
             out[at + 12..at + 16].copy_from_slice(&patch.ssrc.to_be_bytes());
             starts.push(at);
@@ -69,7 +76,11 @@ impl Template {
     fn frame(&mut self, build: impl FnOnce(&mut Self) -> Option<usize>) {
         let (packet, byte) = (self.packets.len(), self.bytes.len());
         let stamp = build(self).map(|at| at - byte);
-        self.frames.push(Span { packets: packet..self.packets.len(), bytes: byte..self.bytes.len(), stamp });
+        self.frames.push(Span {
+            packets: packet..self.packets.len(),
+            bytes: byte..self.bytes.len(),
+            stamp,
+        });
     }
 
     fn packet(&mut self, pt: u8, marker: bool, parts: &[&[u8]]) {
@@ -77,7 +88,8 @@ impl Template {
         self.packets.push(self.bytes.len() as u32);
         self.bytes.extend_from_slice(&[b'$', 0]);
         self.bytes.extend_from_slice(&(length as u16).to_be_bytes());
-        self.bytes.extend_from_slice(&[0x80, pt | u8::from(marker) << 7]);
+        self.bytes
+            .extend_from_slice(&[0x80, pt | u8::from(marker) << 7]);
         self.bytes.extend_from_slice(&[0; 10]);
         for part in parts {
             self.bytes.extend_from_slice(part);
@@ -89,7 +101,10 @@ pub(crate) fn video(track: &Video, stamped: bool) -> Template {
     let mut out = Template::default();
     for frame in &track.frames {
         out.frame(|out| {
-            let first_slice = frame.nals.iter().position(|n| nal::is_slice(track.codec, n));
+            let first_slice = frame
+                .nals
+                .iter()
+                .position(|n| nal::is_slice(track.codec, n));
             let mut stamp_at = None;
             for (i, unit) in frame.nals.iter().enumerate() {
                 if stamped && Some(i) == first_slice {
@@ -123,7 +138,11 @@ fn fragment(out: &mut Template, codec: VideoCodec, unit: &[u8], last_unit: bool)
         let (first, last) = (i == 0, i + 1 == pieces);
         let fu = kind | u8::from(first) << 7 | u8::from(last) << 6;
         match codec {
-            VideoCodec::H264 => out.packet(VIDEO_PT, last && last_unit, &[&[unit[0] & 0xe0 | 28, fu], piece]),
+            VideoCodec::H264 => out.packet(
+                VIDEO_PT,
+                last && last_unit,
+                &[&[unit[0] & 0xe0 | 28, fu], piece],
+            ),
             VideoCodec::H265 => {
                 let head = [unit[0] & 0x81 | 49 << 1, unit[1], fu];
                 out.packet(VIDEO_PT, last && last_unit, &[&head, piece]);
@@ -160,16 +179,42 @@ mod tests {
     use crate::clip::Frame;
 
     fn track(codec: VideoCodec, nals: Vec<Bytes>) -> Video {
-        let frame = Frame { dts_90k: 0, pts_90k: 0, key: true, nals };
-        Video { codec, width: 16, height: 16, declared_fps: 25.0, duration_90k: 3_600, frames: vec![frame] }
+        let frame = Frame {
+            dts_90k: 0,
+            pts_90k: 0,
+            key: true,
+            nals,
+        };
+        Video {
+            codec,
+            width: 16,
+            height: 16,
+            declared_fps: 25.0,
+            duration_90k: 3_600,
+            frames: vec![frame],
+        }
     }
 
     #[test]
     fn a_big_unit_is_cut_and_comes_together_again() {
-        let unit: Vec<u8> = [0x65].into_iter().chain((0..5_000u32).map(|i| i as u8)).collect();
-        let template = video(&track(VideoCodec::H264, vec![Bytes::from_static(&[0x67, 1]), unit.clone().into()]), false);
+        let unit: Vec<u8> = [0x65]
+            .into_iter()
+            .chain((0..5_000u32).map(|i| i as u8))
+            .collect();
+        let template = video(
+            &track(
+                VideoCodec::H264,
+                vec![Bytes::from_static(&[0x67, 1]), unit.clone().into()],
+            ),
+            false,
+        );
         let (mut out, mut starts) = (Vec::new(), Vec::new());
-        let patch = Patch { channel: 6, sequence: 65_534, timestamp: 77, ssrc: 0xdead_beef };
+        let patch = Patch {
+            channel: 6,
+            sequence: 65_534,
+            timestamp: 77,
+            ssrc: 0xdead_beef,
+        };
         template.write(0, patch, &mut out, &mut starts);
         assert_eq!(starts.len(), 5, "a parameter set and four fragments");
         let mut joined = vec![0x65];
@@ -177,8 +222,15 @@ mod tests {
             let length = u16::from_be_bytes([out[at + 2], out[at + 3]]) as usize;
             let rtp = &out[at + 4..at + 4 + length];
             assert_eq!((out[at], out[at + 1]), (b'$', 6));
-            assert_eq!(u16::from_be_bytes([rtp[2], rtp[3]]), 65_534u16.wrapping_add(n as u16));
-            assert_eq!(rtp[1] >> 7 == 1, n == 4, "the marker is on the last packet alone");
+            assert_eq!(
+                u16::from_be_bytes([rtp[2], rtp[3]]),
+                65_534u16.wrapping_add(n as u16)
+            );
+            assert_eq!(
+                rtp[1] >> 7 == 1,
+                n == 4,
+                "the marker is on the last packet alone"
+            );
             if n > 0 {
                 assert_eq!(rtp[12] & 0x1f, 28);
                 assert_eq!(rtp[13] >> 6, [0, 2, 0, 0, 1][n]);
@@ -198,7 +250,17 @@ mod tests {
             let template = video(&track(codec, vec![slice]), true);
             let (mut out, mut starts) = (Vec::new(), Vec::new());
             let before = stamp::now_ns();
-            template.write(0, Patch { channel: 0, sequence: 0, timestamp: 0, ssrc: 0 }, &mut out, &mut starts);
+            template.write(
+                0,
+                Patch {
+                    channel: 0,
+                    sequence: 0,
+                    timestamp: 0,
+                    ssrc: 0,
+                },
+                &mut out,
+                &mut starts,
+            );
             let read = stamp::read(&out).expect("a stamp");
             assert!((before..=stamp::now_ns()).contains(&read));
         }

@@ -43,8 +43,16 @@ impl<'a> Canvas<'a> {
             height,
             scale: (width as f32 / SPACE_W, height as f32 / SPACE_H),
         };
-        let planes = [plane(y, width, height), plane(u, width / 2, height / 2), plane(v, width / 2, height / 2)];
-        Self { planes, coverage: Vec::new(), crossings: Vec::new() }
+        let planes = [
+            plane(y, width, height),
+            plane(u, width / 2, height / 2),
+            plane(v, width / 2, height / 2),
+        ];
+        Self {
+            planes,
+            coverage: Vec::new(),
+            crossings: Vec::new(),
+        }
     }
 
     /// The luma plane, its width and its height.
@@ -103,20 +111,40 @@ impl<'a> Canvas<'a> {
         let (dx, dy) = (b.0 - a.0, b.1 - a.1);
         let length = dx.hypot(dy).max(0.001);
         let (nx, ny) = (-dy / length * width / 2.0, dx / length * width / 2.0);
-        self.poly(&[(a.0 + nx, a.1 + ny), (b.0 + nx, b.1 + ny), (b.0 - nx, b.1 - ny), (a.0 - nx, a.1 - ny)], color, alpha);
+        self.poly(
+            &[
+                (a.0 + nx, a.1 + ny),
+                (b.0 + nx, b.1 + ny),
+                (b.0 - nx, b.1 - ny),
+                (a.0 - nx, a.1 - ny),
+            ],
+            color,
+            alpha,
+        );
     }
 
     fn paint(&mut self, points: &[Point], color: impl Fn(usize, f32, f32) -> (f32, f32)) {
-        let Self { planes, coverage, crossings } = self;
+        let Self {
+            planes,
+            coverage,
+            crossings,
+        } = self;
         for (channel, plane) in planes.iter_mut().enumerate() {
             let (sx, sy) = plane.scale;
-            let (mut left, mut right, mut top, mut bottom) = (f32::MAX, f32::MIN, f32::MAX, f32::MIN);
+            let (mut left, mut right, mut top, mut bottom) =
+                (f32::MAX, f32::MIN, f32::MAX, f32::MIN);
             for &(x, y) in points {
                 (left, right) = (left.min(x * sx), right.max(x * sx));
                 (top, bottom) = (top.min(y * sy), bottom.max(y * sy));
             }
-            let (x0, x1) = (left.floor().max(0.0) as usize, (right.ceil().max(0.0) as usize).min(plane.width));
-            let (y0, y1) = (top.floor().max(0.0) as usize, (bottom.ceil().max(0.0) as usize).min(plane.height));
+            let (x0, x1) = (
+                left.floor().max(0.0) as usize,
+                (right.ceil().max(0.0) as usize).min(plane.width),
+            );
+            let (y0, y1) = (
+                top.floor().max(0.0) as usize,
+                (bottom.ceil().max(0.0) as usize).min(plane.height),
+            );
             if x0 >= x1 {
                 continue;
             }
@@ -191,13 +219,21 @@ pub(crate) fn ellipse(center: Point, rx: f32, ry: f32) -> Vec<Point> {
 /// BT.709, limited range: what cameras send.
 fn to_yuv([r, g, b]: Rgb) -> [f32; 3] {
     let y = 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    [16.0 + y * 219.0 / 255.0, 128.0 + (b - y) / 1.8556 * 224.0 / 255.0, 128.0 + (r - y) / 1.5748 * 224.0 / 255.0]
+    [
+        16.0 + y * 219.0 / 255.0,
+        128.0 + (b - y) / 1.8556 * 224.0 / 255.0,
+        128.0 + (r - y) / 1.5748 * 224.0 / 255.0,
+    ]
 }
 
 /// From one colour to another.
 pub(crate) fn mix(a: Rgb, b: Rgb, t: f32) -> Rgb {
     let t = t.clamp(0.0, 1.0);
-    [a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t, a[2] + (b[2] - a[2]) * t]
+    [
+        a[0] + (b[0] - a[0]) * t,
+        a[1] + (b[1] - a[1]) * t,
+        a[2] + (b[2] - a[2]) * t,
+    ]
 }
 
 /// Lighter (over 1) or darker.
@@ -225,7 +261,12 @@ pub(crate) fn noise(x: f32, y: f32) -> f32 {
 
 /// Noise of several sizes on top of each other, 0 to 1.
 pub(crate) fn clouds(x: f32, y: f32) -> f32 {
-    (0..4).map(|o| noise(x * (1 << o) as f32, y * (1 << o) as f32 + 37.0 * o as f32) / (2 << o) as f32).sum::<f32>() / 0.9375
+    (0..4)
+        .map(|o| {
+            noise(x * (1 << o) as f32, y * (1 << o) as f32 + 37.0 * o as f32) / (2 << o) as f32
+        })
+        .sum::<f32>()
+        / 0.9375
 }
 
 #[cfg(test)]
@@ -239,8 +280,15 @@ mod tests {
         picture[..w * h].fill(16);
         // 30 units of the space are one pixel.
         Canvas::new(&mut picture, w, h).rect(30.0, 30.0, 105.0, 90.0, [255.0; 3], 1.0);
-        assert_eq!(&picture[w..w + 5], [16, 235, 235, 126, 16], "half a pixel at the right");
+        assert_eq!(
+            &picture[w..w + 5],
+            [16, 235, 235, 126, 16],
+            "half a pixel at the right"
+        );
         assert_eq!(picture[3 * w + 1], 16);
-        assert!(picture[w * h..].iter().all(|&c| c == 128), "white has no colour");
+        assert!(
+            picture[w * h..].iter().all(|&c| c == 128),
+            "white has no colour"
+        );
     }
 }

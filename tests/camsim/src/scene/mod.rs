@@ -75,7 +75,14 @@ impl Cut {
         sound: true,
     };
     /// 640x360 at 15 frames and 512 kbit/s a second, group of 2 s.
-    pub const SUB: Self = Self { width: 640, height: 360, fps: 15, kbit_s: 512, sound: false, ..Self::MAIN };
+    pub const SUB: Self = Self {
+        width: 640,
+        height: 360,
+        fps: 15,
+        kbit_s: 512,
+        sound: false,
+        ..Self::MAIN
+    };
 }
 
 impl Scene {
@@ -124,14 +131,16 @@ impl Scene {
     /// Draws, encodes and keeps the clip, or reads it where that was done before. Blocks: seconds
     /// to a minute for the first time.
     pub fn clip(self, cut: &Cut, cache: &Path) -> Result<Clip, ClipError> {
-        let Cut { codec, width, height, fps, kbit_s, seconds, sound } = *cut;
-        let codec_name = match codec {
-            VideoCodec::H264 => "h264",
-            VideoCodec::H265 => "h265",
-        };
-        let sounding = if sound { "-aac" } else { "" };
-        let name = format!("{}-{codec_name}-{width}x{height}-{fps}fps-{kbit_s}k-{seconds}s{sounding}.clip", self.as_str());
-        cached(&cache.join(name), || {
+        let Cut {
+            codec,
+            width,
+            height,
+            fps,
+            kbit_s,
+            seconds,
+            sound,
+        } = *cut;
+        cached(&self.file(cut, cache), || {
             let settings = crate::clip::Settings {
                 codec,
                 width,
@@ -142,15 +151,49 @@ impl Scene {
                 slices: 1,
                 delimiters: false,
                 kbit_s,
-                preset: if codec == VideoCodec::H264 { "superfast" } else { "ultrafast" },
+                preset: if codec == VideoCodec::H264 {
+                    "superfast"
+                } else {
+                    "ultrafast"
+                },
             };
             let painter = Painter::new(self, width as usize, height as usize);
             let video = encode_video(&settings, fps * seconds.clamp(1, ROUND_S), |n, picture| {
                 painter.draw(n, n as f32 / fps as f32, picture);
             })?;
-            let sound = if sound { Some(encode_aac(&quick::ambience(16_000, 30), 16_000)?) } else { None };
+            let sound = if sound {
+                Some(encode_aac(&quick::ambience(16_000, 30), 16_000)?)
+            } else {
+                None
+            };
             Clip::new(video, sound)
         })
+    }
+
+    /// The clip, where it was made before and is sound.
+    pub fn kept(self, cut: &Cut, cache: &Path) -> Option<Clip> {
+        load(&self.file(cut, cache)).ok().flatten()
+    }
+
+    fn file(self, cut: &Cut, cache: &Path) -> PathBuf {
+        let Cut {
+            codec,
+            width,
+            height,
+            fps,
+            kbit_s,
+            seconds,
+            sound,
+        } = *cut;
+        let codec = match codec {
+            VideoCodec::H264 => "h264",
+            VideoCodec::H265 => "h265",
+        };
+        let sound = if sound { "-aac" } else { "" };
+        cache.join(format!(
+            "{}-{codec}-{width}x{height}-{fps}fps-{kbit_s}k-{seconds}s{sound}.clip",
+            self.as_str()
+        ))
     }
 
     /// Draws one picture (I420, planes without padding): the scene at `seconds`, counter at `number`.
@@ -163,29 +206,147 @@ impl Scene {
     fn moves(self) -> Vec<Move> {
         use Kind::{Bicycle, Boat, CarFront, CarSide, Person, ScooterRear, Umbrella};
         let person = |coat, trousers| Person(coat, trousers);
-        let line = |kind, from: f32, to: f32, a, b, metre, speed| Move { kind, when: from..to, path: Path2::Across { a, b, metre }, speed };
-        let depth = |kind, from: f32, to: f32, lane, near, far, speed| Move { kind, when: from..to, path: Path2::Along { lane, from: near, to: far }, speed };
+        let line = |kind, from: f32, to: f32, a, b, metre, speed| Move {
+            kind,
+            when: from..to,
+            path: Path2::Across { a, b, metre },
+            speed,
+        };
+        let depth = |kind, from: f32, to: f32, lane, near, far, speed| Move {
+            kind,
+            when: from..to,
+            path: Path2::Along {
+                lane,
+                from: near,
+                to: far,
+            },
+            speed,
+        };
         match self {
             Self::Road => vec![
-                depth(CarFront([178.0, 40.0, 40.0]), 4.0, 10.5, -0.52, 6.5, 0.8, 9.0),
-                depth(ScooterRear([232.0, 160.0, 52.0]), 25.0, 33.0, 0.42, 0.82, 6.0, 7.0),
-                depth(person([62.0, 96.0, 146.0], [58.0, 56.0, 62.0]), 43.0, 54.0, 0.62, 2.6, 0.85, 1.3),
+                depth(
+                    CarFront([178.0, 40.0, 40.0]),
+                    4.0,
+                    10.5,
+                    -0.52,
+                    6.5,
+                    0.8,
+                    9.0,
+                ),
+                depth(
+                    ScooterRear([232.0, 160.0, 52.0]),
+                    25.0,
+                    33.0,
+                    0.42,
+                    0.82,
+                    6.0,
+                    7.0,
+                ),
+                depth(
+                    person([62.0, 96.0, 146.0], [58.0, 56.0, 62.0]),
+                    43.0,
+                    54.0,
+                    0.62,
+                    2.6,
+                    0.85,
+                    1.3,
+                ),
             ],
             Self::Square => vec![
-                line(person([190.0, 62.0, 58.0], [50.0, 54.0, 70.0]), 3.0, 15.0, (-60.0, 830.0), (1_990.0, 800.0), 118.0, 1.4),
-                line(person([228.0, 222.0, 210.0], [74.0, 66.0, 58.0]), 5.0, 15.0, (2_000.0, 640.0), (-80.0, 650.0), 72.0, 1.4),
-                line(Bicycle([70.0, 136.0, 90.0]), 31.0, 37.0, (-120.0, 930.0), (2_040.0, 900.0), 150.0, 3.8),
-                line(Umbrella([92.0, 84.0, 130.0], [206.0, 70.0, 96.0]), 45.0, 56.5, (2_020.0, 880.0), (-110.0, 905.0), 138.0, 1.3),
-                line(person([232.0, 186.0, 60.0], [64.0, 84.0, 130.0]), 45.4, 57.0, (2_050.0, 892.0), (-110.0, 917.0), 92.0, 1.3),
+                line(
+                    person([190.0, 62.0, 58.0], [50.0, 54.0, 70.0]),
+                    3.0,
+                    15.0,
+                    (-60.0, 830.0),
+                    (1_990.0, 800.0),
+                    118.0,
+                    1.4,
+                ),
+                line(
+                    person([228.0, 222.0, 210.0], [74.0, 66.0, 58.0]),
+                    5.0,
+                    15.0,
+                    (2_000.0, 640.0),
+                    (-80.0, 650.0),
+                    72.0,
+                    1.4,
+                ),
+                line(
+                    Bicycle([70.0, 136.0, 90.0]),
+                    31.0,
+                    37.0,
+                    (-120.0, 930.0),
+                    (2_040.0, 900.0),
+                    150.0,
+                    3.8,
+                ),
+                line(
+                    Umbrella([92.0, 84.0, 130.0], [206.0, 70.0, 96.0]),
+                    45.0,
+                    56.5,
+                    (2_020.0, 880.0),
+                    (-110.0, 905.0),
+                    138.0,
+                    1.3,
+                ),
+                line(
+                    person([232.0, 186.0, 60.0], [64.0, 84.0, 130.0]),
+                    45.4,
+                    57.0,
+                    (2_050.0, 892.0),
+                    (-110.0, 917.0),
+                    92.0,
+                    1.3,
+                ),
             ],
             Self::River => vec![
-                line(Boat, 6.0, 24.0, (-260.0, 640.0), (2_180.0, 590.0), 58.0, 1.6),
-                line(person([206.0, 118.0, 50.0], [60.0, 64.0, 72.0]), 40.0, 51.0, (1_990.0, 980.0), (-70.0, 1_060.0), 128.0, 1.4),
+                line(
+                    Boat,
+                    6.0,
+                    24.0,
+                    (-260.0, 640.0),
+                    (2_180.0, 590.0),
+                    58.0,
+                    1.6,
+                ),
+                line(
+                    person([206.0, 118.0, 50.0], [60.0, 64.0, 72.0]),
+                    40.0,
+                    51.0,
+                    (1_990.0, 980.0),
+                    (-70.0, 1_060.0),
+                    128.0,
+                    1.4,
+                ),
             ],
             Self::Carpark => vec![
-                line(CarSide([52.0, 96.0, 158.0]), 5.0, 12.0, (-320.0, 700.0), (2_240.0, 700.0), 104.0, 4.0),
-                line(person([70.0, 130.0, 110.0], [48.0, 50.0, 58.0]), 10.0, 22.0, (1_990.0, 640.0), (-60.0, 612.0), 90.0, 1.4),
-                line(CarSide([218.0, 220.0, 222.0]), 42.0, 50.0, (2_260.0, 782.0), (-340.0, 782.0), 116.0, 3.6),
+                line(
+                    CarSide([52.0, 96.0, 158.0]),
+                    5.0,
+                    12.0,
+                    (-320.0, 700.0),
+                    (2_240.0, 700.0),
+                    104.0,
+                    4.0,
+                ),
+                line(
+                    person([70.0, 130.0, 110.0], [48.0, 50.0, 58.0]),
+                    10.0,
+                    22.0,
+                    (1_990.0, 640.0),
+                    (-60.0, 612.0),
+                    90.0,
+                    1.4,
+                ),
+                line(
+                    CarSide([218.0, 220.0, 222.0]),
+                    42.0,
+                    50.0,
+                    (2_260.0, 782.0),
+                    (-340.0, 782.0),
+                    116.0,
+                    3.6,
+                ),
             ],
         }
     }
@@ -205,7 +366,11 @@ struct Move {
 #[derive(Debug)]
 enum Path2 {
     /// Across the picture, at one scale.
-    Across { a: (f32, f32), b: (f32, f32), metre: f32 },
+    Across {
+        a: (f32, f32),
+        b: (f32, f32),
+        metre: f32,
+    },
     /// Along the village road: place across it, and distances from the camera.
     Along { lane: f32, from: f32, to: f32 },
 }
@@ -228,7 +393,12 @@ impl Move {
                 let z = from + (to - from) * t;
                 // The road's own perspective; it is 6 m wide and 1.86 units of its slope.
                 let y = 452.0 + 560.0 / z;
-                Pose { foot: (1_000.0 + lane * (y - 452.0), y), metre: 560.0 / z * 1.86 / 6.0, facing: 1.0, gone }
+                Pose {
+                    foot: (1_000.0 + lane * (y - 452.0), y),
+                    metre: 560.0 / z * 1.86 / 6.0,
+                    facing: 1.0,
+                    gone,
+                }
             }
         })
     }
@@ -258,34 +428,71 @@ impl Painter {
         let top = height - pixels * 5 / 2;
         match text::Mask::render(&format!("{chinese}  {english}"), pixels) {
             Some(mask) => mask.draw(&mut canvas, 0, top),
-            None => text::write(&mut canvas, english, SPACE_W * 0.026, SPACE_H * 0.92, 42.0, text::Ink::White),
+            None => text::write(
+                &mut canvas,
+                english,
+                SPACE_W * 0.026,
+                SPACE_H * 0.92,
+                42.0,
+                text::Ink::White,
+            ),
         }
         // What a sensor adds: without it a quiet scene would be frozen to the last bit.
-        let grain = (0..width * 3 + 4_096).map(|i| ((canvas::hash(i as i32, 991) + canvas::hash(i as i32, 992)) * 3.0 - 3.0) as i8).collect();
-        Self { moves: scene.moves(), background, grain, width, height }
+        let grain = (0..width * 3 + 4_096)
+            .map(|i| {
+                ((canvas::hash(i as i32, 991) + canvas::hash(i as i32, 992)) * 3.0 - 3.0) as i8
+            })
+            .collect();
+        Self {
+            moves: scene.moves(),
+            background,
+            grain,
+            width,
+            height,
+        }
     }
 
     fn draw(&self, number: u32, seconds: f32, picture: &mut [u8]) {
         picture.copy_from_slice(&self.background);
         let mut canvas = Canvas::new(picture, self.width, self.height);
-        let mut now: Vec<(Kind, Pose)> = self.moves.iter().filter_map(|m| Some((m.kind, m.pose(seconds)?))).collect();
+        let mut now: Vec<(Kind, Pose)> = self
+            .moves
+            .iter()
+            .filter_map(|m| Some((m.kind, m.pose(seconds)?)))
+            .collect();
         now.sort_by(|a, b| a.1.foot.1.total_cmp(&b.1.foot.1)); // the nearer over the farther
         for (kind, pose) in now {
             movers::draw(&mut canvas, kind, pose);
         }
         let clock = format!("T+{:02}:{:05.2}", seconds as u32 / 60, seconds % 60.0);
-        text::write(&mut canvas, &clock, SPACE_W * 0.026, SPACE_H * 0.044, 42.0, text::Ink::White);
+        text::write(
+            &mut canvas,
+            &clock,
+            SPACE_W * 0.026,
+            SPACE_H * 0.044,
+            42.0,
+            text::Ink::White,
+        );
         if let Some((xs, ys)) = counter::rectangle(self.width, self.height) {
             canvas.fade_colour(xs.clone(), ys.clone());
             canvas.fade_colour(xs, ys);
         }
-        for (row, line) in picture[..self.width * self.height].chunks_exact_mut(self.width).enumerate() {
+        for (row, line) in picture[..self.width * self.height]
+            .chunks_exact_mut(self.width)
+            .enumerate()
+        {
             let shift = (canvas::hash(number as i32, row as i32) * 4_000.0) as usize;
             for (pixel, grain) in line.iter_mut().zip(&self.grain[shift..]) {
                 *pixel = pixel.saturating_add_signed(*grain);
             }
         }
-        counter::draw(&mut picture[..self.width * self.height], self.width, self.height, self.width, number);
+        counter::draw(
+            &mut picture[..self.width * self.height],
+            self.width,
+            self.height,
+            self.width,
+            number,
+        );
     }
 }
 
@@ -293,8 +500,12 @@ impl Painter {
 /// `~/.cache`, or the system's folder for temporary files.
 pub fn default_cache() -> PathBuf {
     let home = || std::env::var_os("HOME").map(|h| PathBuf::from(h).join(".cache"));
-    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|p| p.is_absolute()).or_else(home);
-    base.unwrap_or_else(std::env::temp_dir).join("sightline-camsim")
+    let base = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .filter(|p| p.is_absolute())
+        .or_else(home);
+    base.unwrap_or_else(std::env::temp_dir)
+        .join("sightline-camsim")
 }
 
 /// Reads a clip, or makes it. A cache that cannot be written is a warning: the clip is there.
@@ -344,10 +555,19 @@ mod tests {
                         .filter(|i| picture[*i].abs_diff(before[*i]) > 24)
                         .filter(|i| !(xs.contains(&(i % w)) && ys.contains(&(i / w))) && i / w > 20)
                         .count();
-                    let said = scene.motion().iter().any(|m| m.start <= seconds && seconds - 0.2 < m.end);
+                    let said = scene
+                        .motion()
+                        .iter()
+                        .any(|m| m.start <= seconds && seconds - 0.2 < m.end);
                     assert!(said || moved == 0, "{scene:?} at {seconds}: {moved} pixels");
-                    let midway = scene.motion().iter().any(|m| m.start + 2.0 < seconds && seconds < m.end - 1.0);
-                    assert!(!midway || moved > 3, "{scene:?} at {seconds}: {moved} pixels");
+                    let midway = scene
+                        .motion()
+                        .iter()
+                        .any(|m| m.start + 2.0 < seconds && seconds < m.end - 1.0);
+                    assert!(
+                        !midway || moved > 3,
+                        "{scene:?} at {seconds}: {moved} pixels"
+                    );
                 }
                 before = Some(picture);
             }

@@ -5,7 +5,9 @@ use std::path::Path;
 use bytes::Bytes;
 
 use super::{Painter, Scene, cached};
-use crate::clip::{Audio, AudioCodec, Clip, ClipError, Settings, VideoCodec, encode_aac, encode_video};
+use crate::clip::{
+    Audio, AudioCodec, Clip, ClipError, Settings, VideoCodec, encode_aac, encode_video,
+};
 
 /// Sound of a clip.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,9 +71,31 @@ impl Default for QuickClip {
 
 /// Makes a test's clip, or reads it from `cache`. Blocks, for less than a second as a rule.
 pub fn quick_clip(want: &QuickClip, cache: &Path) -> Result<Clip, ClipError> {
-    let QuickClip { codec, width, height, fps, seconds, gop, bframes, slices, delimiters, sound, scene } = *want;
-    if width < 160 || height < 96 || width % 8 != 0 || height % 4 != 0 || fps == 0 || seconds == 0 || seconds > 600 {
-        return Err(ClipError::Malformed { what: format!("{want:?}"), why: "sizes or times are out of range".into() });
+    let QuickClip {
+        codec,
+        width,
+        height,
+        fps,
+        seconds,
+        gop,
+        bframes,
+        slices,
+        delimiters,
+        sound,
+        scene,
+    } = *want;
+    if width < 160
+        || height < 96
+        || width % 8 != 0
+        || height % 4 != 0
+        || fps == 0
+        || seconds == 0
+        || seconds > 600
+    {
+        return Err(ClipError::Malformed {
+            what: format!("{want:?}"),
+            why: "sizes or times are out of range".into(),
+        });
     }
     let name = format!(
         "quick-{}-{codec:?}-{width}x{height}-{fps}fps-{seconds}s-g{gop}-b{bframes}-s{slices}-d{}-{sound:?}.clip",
@@ -90,9 +114,15 @@ pub fn quick_clip(want: &QuickClip, cache: &Path) -> Result<Clip, ClipError> {
             slices,
             delimiters,
             kbit_s: (width * height / 200).max(200),
-            preset: if codec == VideoCodec::H264 && bframes > 0 { "superfast" } else { "ultrafast" },
+            preset: if codec == VideoCodec::H264 && bframes > 0 {
+                "superfast"
+            } else {
+                "ultrafast"
+            },
         };
-        let video = encode_video(&settings, fps * seconds, |n, picture| painter.draw(n, n as f32 / fps as f32, picture))?;
+        let video = encode_video(&settings, fps * seconds, |n, picture| {
+            painter.draw(n, n as f32 / fps as f32, picture)
+        })?;
         let audio = match sound {
             Sound::None => None,
             Sound::Aac => Some(encode_aac(&ambience(16_000, 10), 16_000)?),
@@ -114,7 +144,9 @@ pub(super) fn ambience(rate: u32, seconds: u32) -> Vec<i16> {
             let since = t % 3.7;
             let chirp = if since < 0.22 {
                 let pitch = 2_300.0 + 900.0 * (since * 40.0).sin();
-                (since / 0.22 * std::f32::consts::PI).sin() * (since * pitch * std::f32::consts::TAU).sin() * 0.12
+                (since / 0.22 * std::f32::consts::PI).sin()
+                    * (since * pitch * std::f32::consts::TAU).sin()
+                    * 0.12
             } else {
                 0.0
             };
@@ -126,8 +158,17 @@ pub(super) fn ambience(rate: u32, seconds: u32) -> Vec<i16> {
 /// 40 ms a packet, as cameras have it.
 fn g711(codec: AudioCodec, law: fn(i16) -> u8) -> Audio {
     let coded: Vec<u8> = ambience(8_000, 10).into_iter().map(law).collect();
-    let frames = coded.chunks_exact(320).map(Bytes::copy_from_slice).collect();
-    Audio { codec, rate: 8_000, channels: 1, samples_per_frame: 320, frames }
+    let frames = coded
+        .chunks_exact(320)
+        .map(Bytes::copy_from_slice)
+        .collect();
+    Audio {
+        codec,
+        rate: 8_000,
+        channels: 1,
+        samples_per_frame: 320,
+        frames,
+    }
 }
 
 /// ITU-T G.711, A-law.
@@ -158,7 +199,11 @@ mod tests {
     fn from_a_law(code: u8) -> i32 {
         let code = code ^ 0x55;
         let (exponent, mantissa) = (i32::from(code >> 4 & 7), i32::from(code & 15));
-        let size = if exponent == 0 { mantissa * 2 + 1 } else { (mantissa * 2 + 33) << (exponent - 1) } << 3;
+        let size = if exponent == 0 {
+            mantissa * 2 + 1
+        } else {
+            (mantissa * 2 + 33) << (exponent - 1)
+        } << 3;
         if code & 0x80 == 0 { -size } else { size }
     }
 
@@ -172,7 +217,10 @@ mod tests {
     fn g711_comes_back_within_its_steps() {
         for sample in (i16::MIN..=i16::MAX).step_by(7) {
             let allowed = i32::from(sample).abs() / 16 + 17;
-            for (law, back) in [("A", from_a_law(a_law(sample))), ("mu", from_mu_law(mu_law(sample)))] {
+            for (law, back) in [
+                ("A", from_a_law(a_law(sample))),
+                ("mu", from_mu_law(mu_law(sample))),
+            ] {
                 let off = (back - i32::from(sample)).abs();
                 assert!(off <= allowed, "{law}: {sample} came back as {back}");
             }

@@ -61,7 +61,11 @@ pub(crate) fn write(canvas: &mut Canvas<'_>, text: &str, x: f32, y: f32, size: f
     let dot = ((size * scale / 7.0).round() as usize).max(1);
     let (x, y) = ((x * scale) as usize, (y * scale) as usize);
     let length = text.chars().count() * 6 * dot;
-    let [light, dark] = if ink == Ink::White { [235, 24] } else { [30, 244] };
+    let [light, dark] = if ink == Ink::White {
+        [235, 24]
+    } else {
+        [30, 244]
+    };
     for (value, grow) in [(dark, dot.div_ceil(2)), (light, 0)] {
         for (n, c) in text.chars().enumerate() {
             for (column, bits) in glyph(c).into_iter().enumerate() {
@@ -76,7 +80,10 @@ pub(crate) fn write(canvas: &mut Canvas<'_>, text: &str, x: f32, y: f32, size: f
             }
         }
     }
-    canvas.fade_colour(x.saturating_sub(dot)..x + length, y.saturating_sub(dot)..y + 8 * dot);
+    canvas.fade_colour(
+        x.saturating_sub(dot)..x + length,
+        y.saturating_sub(dot)..y + 8 * dot,
+    );
 }
 
 /// What letters are drawn with; the edge is the other.
@@ -101,7 +108,10 @@ impl Mask {
             return None;
         }
         gst::init().ok()?;
-        let (width, height) = ((pixels * 26).next_multiple_of(8), (pixels * 2).next_multiple_of(8));
+        let (width, height) = (
+            (pixels * 26).next_multiple_of(8),
+            (pixels * 2).next_multiple_of(8),
+        );
         let description = format!(
             "videotestsrc num-buffers=1 pattern=black ! video/x-raw,format=GRAY8,width={width},height={height} \
              ! textoverlay name=text halignment=left valignment=center deltax=0 xpad={pixels} draw-shadow=false \
@@ -109,7 +119,10 @@ impl Mask {
              ! appsink name=sink sync=false",
             pixels
         );
-        let pipeline = gst::parse::launch(&description).ok()?.downcast::<gst::Pipeline>().ok()?;
+        let pipeline = gst::parse::launch(&description)
+            .ok()?
+            .downcast::<gst::Pipeline>()
+            .ok()?;
         pipeline.by_name("text")?.set_property("text", text);
         let sink = pipeline.by_name("sink")?.downcast::<AppSink>().ok()?;
         pipeline.set_state(gst::State::Playing).ok()?;
@@ -117,21 +130,42 @@ impl Mask {
         let _ = pipeline.set_state(gst::State::Null);
         let sample = sample?;
         let map = sample.buffer()?.map_readable().ok()?;
-        let alpha: Vec<u8> =
-            map.get(..width * height)?.iter().map(|&v| ((i32::from(v) - 16) * 255 / 219).clamp(0, 255) as u8).collect();
-        alpha.iter().any(|&a| a > 128).then_some(Self { width, height, alpha })
+        let alpha: Vec<u8> = map
+            .get(..width * height)?
+            .iter()
+            .map(|&v| ((i32::from(v) - 16) * 255 / 219).clamp(0, 255) as u8)
+            .collect();
+        alpha.iter().any(|&a| a > 128).then_some(Self {
+            width,
+            height,
+            alpha,
+        })
     }
 
     /// Puts the text on a picture, white with a dark edge; `left`, `top` in pixels of it.
     pub(crate) fn draw(&self, canvas: &mut Canvas<'_>, left: usize, top: usize) {
         let (luma, width, height) = canvas.luma();
         let reach = (self.height / 24).max(1) as isize;
-        for (dx, dy, value) in [(-reach, 0, 20), (reach, 0, 20), (0, -reach, 20), (0, reach, 20), (reach, reach, 20), (0, 0, 235)] {
+        for (dx, dy, value) in [
+            (-reach, 0, 20),
+            (reach, 0, 20),
+            (0, -reach, 20),
+            (0, reach, 20),
+            (reach, reach, 20),
+            (0, 0, 235),
+        ] {
             for y in 0..self.height {
-                let Some(py) = (top + y).checked_add_signed(dy).filter(|&p| p < height) else { continue };
+                let Some(py) = (top + y).checked_add_signed(dy).filter(|&p| p < height) else {
+                    continue;
+                };
                 for x in 0..self.width {
                     let alpha = i32::from(self.alpha[y * self.width + x]);
-                    let Some(px) = (left + x).checked_add_signed(dx).filter(|&p| alpha > 0 && p < width) else { continue };
+                    let Some(px) = (left + x)
+                        .checked_add_signed(dx)
+                        .filter(|&p| alpha > 0 && p < width)
+                    else {
+                        continue;
+                    };
                     let pixel = &mut luma[py * width + px];
                     *pixel = (i32::from(*pixel) + (value - i32::from(*pixel)) * alpha / 255) as u8;
                 }
@@ -140,13 +174,19 @@ impl Mask {
         let lettered = |x: usize| (0..self.height).any(|y| self.alpha[y * self.width + x] > 64);
         let end = (0..self.width).rfind(|&x| lettered(x)).unwrap_or(0);
         let start = (0..self.width).find(|&x| lettered(x)).unwrap_or(0);
-        canvas.fade_colour(left + start..left + end, top + self.height / 5..top + self.height * 4 / 5);
+        canvas.fade_colour(
+            left + start..left + end,
+            top + self.height / 5..top + self.height * 4 / 5,
+        );
     }
 }
 
 /// Without one Pango would draw boxes.
 fn has_cjk_font() -> bool {
-    ["/usr/share/fonts/opentype/noto/NotoSansCJK-Bold.ttc", "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"]
-        .iter()
-        .any(|p| std::path::Path::new(p).exists())
+    [
+        "/usr/share/fonts/opentype/noto/NotoSansCJK-Bold.ttc",
+        "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
+    ]
+    .iter()
+    .any(|p| std::path::Path::new(p).exists())
 }

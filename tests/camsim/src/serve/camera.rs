@@ -74,7 +74,10 @@ pub struct CameraConfig {
 impl CameraConfig {
     /// A healthy camera with digest authentication, user `admin` and password `camsim`.
     pub fn new(name: impl Into<String>, main: Clip) -> Self {
-        Self { main: Some(main), ..Self::later(name) }
+        Self {
+            main: Some(main),
+            ..Self::later(name)
+        }
     }
 
     /// The same without a clip yet.
@@ -177,7 +180,10 @@ impl Camera {
     }
 
     pub(crate) fn faults(&self) -> Arc<Faults> {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.faults
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(crate) fn set_faults(&self, faults: Faults) {
@@ -195,12 +201,17 @@ impl Camera {
     /// Takes one of the camera's sessions; `None` where all are taken.
     pub(crate) fn seat(self: &Arc<Self>) -> Option<Seat> {
         let limit = self.config.limit.unwrap_or(usize::MAX);
-        let taken = self.counts.seats.fetch_update(Relaxed, Relaxed, |n| (n < limit).then_some(n + 1));
+        let taken = self
+            .counts
+            .seats
+            .fetch_update(Relaxed, Relaxed, |n| (n < limit).then_some(n + 1));
         taken.ok().map(|_| Seat(self.clone()))
     }
 
     pub(crate) fn full(&self) -> bool {
-        self.config.limit.is_some_and(|l| self.counts.seats.load(Relaxed) >= l)
+        self.config
+            .limit
+            .is_some_and(|l| self.counts.seats.load(Relaxed) >= l)
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -244,13 +255,22 @@ impl CameraHandle {
 
     /// The stream's URL, without user and password.
     pub fn url(&self, profile: Profile) -> String {
-        format!("rtsp://{}/{}/{}", self.address, self.name(), profile.as_str())
+        format!(
+            "rtsp://{}/{}/{}",
+            self.address,
+            self.name(),
+            profile.as_str()
+        )
     }
 
     /// The stream's URL with user and password in it. They must need no escaping.
     pub fn url_with_password(&self, profile: Profile) -> String {
         let config = &self.camera.config;
-        self.url(profile).replacen("rtsp://", &format!("rtsp://{}:{}@", config.user, config.password), 1)
+        self.url(profile).replacen(
+            "rtsp://",
+            &format!("rtsp://{}:{}@", config.user, config.password),
+            1,
+        )
     }
 
     /// What can be made to go wrong.
@@ -266,10 +286,13 @@ impl CameraHandle {
     /// Gives a profile its clip, or another one, which begins at a key frame at the camera's
     /// phase. Errors where the camera has no such profile.
     pub fn put(&self, profile: Profile, clip: Clip) -> Result<(), ClipError> {
-        let feed = self.camera.feed(profile).ok_or_else(|| ClipError::Malformed {
-            what: format!("camera {}", self.name()),
-            why: "it has no sub stream".into(),
-        })?;
+        let feed = self
+            .camera
+            .feed(profile)
+            .ok_or_else(|| ClipError::Malformed {
+                what: format!("camera {}", self.name()),
+                why: "it has no sub stream".into(),
+            })?;
         feed.put(clip);
         Ok(())
     }

@@ -120,12 +120,16 @@ impl Connection<'_> {
 
     /// The next moment at which something is to be done unasked.
     fn wake(&mut self) -> Instant {
-        let Some((camera, profile)) = self.session.profile() else { return self.heard + Duration::from_secs(120) };
+        let Some((camera, profile)) = self.session.profile() else {
+            return self.heard + Duration::from_secs(120);
+        };
         let mut wake = self.heard + camera.config.session_timeout + Duration::from_secs(2);
         let (camera, faults) = (camera.clone(), camera.faults());
         if let (Some(play), Some(feed)) = (&mut self.session.play, camera.feed(profile)) {
             feed.refresh(&mut play.cursor);
-            wake = wake.min(feed.instant(play.cursor.peek().at_90k)).min(self.report.max(self.started));
+            wake = wake
+                .min(feed.instant(play.cursor.peek().at_90k))
+                .min(self.report.max(self.started));
             if let Some(seconds) = faults.flap_every_s {
                 wake = wake.min(self.started + seconds_of(seconds));
             }
@@ -136,7 +140,9 @@ impl Connection<'_> {
     /// Sends what is due.
     fn tick(&mut self) -> Result<(), End> {
         let now = Instant::now();
-        let Some((camera, profile)) = self.session.profile() else { return Err(End::TimedOut) };
+        let Some((camera, profile)) = self.session.profile() else {
+            return Err(End::TimedOut);
+        };
         let (camera, faults) = (camera.clone(), camera.faults());
         if self.session.tracks.iter().any(|t| t.heard()) {
             self.heard = now;
@@ -145,19 +151,24 @@ impl Connection<'_> {
             return Err(End::TimedOut);
         }
         let jump_ms = camera.jump_ms.load(Relaxed);
-        let (Some(play), Some(feed)) = (&mut self.session.play, camera.feed(profile)) else { return Ok(()) };
-        if faults.flap_every_s.is_some_and(|s| now >= self.started + seconds_of(s)) {
+        let (Some(play), Some(feed)) = (&mut self.session.play, camera.feed(profile)) else {
+            return Ok(());
+        };
+        if faults
+            .flap_every_s
+            .is_some_and(|s| now >= self.started + seconds_of(s))
+        {
             return Err(End::Cut);
         }
         let tick = feed.now();
         let playing = now.duration_since(self.started).as_secs_f64();
-        let sound = playing >= faults.audio_after_s && faults.audio_until_s.is_none_or(|s| playing < s);
-        if play.cursor.peek().at_90k < tick - BEHIND_MAX_90K {
-            if let Some(fresh) = feed.cursor() {
-                play.cursor = fresh;
-                play.cursor.skip_to_key();
-                camera.counts.skips.fetch_add(1, Relaxed);
-            }
+        let sound =
+            playing >= faults.audio_after_s && faults.audio_until_s.is_none_or(|s| playing < s);
+        let behind = play.cursor.peek().at_90k < tick - BEHIND_MAX_90K;
+        if let Some(fresh) = feed.cursor().filter(|_| behind) {
+            play.cursor = fresh;
+            play.cursor.skip_to_key();
+            camera.counts.skips.fetch_add(1, Relaxed);
         }
         loop {
             let due = play.cursor.peek();
@@ -169,8 +180,16 @@ impl Connection<'_> {
                 What::Sound { .. } => sdp::AUDIO,
             };
             let track = self.session.tracks.iter_mut().find(|t| t.number == number);
-            if let Some(track) = track.filter(|_| !faults.stall && (number == sdp::VIDEO || sound)) {
-                let sent = track.send(&play.cursor, due.what, camera.config.stamp, jump_ms, &faults, &mut self.output);
+            if let Some(track) = track.filter(|_| !faults.stall && (number == sdp::VIDEO || sound))
+            {
+                let sent = track.send(
+                    &play.cursor,
+                    due.what,
+                    camera.config.stamp,
+                    jump_ms,
+                    &faults,
+                    &mut self.output,
+                );
                 camera.counts.frames.fetch_add(1, Relaxed);
                 camera.counts.bytes.fetch_add(sent as u64, Relaxed);
             }
@@ -214,12 +233,20 @@ impl Connection<'_> {
         let (name, profile, _) = Session::name(request);
         let found = profile.and_then(|p| Some((self.shared.camera(name)?, p)));
         if let Some((camera, profile)) = found.filter(|(c, p)| c.feed(*p).is_some()) {
-            if self.session.camera().is_none_or(|c| !Arc::ptr_eq(c, &camera)) {
+            if self
+                .session
+                .camera()
+                .is_none_or(|c| !Arc::ptr_eq(c, &camera))
+            {
                 self.commands = Some(camera.commands());
             }
             self.session.bind(camera, profile);
         }
-        let faults = self.session.camera().map(|c| c.faults()).unwrap_or_default();
+        let faults = self
+            .session
+            .camera()
+            .map(|c| c.faults())
+            .unwrap_or_default();
         if faults.dead {
             return Err(End::Cut);
         }
@@ -250,8 +277,12 @@ impl Connection<'_> {
             Command::Desync(how) => {
                 match how {
                     Desync::StrayByte => self.output.push(0x55),
-                    Desync::ShortLength => self.output.extend_from_slice(&[b'$', 0, 0, 3, 0x80, 96, 0]),
-                    Desync::HugeLength => self.output.extend_from_slice(&[b'$', 0, 0xea, 0x60, 0x80, 96]),
+                    Desync::ShortLength => {
+                        self.output.extend_from_slice(&[b'$', 0, 0, 3, 0x80, 96, 0])
+                    }
+                    Desync::HugeLength => self
+                        .output
+                        .extend_from_slice(&[b'$', 0, 0xea, 0x60, 0x80, 96]),
                 }
                 Ok(())
             }
@@ -301,5 +332,7 @@ async fn next(commands: &mut Option<broadcast::Receiver<Command>>) -> Command {
 }
 
 fn seconds_of(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::ZERO).min(Duration::from_secs(86_400))
+    Duration::try_from_secs_f64(seconds)
+        .unwrap_or(Duration::ZERO)
+        .min(Duration::from_secs(86_400))
 }

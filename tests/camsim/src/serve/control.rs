@@ -32,7 +32,9 @@ const REQUEST_MAX: usize = 64 << 10;
 
 pub(crate) async fn serve(mut stream: TcpStream, shared: Arc<Shared>, cancel: CancellationToken) {
     let exchange = timeout(Duration::from_secs(10), async {
-        let Some(request) = read(&mut stream).await else { return };
+        let Some(request) = read(&mut stream).await else {
+            return;
+        };
         let (status, body) = answer(&shared, &request);
         let body = body.to_string();
         let head = format!(
@@ -69,7 +71,11 @@ async fn read(stream: &mut TcpStream) -> Option<Request> {
             if bytes.len() >= end + 4 + length {
                 let mut words = head.lines().next()?.split(' ');
                 let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
-                return Some(Request { method, path, body: bytes[end + 4..end + 4 + length].to_vec() });
+                return Some(Request {
+                    method,
+                    path,
+                    body: bytes[end + 4..end + 4 + length].to_vec(),
+                });
             }
         }
         if bytes.len() > 2 * REQUEST_MAX || stream.read_buf(&mut bytes).await.ok()? == 0 {
@@ -96,7 +102,10 @@ fn answer(shared: &Shared, request: &Request) -> (&'static str, Value) {
         ("GET", ["cameras"]) => ("200 OK", shared.cameras().iter().map(|c| show(c)).collect()),
         (method, ["cameras", name, rest @ ..]) => {
             let Some(camera) = found(name) else {
-                return ("404 Not Found", json!({ "error": format!("no camera is named {name}") }));
+                return (
+                    "404 Not Found",
+                    json!({ "error": format!("no camera is named {name}") }),
+                );
             };
             match (method, rest) {
                 ("GET", []) => {}
@@ -110,20 +119,34 @@ fn answer(shared: &Shared, request: &Request) -> (&'static str, Value) {
                     Ok(Once::Reset) => camera.command(Command::Reset),
                     Ok(Once::Desync { how }) => camera.command(Command::Desync(how)),
                     Ok(Once::Jump { seconds }) => {
-                        camera.jump_ms.fetch_add((seconds * 1_000.0) as i64, Relaxed);
+                        camera
+                            .jump_ms
+                            .fetch_add((seconds * 1_000.0) as i64, Relaxed);
                     }
                     Ok(Once::StartOver) => {
-                        for feed in [Some(&camera.main), camera.sub.as_ref()].into_iter().flatten().filter(|f| f.ready()) {
+                        for feed in [Some(&camera.main), camera.sub.as_ref()]
+                            .into_iter()
+                            .flatten()
+                            .filter(|f| f.ready())
+                        {
                             feed.start_over(None);
                         }
                     }
                     Err(e) => return bad(e.to_string()),
                 },
-                _ => return ("405 Method Not Allowed", json!({ "error": "no such thing to do to a camera" })),
+                _ => {
+                    return (
+                        "405 Method Not Allowed",
+                        json!({ "error": "no such thing to do to a camera" }),
+                    );
+                }
             }
             ("200 OK", show(&camera))
         }
-        _ => ("404 Not Found", json!({ "error": "there is only /cameras" })),
+        _ => (
+            "404 Not Found",
+            json!({ "error": "there is only /cameras" }),
+        ),
     }
 }
 
@@ -147,10 +170,18 @@ mod tests {
 
     #[test]
     fn a_change_names_what_it_changes() {
-        let before = Faults { lose: 0.5, ..Faults::default() };
+        let before = Faults {
+            lose: 0.5,
+            ..Faults::default()
+        };
         let after = merge(&before, br#"{"stall":true,"sdp":{"no_address":true}}"#).unwrap();
         assert!(after.stall && after.lose == 0.5 && after.sdp.no_address);
-        assert!(merge(&before, br#"{"stal":true}"#).unwrap_err().to_string().contains("stal"));
+        assert!(
+            merge(&before, br#"{"stal":true}"#)
+                .unwrap_err()
+                .to_string()
+                .contains("stal")
+        );
         assert!(merge(&before, b"[]").is_err());
     }
 }

@@ -143,7 +143,9 @@ impl Switches<'_> {
 
     /// Moves all RTP timestamps by so many seconds, back where negative. Adds up.
     pub fn jump_timestamps(&self, seconds: f64) {
-        self.0.jump_ms.fetch_add((seconds * 1_000.0) as i64, Ordering::Relaxed);
+        self.0
+            .jump_ms
+            .fetch_add((seconds * 1_000.0) as i64, Ordering::Relaxed);
     }
 
     /// Goes over to another clip in mid-stream: other parameter sets, another size.

@@ -41,7 +41,12 @@ pub(crate) struct Feed {
 
 impl Feed {
     pub(crate) fn new(origin: Instant, phase: Duration, clip: Option<Clip>) -> Self {
-        let feed = Self { origin, phase, epochs: watch::Sender::new(Arc::default()), change: Mutex::new(()) };
+        let feed = Self {
+            origin,
+            phase,
+            epochs: watch::Sender::new(Arc::default()),
+            change: Mutex::new(()),
+        };
         if let Some(clip) = clip {
             feed.put(clip);
         }
@@ -55,8 +60,15 @@ impl Feed {
             let position = (from + to_90k(self.phase)).rem_euclid(round);
             let frames = &clip.video().frames;
             // Into the clip at a key frame, or a decoder would be fed what it cannot use.
-            let start = frames.iter().rfind(|f| f.key && f.dts_90k as i64 <= position).map_or(0, |f| f.dts_90k as i64);
-            Epoch { from, zero: from - start, clip: clip.clone() }
+            let start = frames
+                .iter()
+                .rfind(|f| f.key && f.dts_90k as i64 <= position)
+                .map_or(0, |f| f.dts_90k as i64);
+            Epoch {
+                from,
+                zero: from - start,
+                clip: clip.clone(),
+            }
         });
     }
 
@@ -64,8 +76,14 @@ impl Feed {
     pub(crate) fn start_over(&self, clip: Option<Clip>) {
         self.change(|from| {
             let present = self.epochs.borrow().last().map(|e| e.clip.clone());
-            let clip = clip.or(present).expect("checked: there is a clip, or one was given");
-            Epoch { from, zero: from, clip }
+            let clip = clip
+                .or(present)
+                .expect("checked: there is a clip, or one was given");
+            Epoch {
+                from,
+                zero: from,
+                clip,
+            }
         });
     }
 
@@ -76,14 +94,18 @@ impl Feed {
         let from = match epochs.last() {
             None => now,
             // The picture being shown is given its full time.
-            Some(last) => Cursor::at(Arc::new(epochs.clone()), (now + LEAD_90K).max(last.from)).map_or(now, |mut c| {
-                c.skip_sound();
-                c.peek().at_90k
-            }),
+            Some(last) => Cursor::at(Arc::new(epochs.clone()), (now + LEAD_90K).max(last.from))
+                .map_or(now, |mut c| {
+                    c.skip_sound();
+                    c.peek().at_90k
+                }),
         };
         epochs.push(make(from));
         // Nobody is in an epoch two changes ago by more than a moment.
-        let passed = epochs.iter().rposition(|e| e.from <= now - 10 * i64::from(CLOCK_HZ)).unwrap_or(0);
+        let passed = epochs
+            .iter()
+            .rposition(|e| e.from <= now - 10 * i64::from(CLOCK_HZ))
+            .unwrap_or(0);
         epochs.drain(..passed);
         self.epochs.send_replace(Arc::new(epochs));
     }
@@ -95,9 +117,16 @@ impl Feed {
     /// The clip of this moment, or the first to come. Waits up to `patience` for one.
     pub(crate) async fn clip(&self, patience: Duration) -> Option<Clip> {
         let mut epochs = self.epochs.subscribe();
-        let there = timeout(patience, epochs.wait_for(|e| !e.is_empty())).await.ok()?.ok()?;
+        let there = timeout(patience, epochs.wait_for(|e| !e.is_empty()))
+            .await
+            .ok()?
+            .ok()?;
         let now = self.now();
-        there.iter().rfind(|e| e.from <= now).or(there.first()).map(|e| e.clip.clone())
+        there
+            .iter()
+            .rfind(|e| e.from <= now)
+            .or(there.first())
+            .map(|e| e.clip.clone())
     }
 
     /// Now, in ticks from the server's start.
@@ -115,7 +144,9 @@ impl Feed {
         let tick = to_90k(when.saturating_duration_since(self.origin));
         let epochs = self.epochs.borrow();
         let epoch = epochs.iter().rfind(|e| e.from <= tick)?;
-        Some(from_90k((tick - epoch.zero).rem_euclid(epoch.clip.video().duration_90k as i64)))
+        Some(from_90k(
+            (tick - epoch.zero).rem_euclid(epoch.clip.video().duration_90k as i64),
+        ))
     }
 
     /// When picture `index` of the present clip is sent next, counted from `after` on.
@@ -185,7 +216,13 @@ impl Cursor {
     pub(crate) fn at(epochs: Arc<Vec<Epoch>>, tick: i64) -> Option<Self> {
         let epoch = epochs.iter().rposition(|e| e.from <= tick).unwrap_or(0);
         epochs.get(epoch)?;
-        let mut cursor = Self { epochs, epoch, picture: Place::default(), sound: Place::default(), silent: false };
+        let mut cursor = Self {
+            epochs,
+            epoch,
+            picture: Place::default(),
+            sound: Place::default(),
+            silent: false,
+        };
         cursor.enter(tick.max(cursor.epochs[epoch].from));
         Some(cursor)
     }
@@ -202,7 +239,8 @@ impl Cursor {
 
     /// Goes on to the first key frame at or after the next picture.
     pub(crate) fn skip_to_key(&mut self) {
-        for _ in 0..self.clip().video().frames.len() {
+        // Every clip has a key frame, so this ends within a round.
+        loop {
             match self.peek().what {
                 What::Picture { index, .. } if self.clip().video().frames[index].key => return,
                 _ => self.advance(),
@@ -235,7 +273,10 @@ impl Cursor {
         };
         place.index += 1;
         if place.index >= length {
-            *place = Place { round: place.round + 1, index: 0 };
+            *place = Place {
+                round: place.round + 1,
+                index: 0,
+            };
         }
     }
 
@@ -246,9 +287,14 @@ impl Cursor {
         let base = zero + self.picture.round * video.duration_90k as i64;
         let picture = Due {
             at_90k: base + frame.dts_90k as i64,
-            what: What::Picture { index: self.picture.index, pts_90k: base + frame.pts_90k as i64 },
+            what: What::Picture {
+                index: self.picture.index,
+                pts_90k: base + frame.pts_90k as i64,
+            },
         };
-        let Some(audio) = clip.audio().filter(|_| !self.silent) else { return picture };
+        let Some(audio) = clip.audio().filter(|_| !self.silent) else {
+            return picture;
+        };
         let (rate, hz) = (i64::from(audio.rate), i64::from(CLOCK_HZ));
         let played = (self.sound.round * audio.frames.len() as i64 + self.sound.index as i64)
             * i64::from(audio.samples_per_frame);
@@ -257,7 +303,13 @@ impl Cursor {
             return picture;
         }
         let sample = (i128::from(*zero) * i128::from(rate) / i128::from(hz)) as i64 + played;
-        Due { at_90k, what: What::Sound { index: self.sound.index, sample } }
+        Due {
+            at_90k,
+            what: What::Sound {
+                index: self.sound.index,
+                sample,
+            },
+        }
     }
 
     /// Finds the first picture and sound at or after `tick` in the present epoch.
@@ -266,17 +318,32 @@ impl Cursor {
         let video = clip.video();
         let round = video.duration_90k as i64;
         let since = tick - zero;
-        let index = video.frames.partition_point(|f| (f.dts_90k as i64) < since.rem_euclid(round));
+        let index = video
+            .frames
+            .partition_point(|f| (f.dts_90k as i64) < since.rem_euclid(round));
         self.picture = if index == video.frames.len() {
-            Place { round: since.div_euclid(round) + 1, index: 0 }
+            Place {
+                round: since.div_euclid(round) + 1,
+                index: 0,
+            }
         } else {
-            Place { round: since.div_euclid(round), index }
+            Place {
+                round: since.div_euclid(round),
+                index,
+            }
         };
         if let Some(audio) = clip.audio() {
-            let (rate, hz, samples) = (i128::from(audio.rate), i128::from(CLOCK_HZ), i128::from(audio.samples_per_frame));
+            let (rate, hz, samples) = (
+                i128::from(audio.rate),
+                i128::from(CLOCK_HZ),
+                i128::from(audio.samples_per_frame),
+            );
             let frame = -(-i128::from(since) * rate).div_euclid(hz * samples); // rounded up
             let count = audio.frames.len() as i128;
-            self.sound = Place { round: frame.div_euclid(count) as i64, index: frame.rem_euclid(count) as usize };
+            self.sound = Place {
+                round: frame.div_euclid(count) as i64,
+                index: frame.rem_euclid(count) as usize,
+            };
         }
     }
 }
@@ -287,7 +354,9 @@ pub(crate) fn to_90k(d: Duration) -> i64 {
 
 /// Rounds up, so that what is due at a tick is due when its moment has come.
 pub(crate) fn from_90k(tick: i64) -> Duration {
-    Duration::from_nanos((tick.max(0) as u128 * 1_000_000_000).div_ceil(u128::from(CLOCK_HZ)) as u64)
+    Duration::from_nanos(
+        (tick.max(0) as u128 * 1_000_000_000).div_ceil(u128::from(CLOCK_HZ)) as u64,
+    )
 }
 
 #[cfg(test)]
@@ -352,7 +421,10 @@ mod tests {
                 }
             }
         }
-        assert!((last.0 / 3_600 - last.1 / 320).abs() <= 1, "sound and pictures keep together");
+        assert!(
+            (last.0 / 3_600 - last.1 / 320).abs() <= 1,
+            "sound and pictures keep together"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -362,11 +434,29 @@ mod tests {
         tokio::time::advance(Duration::from_secs(60)).await;
         let mut cursor = feed.cursor().unwrap();
         let due = cursor.peek();
-        let What::Picture { index, .. } = due.what else { panic!("{due:?}") };
-        assert_eq!(feed.sent_at(index, Instant::now()), Some(feed.instant(due.at_90k)));
+        let What::Picture { index, .. } = due.what else {
+            panic!("{due:?}")
+        };
+        assert_eq!(
+            feed.sent_at(index, Instant::now()),
+            Some(feed.instant(due.at_90k))
+        );
         cursor.skip_to_key();
-        let What::Picture { index, .. } = cursor.peek().what else { panic!() };
+        let What::Picture { index, .. } = cursor.peek().what else {
+            panic!()
+        };
         assert_eq!(index % 5, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn finds_the_key_frame_of_a_long_group_however_much_sound_lies_before_it() {
+        let feed = Feed::new(Instant::now(), Duration::ZERO, Some(clip(10, 10, true)));
+        for _ in 0..12 {
+            tokio::time::advance(Duration::from_millis(37)).await;
+            let mut cursor = feed.cursor().unwrap();
+            cursor.skip_to_key();
+            assert!(matches!(cursor.peek().what, What::Picture { index: 0, .. }));
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -386,7 +476,9 @@ mod tests {
         let firsts: Vec<_> = take(&mut cursor, 12)
             .windows(2)
             .filter_map(|p| match (p[0].what, p[1].what) {
-                (What::Picture { index: a, .. }, What::Picture { index: b, .. }) if b != a + 1 => Some(b),
+                (What::Picture { index: a, .. }, What::Picture { index: b, .. }) if b != a + 1 => {
+                    Some(b)
+                }
                 _ => None,
             })
             .collect();

@@ -3,7 +3,7 @@
 pub(crate) mod auth;
 pub(crate) mod camera;
 pub(crate) mod connection;
-pub(crate) mod control;
+pub mod control;
 pub(crate) mod fault;
 pub(crate) mod feed;
 pub(crate) mod rtsp;

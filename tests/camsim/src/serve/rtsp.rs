@@ -13,7 +13,10 @@ const BODY_MAX: usize = 64 << 10;
 pub(crate) enum Input {
     Request(Request),
     /// Data on an interleaved channel: a client's RTCP, as a rule.
-    Data { channel: u8, data: Bytes },
+    Data {
+        channel: u8,
+        data: Bytes,
+    },
 }
 
 /// One request.
@@ -27,13 +30,24 @@ pub(crate) struct Request {
 impl Request {
     /// A header's value; names are told apart without regard to case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
+        self.headers
+            .iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, v)| v.as_str())
     }
 
     /// The path of the URI without slashes at its ends: `CODE/main` or `CODE/main/trackID=0`.
     pub(crate) fn path(&self) -> &str {
-        let rest = self.uri.split_once("://").map_or(self.uri.as_str(), |(_, r)| r.split_once('/').map_or("", |(_, p)| p));
-        rest.split(['?', '#']).next().unwrap_or("").trim_matches('/')
+        let rest = self
+            .uri
+            .split_once("://")
+            .map_or(self.uri.as_str(), |(_, r)| {
+                r.split_once('/').map_or("", |(_, p)| p)
+            });
+        rest.split(['?', '#'])
+            .next()
+            .unwrap_or("")
+            .trim_matches('/')
     }
 }
 
@@ -57,15 +71,25 @@ pub(crate) fn parse(buffer: &mut BytesMut) -> Result<Option<Input>, NotRtsp> {
         }
         let channel = buffer[1];
         buffer.advance(4);
-        return Ok(Some(Input::Data { channel, data: buffer.split_to(length).freeze() }));
+        return Ok(Some(Input::Data {
+            channel,
+            data: buffer.split_to(length).freeze(),
+        }));
     }
     let Some(end) = buffer.windows(4).position(|w| w == b"\r\n\r\n") else {
-        return if buffer.len() > HEAD_MAX { Err(NotRtsp("a head without an end")) } else { Ok(None) };
+        return if buffer.len() > HEAD_MAX {
+            Err(NotRtsp("a head without an end"))
+        } else {
+            Ok(None)
+        };
     };
-    let head = std::str::from_utf8(&buffer[..end]).map_err(|_| NotRtsp("a head that is no text"))?;
+    let head =
+        std::str::from_utf8(&buffer[..end]).map_err(|_| NotRtsp("a head that is no text"))?;
     let mut lines = head.split("\r\n");
     let mut words = lines.next().unwrap_or("").split(' ');
-    let (Some(method), Some(uri), Some(version), None) = (words.next(), words.next(), words.next(), words.next()) else {
+    let (Some(method), Some(uri), Some(version), None) =
+        (words.next(), words.next(), words.next(), words.next())
+    else {
         return Err(NotRtsp("a request line without three words"));
     };
     if !version.starts_with("RTSP/1.") {
@@ -75,7 +99,11 @@ pub(crate) fn parse(buffer: &mut BytesMut) -> Result<Option<Input>, NotRtsp> {
         .filter_map(|l| l.split_once(':'))
         .map(|(n, v)| (n.trim().to_owned(), v.trim().to_owned()))
         .collect();
-    let request = Request { method: method.to_owned(), uri: uri.to_owned(), headers };
+    let request = Request {
+        method: method.to_owned(),
+        uri: uri.to_owned(),
+        headers,
+    };
     let body = match request.header("Content-Length").map(str::parse::<usize>) {
         None => 0,
         Some(Ok(n)) if n <= BODY_MAX => n,
@@ -97,7 +125,11 @@ pub(crate) struct Response {
 impl Response {
     pub(crate) fn new(status: u16, request: &Request) -> Self {
         let mut text = format!("RTSP/1.0 {status} {}\r\n", reason(status));
-        let _ = write!(text, "CSeq: {}\r\nServer: Sightline camera simulator\r\n", request.header("CSeq").unwrap_or("0"));
+        let _ = write!(
+            text,
+            "CSeq: {}\r\nServer: Sightline camera simulator\r\n",
+            request.header("CSeq").unwrap_or("0")
+        );
         Self { text }
     }
 
@@ -112,7 +144,10 @@ impl Response {
     }
 
     pub(crate) fn body(self, kind: &str, body: &str) -> Vec<u8> {
-        let mut out = self.header("Content-Type", kind).header("Content-Length", body.len()).end();
+        let mut out = self
+            .header("Content-Type", kind)
+            .header("Content-Length", body.len())
+            .end();
         out.extend_from_slice(body.as_bytes());
         out
     }
@@ -169,8 +204,14 @@ fn transport(spec: &str) -> Option<Transport> {
         None => return None,
     };
     match protocol.as_str() {
-        "RTP/AVP/TCP" => Some(Transport::Interleaved { rtp: first.try_into().ok()?, rtcp: second.try_into().ok()? }),
-        "RTP/AVP" | "RTP/AVP/UDP" if !multicast => Some(Transport::Udp { rtp: first, rtcp: second }),
+        "RTP/AVP/TCP" => Some(Transport::Interleaved {
+            rtp: first.try_into().ok()?,
+            rtcp: second.try_into().ok()?,
+        }),
+        "RTP/AVP" | "RTP/AVP/UDP" if !multicast => Some(Transport::Udp {
+            rtp: first,
+            rtcp: second,
+        }),
         _ => None,
     }
 }
@@ -192,14 +233,28 @@ mod tests {
                 }
             }
             assert!(buffer.is_empty());
-            let [Input::Request(a), Input::Data { channel: 1, data }, Input::Request(b)] = &got[..] else { panic!("{got:?}") };
-            assert_eq!((a.path(), a.header("cseq"), &data[..], b.method.as_str()), ("a/main", Some("7"), &b"ab"[..], "SET_PARAMETER"));
+            let [
+                Input::Request(a),
+                Input::Data { channel: 1, data },
+                Input::Request(b),
+            ] = &got[..]
+            else {
+                panic!("{got:?}")
+            };
+            assert_eq!(
+                (a.path(), a.header("cseq"), &data[..], b.method.as_str()),
+                ("a/main", Some("7"), &b"ab"[..], "SET_PARAMETER")
+            );
         }
     }
 
     #[test]
     fn refuses_what_is_no_rtsp() {
-        for wire in ["GET / HTTP/1.1\r\n\r\n", "x\r\n\r\n", "A b RTSP/1.0\r\nContent-Length: -1\r\n\r\n"] {
+        for wire in [
+            "GET / HTTP/1.1\r\n\r\n",
+            "x\r\n\r\n",
+            "A b RTSP/1.0\r\nContent-Length: -1\r\n\r\n",
+        ] {
             assert!(parse(&mut BytesMut::from(wire)).is_err(), "{wire}");
         }
         assert!(parse(&mut BytesMut::from(&vec![b'a'; HEAD_MAX + 1][..])).is_err());
@@ -207,7 +262,18 @@ mod tests {
 
     #[test]
     fn reads_transports() {
-        let got = transports("RTP/AVP;unicast;client_port=5000-5001, RTP/AVP/TCP;unicast;interleaved=2-3,RTP/AVP;multicast;client_port=1-2");
-        assert_eq!(got, [Transport::Udp { rtp: 5_000, rtcp: 5_001 }, Transport::Interleaved { rtp: 2, rtcp: 3 }]);
+        let got = transports(
+            "RTP/AVP;unicast;client_port=5000-5001, RTP/AVP/TCP;unicast;interleaved=2-3,RTP/AVP;multicast;client_port=1-2",
+        );
+        assert_eq!(
+            got,
+            [
+                Transport::Udp {
+                    rtp: 5_000,
+                    rtcp: 5_001
+                },
+                Transport::Interleaved { rtp: 2, rtcp: 3 }
+            ]
+        );
     }
 }

@@ -39,28 +39,56 @@ pub(crate) fn describe(clip: &Clip, quirks: &SdpQuirks, local: IpAddr) -> String
         VideoCodec::H264 => {
             line(format_args!("a=rtpmap:96 H264/90000"));
             let sets = clip.parameter_sets();
-            let profile = sets.iter().find(|s| s.len() > 3 && s[0] & 0x1f == 7).map_or([0x42, 0, 0x1f], |s| [s[1], s[2], s[3]]);
+            let profile = sets
+                .iter()
+                .find(|s| s.len() > 3 && s[0] & 0x1f == 7)
+                .map_or([0x42, 0, 0x1f], |s| [s[1], s[2], s[3]]);
             let [a, b, c] = profile;
-            let sprop = sets.iter().map(|s| STANDARD.encode(s)).collect::<Vec<_>>().join(",");
-            let sprop = if quirks.no_parameter_sets { String::new() } else { format!(";sprop-parameter-sets={sprop}") };
-            line(format_args!("a=fmtp:96 packetization-mode=1;profile-level-id={a:02X}{b:02X}{c:02X}{sprop}"));
+            let sprop = sets
+                .iter()
+                .map(|s| STANDARD.encode(s))
+                .collect::<Vec<_>>()
+                .join(",");
+            let sprop = if quirks.no_parameter_sets {
+                String::new()
+            } else {
+                format!(";sprop-parameter-sets={sprop}")
+            };
+            line(format_args!(
+                "a=fmtp:96 packetization-mode=1;profile-level-id={a:02X}{b:02X}{c:02X}{sprop}"
+            ));
         }
         VideoCodec::H265 => {
             line(format_args!("a=rtpmap:96 H265/90000"));
             let of = |kind: u8| {
-                clip.parameter_sets().iter().find(|s| s[0] >> 1 & 0x3f == kind).map(|s| STANDARD.encode(s)).unwrap_or_default()
+                clip.parameter_sets()
+                    .iter()
+                    .find(|s| s[0] >> 1 & 0x3f == kind)
+                    .map(|s| STANDARD.encode(s))
+                    .unwrap_or_default()
             };
             if !quirks.no_parameter_sets {
-                line(format_args!("a=fmtp:96 sprop-vps={};sprop-sps={};sprop-pps={}", of(32), of(33), of(34)));
+                line(format_args!(
+                    "a=fmtp:96 sprop-vps={};sprop-sps={};sprop-pps={}",
+                    of(32),
+                    of(33),
+                    of(34)
+                ));
             }
         }
     }
     if quirks.fractional_framerate {
-        line(format_args!("a=framerate:{:.6}", video.declared_fps * 1_000.0 / 1_001.0));
+        line(format_args!(
+            "a=framerate:{:.6}",
+            video.declared_fps * 1_000.0 / 1_001.0
+        ));
     } else {
         line(format_args!("a=framerate:{}", video.declared_fps));
     }
-    line(format_args!("a=x-dimensions:{},{}", video.width, video.height));
+    line(format_args!(
+        "a=x-dimensions:{},{}",
+        video.width, video.height
+    ));
     line(format_args!("a=recvonly"));
     line(format_args!("a=control:trackID={VIDEO}"));
 
@@ -68,7 +96,10 @@ pub(crate) fn describe(clip: &Clip, quirks: &SdpQuirks, local: IpAddr) -> String
         match &audio.codec {
             AudioCodec::Aac(config) => {
                 line(format_args!("m=audio 0 RTP/AVP 97"));
-                line(format_args!("a=rtpmap:97 mpeg4-generic/{}/{}", audio.rate, audio.channels));
+                line(format_args!(
+                    "a=rtpmap:97 mpeg4-generic/{}/{}",
+                    audio.rate, audio.channels
+                ));
                 let config: String = config.iter().map(|b| format!("{b:02x}")).collect();
                 line(format_args!(
                     "a=fmtp:97 streamtype=5;profile-level-id=1;mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config={config}"

@@ -16,8 +16,16 @@ use crate::clip::CLOCK_HZ;
 /// How a track reaches its client.
 #[derive(Debug)]
 pub(crate) enum Way {
-    Interleaved { rtp: u8, rtcp: u8 },
-    Udp { rtp: UdpSocket, rtcp: UdpSocket, to_rtp: SocketAddr, to_rtcp: SocketAddr },
+    Interleaved {
+        rtp: u8,
+        rtcp: u8,
+    },
+    Udp {
+        rtp: UdpSocket,
+        rtcp: UdpSocket,
+        to_rtp: SocketAddr,
+        to_rtcp: SocketAddr,
+    },
 }
 
 /// A track that was set up.
@@ -71,9 +79,19 @@ impl Track {
 
     /// Sends what the cursor stands at: appended to `out` for the connection, or straight over UDP.
     /// Returns the bytes of it.
-    pub(crate) fn send(&mut self, cursor: &Cursor, what: What, stamp: bool, jump_ms: i64, faults: &Faults, out: &mut Vec<u8>) -> usize {
+    pub(crate) fn send(
+        &mut self,
+        cursor: &Cursor,
+        what: What,
+        stamp: bool,
+        jump_ms: i64,
+        faults: &Faults,
+        out: &mut Vec<u8>,
+    ) -> usize {
         let (template, index, ticks) = match what {
-            What::Picture { index, pts_90k } => (Some(cursor.clip().packets(stamp)), index, pts_90k),
+            What::Picture { index, pts_90k } => {
+                (Some(cursor.clip().packets(stamp)), index, pts_90k)
+            }
             What::Sound { index, sample } => (cursor.clip().sound_packets(), index, sample),
         };
         let Some(template) = template else { return 0 };
@@ -106,13 +124,28 @@ impl Track {
     }
 
     /// Sends a sender report (RFC 3550, 6.4.1) with the source's name.
-    pub(crate) fn report(&self, now_90k: i64, jump_ms: i64, clock_offset_s: f64, out: &mut Vec<u8>) {
-        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64());
+    pub(crate) fn report(
+        &self,
+        now_90k: i64,
+        jump_ms: i64,
+        clock_offset_s: f64,
+        out: &mut Vec<u8>,
+    ) {
+        let unix = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0.0, |d| d.as_secs_f64());
         // Seconds from 1900, and 2^-32 of them.
         let ntp = unix + clock_offset_s + 2_208_988_800.0;
         let (seconds, fraction) = (ntp as u64 as u32, (ntp.fract() * 4_294_967_296.0) as u32);
         let mut packet = vec![0x80, 200, 0, 6];
-        for word in [self.ssrc, seconds, fraction, self.timestamp(self.ticks(now_90k), jump_ms), self.packets, self.octets] {
+        for word in [
+            self.ssrc,
+            seconds,
+            fraction,
+            self.timestamp(self.ticks(now_90k), jump_ms),
+            self.packets,
+            self.octets,
+        ] {
             packet.extend_from_slice(&word.to_be_bytes());
         }
         packet.extend_from_slice(&[0x81, 202, 0, 4]);
@@ -132,7 +165,9 @@ impl Track {
 
     /// Whether the client's reports came in over UDP since the last time.
     pub(crate) fn heard(&self) -> bool {
-        let Way::Udp { rtcp, .. } = &self.way else { return false };
+        let Way::Udp { rtcp, .. } = &self.way else {
+            return false;
+        };
         let mut scratch = [0; 1_500];
         let mut any = false;
         while rtcp.recv_from(&mut scratch).is_ok() {
@@ -142,7 +177,13 @@ impl Track {
     }
 }
 
-fn send_one(socket: &UdpSocket, to: SocketAddr, packet: &[u8], faults: &Faults, held: &mut Option<Vec<u8>>) {
+fn send_one(
+    socket: &UdpSocket,
+    to: SocketAddr,
+    packet: &[u8],
+    faults: &Faults,
+    held: &mut Option<Vec<u8>>,
+) {
     let mut random = rand::rng();
     if faults.lose > 0.0 && random.random_bool(faults.lose.min(1.0)) {
         return;

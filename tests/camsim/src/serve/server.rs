@@ -46,11 +46,20 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn camera(&self, name: &str) -> Option<Arc<Camera>> {
-        self.cameras.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.cameras
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(name)
+            .cloned()
     }
 
     pub(crate) fn cameras(&self) -> Vec<Arc<Camera>> {
-        self.cameras.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.cameras
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .cloned()
+            .collect()
     }
 }
 
@@ -66,21 +75,32 @@ impl Server {
             None => None,
         };
         let server = Self {
-            shared: Arc::new(Shared { origin: Instant::now(), cameras: RwLock::default() }),
+            shared: Arc::new(Shared {
+                origin: Instant::now(),
+                cameras: RwLock::default(),
+            }),
             address: listener.local_addr()?,
             control: control.as_ref().map(TcpListener::local_addr).transpose()?,
             tasks: TaskTracker::new(),
             cancel: CancellationToken::new(),
         };
-        let (shared, tasks, cancel) = (server.shared.clone(), server.tasks.clone(), server.cancel.clone());
-        server.tasks.spawn(accept(listener, cancel.clone(), tasks.clone(), {
-            let shared = shared.clone();
-            move |stream, cancel| connection::serve(stream, shared.clone(), cancel)
-        }));
-        if let Some(listener) = control {
-            server.tasks.spawn(accept(listener, cancel, tasks, move |stream, cancel| {
-                control::serve(stream, shared.clone(), cancel)
+        let (shared, tasks, cancel) = (
+            server.shared.clone(),
+            server.tasks.clone(),
+            server.cancel.clone(),
+        );
+        server
+            .tasks
+            .spawn(accept(listener, cancel.clone(), tasks.clone(), {
+                let shared = shared.clone();
+                move |stream, cancel| connection::serve(stream, shared.clone(), cancel)
             }));
+        if let Some(listener) = control {
+            server
+                .tasks
+                .spawn(accept(listener, cancel, tasks, move |stream, cancel| {
+                    control::serve(stream, shared.clone(), cancel)
+                }));
         }
         Ok(server)
     }
@@ -89,13 +109,25 @@ impl Server {
     pub fn add_camera(&self, config: CameraConfig) -> CameraHandle {
         let name = config.name.clone();
         let camera = Arc::new(Camera::new(config, self.shared.origin));
-        self.shared.cameras.write().unwrap_or_else(PoisonError::into_inner).insert(name, camera.clone());
-        CameraHandle { camera, address: self.address }
+        self.shared
+            .cameras
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name, camera.clone());
+        CameraHandle {
+            camera,
+            address: self.address,
+        }
     }
 
     /// Takes a camera away: its sessions are cut, and it is not found any more.
     pub fn remove_camera(&self, name: &str) {
-        let gone = self.shared.cameras.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        let gone = self
+            .shared
+            .cameras
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(name);
         if let Some(camera) = gone {
             camera.command(super::fault::Command::Cut);
         }

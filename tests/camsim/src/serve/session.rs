@@ -94,7 +94,14 @@ impl Session {
             Some("sub") => Some(Profile::Sub),
             _ => None,
         };
-        (name, profile, parts.next().and_then(|t| t.strip_prefix("trackID=")).and_then(|t| t.parse().ok()))
+        (
+            name,
+            profile,
+            parts
+                .next()
+                .and_then(|t| t.strip_prefix("trackID="))
+                .and_then(|t| t.parse().ok()),
+        )
     }
 
     /// Ties the session to a camera, until it has set something up.
@@ -108,10 +115,13 @@ impl Session {
     pub(crate) fn answer(&mut self, request: &Request, clip: Option<&Clip>) -> Vec<u8> {
         let method = request.method.as_str();
         if method == "OPTIONS" {
-            let methods = "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, GET_PARAMETER, SET_PARAMETER, TEARDOWN";
+            let methods =
+                "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, GET_PARAMETER, SET_PARAMETER, TEARDOWN";
             return Response::new(200, request).header("Public", methods).end();
         }
-        let Some((camera, profile)) = self.camera.clone() else { return Response::new(404, request).end() };
+        let Some((camera, profile)) = self.camera.clone() else {
+            return Response::new(404, request).end();
+        };
         let faults = camera.faults();
         if let Some(refusal) = self.refuse(&camera, &faults, request) {
             return refusal;
@@ -147,9 +157,17 @@ impl Session {
             count(&camera.counts.describes);
         }
         let config = &camera.config;
-        let full = config.limit_status == 401 && at == RefuseAt::Describe && self.seat.is_none() && camera.full();
-        let forced = faults.refuse.filter(|_| faults.refuse_at == at).or(full.then_some(401));
-        let passes = self.challenge.passes(config.auth, &config.user, &config.password, request);
+        let full = config.limit_status == 401
+            && at == RefuseAt::Describe
+            && self.seat.is_none()
+            && camera.full();
+        let forced = faults
+            .refuse
+            .filter(|_| faults.refuse_at == at)
+            .or(full.then_some(401));
+        let passes = self
+            .challenge
+            .passes(config.auth, &config.user, &config.password, request);
         match forced {
             // The challenge comes as ever: a client cannot tell from it that the password is right.
             Some(401) => {}
@@ -161,19 +179,35 @@ impl Session {
             _ => {}
         }
         count(&camera.counts.unauthorized);
-        Some(self.challenge.ask(config.auth, Response::new(401, request)).end())
+        Some(
+            self.challenge
+                .ask(config.auth, Response::new(401, request))
+                .end(),
+        )
     }
 
     fn describe(&self, faults: &Faults, request: &Request, clip: Option<&Clip>) -> Vec<u8> {
-        let Some(clip) = clip else { return Response::new(503, request).header("Retry-After", 2).end() };
+        let Some(clip) = clip else {
+            return Response::new(503, request).header("Retry-After", 2).end();
+        };
         let base = format!("{}/", request.uri.trim_end_matches('/'));
         let text = sdp::describe(clip, &faults.sdp, self.local);
-        Response::new(200, request).header("Content-Base", base).body("application/sdp", &text)
+        Response::new(200, request)
+            .header("Content-Base", base)
+            .body("application/sdp", &text)
     }
 
-    fn setup(&mut self, camera: &Arc<Camera>, faults: &Faults, request: &Request, clip: Option<&Clip>) -> Vec<u8> {
+    fn setup(
+        &mut self,
+        camera: &Arc<Camera>,
+        faults: &Faults,
+        request: &Request,
+        clip: Option<&Clip>,
+    ) -> Vec<u8> {
         let (_, _, number) = Self::name(request);
-        let Some(clip) = clip else { return Response::new(503, request).end() };
+        let Some(clip) = clip else {
+            return Response::new(503, request).end();
+        };
         let number = number.unwrap_or(sdp::VIDEO);
         let rate = match number {
             sdp::VIDEO => CLOCK_HZ,
@@ -190,26 +224,45 @@ impl Session {
             Transport::Interleaved { .. } => !faults.refuse_tcp,
             Transport::Udp { .. } => !faults.refuse_udp,
         });
-        let Some(wanted) = wanted else { return Response::new(461, request).end() };
+        let Some(wanted) = wanted else {
+            return Response::new(461, request).end();
+        };
         if self.seat.is_none() {
             self.seat = camera.seat();
             if self.seat.is_none() {
                 camera.counts.refused.fetch_add(1, Relaxed);
-                let status = if camera.config.limit_status == 401 { 401 } else { 453 };
+                let status = if camera.config.limit_status == 401 {
+                    401
+                } else {
+                    453
+                };
                 return Response::new(status, request).end();
             }
         }
         let (way, transport) = match *wanted {
-            Transport::Interleaved { rtp, rtcp } => {
-                (Way::Interleaved { rtp, rtcp }, format!("RTP/AVP/TCP;unicast;interleaved={rtp}-{rtcp}"))
-            }
+            Transport::Interleaved { rtp, rtcp } => (
+                Way::Interleaved { rtp, rtcp },
+                format!("RTP/AVP/TCP;unicast;interleaved={rtp}-{rtcp}"),
+            ),
             Transport::Udp { rtp, rtcp } => match udp_pair(self.local) {
                 Err(_) => return Response::new(453, request).end(),
                 Ok((a, b)) => {
                     let port = |s: &std::net::UdpSocket| s.local_addr().map_or(0, |a| a.port());
-                    let text = format!("RTP/AVP;unicast;client_port={rtp}-{rtcp};server_port={}-{}", port(&a), port(&b));
+                    let text = format!(
+                        "RTP/AVP;unicast;client_port={rtp}-{rtcp};server_port={}-{}",
+                        port(&a),
+                        port(&b)
+                    );
                     let (to_rtp, to_rtcp) = ((self.peer, rtp).into(), (self.peer, rtcp).into());
-                    (Way::Udp { rtp: a, rtcp: b, to_rtp, to_rtcp }, text)
+                    (
+                        Way::Udp {
+                            rtp: a,
+                            rtcp: b,
+                            to_rtp,
+                            to_rtcp,
+                        },
+                        text,
+                    )
                 }
             },
         };
@@ -219,9 +272,18 @@ impl Session {
         self.ok(request).header("Transport", transport).end()
     }
 
-    fn play(&mut self, camera: &Arc<Camera>, profile: Profile, faults: &Faults, request: &Request) -> Vec<u8> {
+    fn play(
+        &mut self,
+        camera: &Arc<Camera>,
+        profile: Profile,
+        faults: &Faults,
+        request: &Request,
+    ) -> Vec<u8> {
         let feed = camera.feed(profile);
-        let Some((feed, mut cursor)) = feed.and_then(|f| Some((f, f.cursor()?))).filter(|_| !self.tracks.is_empty()) else {
+        let Some((feed, mut cursor)) = feed
+            .and_then(|f| Some((f, f.cursor()?)))
+            .filter(|_| !self.tracks.is_empty())
+        else {
             return Response::new(455, request).end();
         };
         if self.play.is_some() {
@@ -232,12 +294,20 @@ impl Session {
         }
         if let Some(seconds) = faults.wrap_after_s {
             let now = feed.now();
-            self.tracks.iter_mut().for_each(|t| t.wrap_after(seconds, now));
+            self.tracks
+                .iter_mut()
+                .for_each(|t| t.wrap_after(seconds, now));
         }
         camera.counts.plays.fetch_add(1, Relaxed);
         let info = self.rtp_info(camera, &cursor, request);
-        self.play = Some(Play { cursor, _count: Playing::new(camera.clone(), profile) });
-        self.ok(request).header("Range", "npt=now-").header("RTP-Info", info).end()
+        self.play = Some(Play {
+            cursor,
+            _count: Playing::new(camera.clone(), profile),
+        });
+        self.ok(request)
+            .header("Range", "npt=now-")
+            .header("RTP-Info", info)
+            .end()
     }
 
     fn rtp_info(&self, camera: &Camera, cursor: &Cursor, request: &Request) -> String {
@@ -257,13 +327,18 @@ impl Session {
                 }
             })?;
             let (number, sequence) = (track.number, track.sequence);
-            Some(format!("url={base}/trackID={number};seq={sequence};rtptime={}", track.timestamp(ticks, jump)))
+            Some(format!(
+                "url={base}/trackID={number};seq={sequence};rtptime={}",
+                track.timestamp(ticks, jump)
+            ))
         });
         info.collect::<Vec<_>>().join(",")
     }
 
     fn ok(&self, request: &Request) -> Response {
-        let timeout = self.camera().map_or(60, |c| c.config.session_timeout.as_secs().max(1));
+        let timeout = self
+            .camera()
+            .map_or(60, |c| c.config.session_timeout.as_secs().max(1));
         Response::new(200, request).header("Session", format_args!("{};timeout={timeout}", self.id))
     }
 }
