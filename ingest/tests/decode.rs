@@ -21,7 +21,7 @@ fn encode(dir: &std::path::Path, name: &str, tail: &str) -> std::path::PathBuf {
         .arg("-q")
         .args(line.split(' '))
         .output()
-        .unwrap();
+        .expect("gst-launch-1.0 is installed");
     assert!(
         out.status.success(),
         "{}",
@@ -32,9 +32,8 @@ fn encode(dir: &std::path::Path, name: &str, tail: &str) -> std::path::PathBuf {
 
 fn frames(path: &std::path::Path) -> Vec<Arc<Frame>> {
     file::demux(path)
-        .unwrap()
-        .collect::<Result<_, _>>()
-        .unwrap()
+        .and_then(|frames| frames.collect())
+        .expect("what was just encoded can be read")
 }
 
 #[test]
