@@ -6,8 +6,8 @@
 //! kept on disk; [`scene::quick_clip`] makes tiny ones for tests, [`Clip::from_mp4`] takes a film. A clip is cut
 //! into RTP packets once. A camera profile has one schedule (`serve::feed`): which picture is sent when is
 //! arithmetic on the clip and the server's start, the same for all who look. Each connection is one task
-//! that sleeps until something is due, copies that frame's packets, patches sequence number,
-//! timestamp, source and channel into the copy, and writes it with one call.
+//! that sleeps until something is due, puts that frame's packets together with its own sequence
+//! number, timestamp, source and channel, and writes them with one call.
 //!
 //! # What always holds
 //! - Timestamps and sequence numbers go on across the loop of a clip and across a change of clip.

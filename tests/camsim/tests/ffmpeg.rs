@@ -19,7 +19,9 @@ fn clip(want: QuickClip) -> Clip {
 }
 
 async fn camera(config: CameraConfig) -> (Server, CameraHandle) {
-    let server = Server::start(ServerConfig::default()).await.unwrap();
+    let server = Server::start(ServerConfig::default())
+        .await
+        .expect("a free port");
     let camera = server.add_camera(config);
     (server, camera)
 }
@@ -46,7 +48,7 @@ async fn ffmpeg(url: &str, transport: &str, rest: &[&str]) -> Vec<u8> {
     let output = timeout(Duration::from_secs(40), run)
         .await
         .expect("ffmpeg ends")
-        .unwrap();
+        .expect("ffmpeg is installed");
     // Joining in the middle of a group, and sound that starts before the picture, are no faults.
     let harmless = [
         "co located POCs",

@@ -1,5 +1,7 @@
-//! Packetising: a clip is cut into RTP packets once; a session copies a frame's packets and
-//! patches channel, sequence number, timestamp and source into the copy.
+//! Packetising: a clip is cut into RTP packets once; a session writes a frame's packets with its own
+//! channel, sequence number, timestamp and source.
+
+use bytes::Bytes;
 
 use super::{Audio, AudioCodec, Video, VideoCodec, nal};
 use crate::stamp;
@@ -15,23 +17,27 @@ pub(crate) const VIDEO_PT: u8 = 96;
 /// Payload type of AAC; G.711 has types of its own.
 pub(crate) const AAC_PT: u8 = 97;
 
-/// All packets of one track, each with its interleaved header, one after the other.
+/// The packets of one track: where each frame is cut, and what goes before each piece. The pieces
+/// are slices of the clip; no byte of it is kept twice.
 #[derive(Debug, Default)]
 pub(crate) struct Template {
-    bytes: Vec<u8>,
-    packets: Vec<u32>,
-    frames: Vec<Span>,
+    packets: Vec<Packet>,
+    frames: Vec<std::ops::Range<usize>>,
 }
 
 #[derive(Debug)]
-struct Span {
-    packets: std::ops::Range<usize>,
-    bytes: std::ops::Range<usize>,
-    /// Where the sixteen digits of the stamp go, from the start of `bytes`.
-    stamp: Option<usize>,
+struct Packet {
+    /// Marker and payload type: the second byte of the RTP header.
+    kind: u8,
+    /// Payload header: none, a fragment's, or that of an AAC frame.
+    head: [u8; 4],
+    head_len: u8,
+    /// Whether `body` is the SEI that carries the moment of sending.
+    stamp: bool,
+    body: Bytes,
 }
 
-/// What a session writes into its copy of a frame.
+/// What differs from session to session and from round to round.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patch {
     pub(crate) channel: u8,
@@ -41,8 +47,8 @@ pub(crate) struct Patch {
 }
 
 impl Template {
-    /// Copies frame `index` to the end of `out`, patched; returns where its packets begin in
-    /// `out`, interleaved headers included.
+    /// Writes the packets of frame `index` to the end of `out`, each with its interleaved header;
+    /// adds to `starts` where each begins.
     pub(crate) fn write(
         &self,
         index: usize,
@@ -50,131 +56,138 @@ impl Template {
         out: &mut Vec<u8>,
         starts: &mut Vec<usize>,
     ) {
-        let span = &self.frames[index];
-        let base = out.len();
-        out.extend_from_slice(&self.bytes[span.bytes.clone()]);
-        for (n, &at) in self.packets[span.packets.clone()].iter().enumerate() {
-            let at = base + at as usize - span.bytes.start;
-            out[at + 1] = patch.channel;
-            out[at + 6..at + 8]
-                .copy_from_slice(&patch.sequence.wrapping_add(n as u16).to_be_bytes());
-            out[at + 8..at + 12].copy_from_slice(&patch.timestamp.to_be_bytes());
-            out[at + 12..at + 16].copy_from_slice(&patch.ssrc.to_be_bytes());
-            starts.push(at);
-        }
-        if let Some(at) = span.stamp {
-            stamp::patch(&mut out[base + at..][..stamp::DIGITS], stamp::now_ns());
+        let packets = &self.packets[self.frames[index].clone()];
+        out.reserve(
+            packets
+                .iter()
+                .map(|p| FRAMING + RTP_HEADER + 4 + p.body.len())
+                .sum(),
+        );
+        for (n, packet) in packets.iter().enumerate() {
+            starts.push(out.len());
+            let head = &packet.head[..packet.head_len.into()];
+            let length = RTP_HEADER + head.len() + packet.body.len();
+            let mut header = [0; FRAMING + RTP_HEADER];
+            header[0] = b'$';
+            header[1] = patch.channel;
+            header[2..4].copy_from_slice(&(length as u16).to_be_bytes());
+            header[4] = 0x80;
+            header[5] = packet.kind;
+            header[6..8].copy_from_slice(&patch.sequence.wrapping_add(n as u16).to_be_bytes());
+            header[8..12].copy_from_slice(&patch.timestamp.to_be_bytes());
+            header[12..16].copy_from_slice(&patch.ssrc.to_be_bytes());
+            out.extend_from_slice(&header);
+            out.extend_from_slice(head);
+            out.extend_from_slice(&packet.body);
+            if packet.stamp {
+                let end = out.len() - 1;
+                stamp::patch(&mut out[end - stamp::DIGITS..end], stamp::now_ns());
+            }
         }
     }
 
     /// Bytes of payload of a frame, as a sender report counts them.
     pub(crate) fn octets(&self, index: usize) -> u32 {
-        let span = &self.frames[index];
-        (span.bytes.len() - span.packets.len() * (FRAMING + RTP_HEADER)) as u32
+        let packets = &self.packets[self.frames[index].clone()];
+        packets
+            .iter()
+            .map(|p| u32::from(p.head_len) + p.body.len() as u32)
+            .sum()
     }
 
-    fn frame(&mut self, build: impl FnOnce(&mut Self) -> Option<usize>) {
-        let (packet, byte) = (self.packets.len(), self.bytes.len());
-        let stamp = build(self).map(|at| at - byte);
-        self.frames.push(Span {
-            packets: packet..self.packets.len(),
-            bytes: byte..self.bytes.len(),
-            stamp,
-        });
+    fn packet(&mut self, pt: u8, marker: bool, head: &[u8], body: Bytes) {
+        let mut packet = Packet {
+            kind: pt | u8::from(marker) << 7,
+            head: [0; 4],
+            head_len: 0,
+            stamp: false,
+            body,
+        };
+        packet.head[..head.len()].copy_from_slice(head);
+        packet.head_len = head.len() as u8;
+        self.packets.push(packet);
     }
 
-    fn packet(&mut self, pt: u8, marker: bool, parts: &[&[u8]]) {
-        let length = RTP_HEADER + parts.iter().map(|p| p.len()).sum::<usize>();
-        self.packets.push(self.bytes.len() as u32);
-        self.bytes.extend_from_slice(&[b'$', 0]);
-        self.bytes.extend_from_slice(&(length as u16).to_be_bytes());
-        self.bytes
-            .extend_from_slice(&[0x80, pt | u8::from(marker) << 7]);
-        self.bytes.extend_from_slice(&[0; 10]);
-        for part in parts {
-            self.bytes.extend_from_slice(part);
-        }
+    /// What was added since the last frame is a frame.
+    fn end_frame(&mut self) {
+        let start = self.frames.last().map_or(0, |f| f.end);
+        self.frames.push(start..self.packets.len());
     }
 }
 
 pub(crate) fn video(track: &Video, stamped: bool) -> Template {
     let mut out = Template::default();
+    let sei = Bytes::from(stamp::sei(track.codec));
     for frame in &track.frames {
-        out.frame(|out| {
-            let first_slice = frame
-                .nals
-                .iter()
-                .position(|n| nal::is_slice(track.codec, n));
-            let mut stamp_at = None;
-            for (i, unit) in frame.nals.iter().enumerate() {
-                if stamped && Some(i) == first_slice {
-                    let sei = stamp::sei(track.codec);
-                    out.packet(VIDEO_PT, false, &[&sei]);
-                    stamp_at = Some(out.bytes.len() - 1 - stamp::DIGITS);
-                }
-                let last = i + 1 == frame.nals.len();
-                if unit.len() <= PAYLOAD_MAX {
-                    out.packet(VIDEO_PT, last, &[unit]);
-                } else {
-                    fragment(out, track.codec, unit, last);
-                }
+        let first_slice = frame
+            .nals
+            .iter()
+            .position(|n| nal::is_slice(track.codec, n));
+        for (i, unit) in frame.nals.iter().enumerate() {
+            if stamped && Some(i) == first_slice {
+                out.packet(VIDEO_PT, false, &[], sei.clone());
+                out.packets.iter_mut().last().expect("just added").stamp = true;
             }
-            stamp_at
-        });
+            let last = i + 1 == frame.nals.len();
+            if unit.len() <= PAYLOAD_MAX {
+                out.packet(VIDEO_PT, last, &[], unit.clone());
+            } else {
+                fragment(&mut out, track.codec, unit, last);
+            }
+        }
+        out.end_frame();
     }
     out
 }
 
 /// FU-A of RFC 6184, 5.8, or fragmentation units of RFC 7798, 4.4.3.
-fn fragment(out: &mut Template, codec: VideoCodec, unit: &[u8], last_unit: bool) {
+fn fragment(out: &mut Template, codec: VideoCodec, unit: &Bytes, last_unit: bool) {
     let header = match codec {
         VideoCodec::H264 => 1,
         VideoCodec::H265 => 2,
     };
     let kind = nal::kind(codec, unit);
-    let body = &unit[header..];
-    let pieces = body.len().div_ceil(PAYLOAD_MAX - 3);
-    for (i, piece) in body.chunks(PAYLOAD_MAX - 3).enumerate() {
-        let (first, last) = (i == 0, i + 1 == pieces);
+    let mut at = header;
+    while at < unit.len() {
+        let end = (at + PAYLOAD_MAX - 3).min(unit.len());
+        let (first, last) = (at == header, end == unit.len());
         let fu = kind | u8::from(first) << 7 | u8::from(last) << 6;
+        let marker = last && last_unit;
         match codec {
             VideoCodec::H264 => out.packet(
                 VIDEO_PT,
-                last && last_unit,
-                &[&[unit[0] & 0xe0 | 28, fu], piece],
+                marker,
+                &[unit[0] & 0xe0 | 28, fu],
+                unit.slice(at..end),
             ),
             VideoCodec::H265 => {
                 let head = [unit[0] & 0x81 | 49 << 1, unit[1], fu];
-                out.packet(VIDEO_PT, last && last_unit, &[&head, piece]);
+                out.packet(VIDEO_PT, marker, &head, unit.slice(at..end));
             }
         }
+        at = end;
     }
 }
 
 pub(crate) fn audio(track: &Audio) -> Template {
     let mut out = Template::default();
     for frame in &track.frames {
-        out.frame(|out| {
-            match track.codec {
-                // RFC 3640, 3.3.6: one header of 16 bits, 13 of them the size of the frame.
-                AudioCodec::Aac(_) => {
-                    let size = (frame.len() as u16) << 3;
-                    let [a, b] = size.to_be_bytes();
-                    out.packet(AAC_PT, true, &[&[0, 16, a, b], frame]);
-                }
-                AudioCodec::Pcma => out.packet(8, false, &[frame]),
-                AudioCodec::Pcmu => out.packet(0, false, &[frame]),
+        match track.codec {
+            // RFC 3640, 3.3.6: one header of 16 bits, 13 of them the size of the frame.
+            AudioCodec::Aac(_) => {
+                let [a, b] = ((frame.len() as u16) << 3).to_be_bytes();
+                out.packet(AAC_PT, true, &[0, 16, a, b], frame.clone());
             }
-            None
-        });
+            AudioCodec::Pcma => out.packet(8, false, &[], frame.clone()),
+            AudioCodec::Pcmu => out.packet(0, false, &[], frame.clone()),
+        }
+        out.end_frame();
     }
     out
 }
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
     use crate::clip::Frame;
 
