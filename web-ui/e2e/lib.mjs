@@ -1,0 +1,51 @@
+// What the page tests share: a browser, a signed-in page, and a list of requests that left the origin.
+import { chromium } from "playwright-core";
+
+export const settings = {
+  url: (process.env.URL ?? "http://127.0.0.1:8080").replace(/\/$/, ""),
+  user: process.env.SIGHTLINE_USER ?? process.env.USER ?? "admin",
+  password: process.env.PASSWORD ?? "",
+  chromium: process.env.CHROMIUM ?? "/usr/bin/chromium",
+};
+
+export const SIZES = {
+  desk: { width: 1920, height: 1080 },
+  hall: { width: 3840, height: 2160 },
+  phone: { width: 390, height: 844 },
+};
+
+export async function launch() {
+  return chromium.launch({
+    executablePath: settings.chromium,
+    args: ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--disable-dev-shm-usage"],
+  });
+}
+
+/** A page that is signed in; `strays` fills with requests to other origins, `errors` with what the page threw. */
+export async function signedIn(browser, { size = SIZES.desk, locale = "zh-CN", path = "/wall", touch = false } = {}) {
+  const context = await browser.newContext({
+    viewport: size,
+    locale,
+    ignoreHTTPSErrors: true,
+    hasTouch: touch,
+    isMobile: touch,
+  });
+  const page = await context.newPage();
+  const origin = new globalThis.URL(settings.url).origin;
+  const strays = [];
+  const errors = [];
+  page.on("request", (request) => {
+    const url = new globalThis.URL(request.url());
+    if (!["data:", "blob:"].includes(url.protocol) && url.origin !== origin) strays.push(request.url());
+  });
+  page.on("websocket", (socket) => {
+    if (new globalThis.URL(socket.url()).host !== new globalThis.URL(origin).host) strays.push(socket.url());
+  });
+  page.on("pageerror", (error) => errors.push(String(error)));
+  await page.goto(settings.url + path);
+  await page.fill("input[name=user]", settings.user);
+  await page.fill("input[name=password]", settings.password);
+  await page.click("button[type=submit]");
+  await page.waitForSelector(".shell", { timeout: 15_000 });
+  return { page, context, strays, errors };
+}

@@ -1,0 +1,108 @@
+/** One function a call of docs/reference/api.md. */
+import type { CameraCode, EventId, IncidentId, RegionCode } from "../domain/ids";
+import type {
+  AuditEntry,
+  Camera,
+  CameraRecord,
+  Grade,
+  Incident,
+  IncidentState,
+  Link,
+  MapConfig,
+  Place,
+  RecordingMap,
+  Recordings,
+  Region,
+  Role,
+  SightEvent,
+  Status,
+  User,
+} from "../domain/types";
+import { pathWith, type Query, type Result, request } from "./http";
+
+export interface EventQuery extends Query {
+  from?: string;
+  to?: string;
+  camera?: string;
+  region?: string;
+  kind?: string;
+  state?: "open" | "all";
+  limit?: number;
+  before?: string;
+}
+export interface AuditQuery extends Query {
+  from?: string;
+  to?: string;
+  user?: string;
+  action?: string;
+  limit?: number;
+  before?: string;
+}
+export interface NewIncident {
+  title: string;
+  grade: Grade;
+  kind: string;
+  note: string;
+  event: EventId | null;
+  camera: CameraCode | null;
+  place: Place | null;
+}
+export interface UserRecord {
+  user: string;
+  name: string;
+  password?: string;
+  role: Role;
+  region: string;
+}
+
+export const api = {
+  session: () => request<User>("/session", { signIn: true }),
+  signIn: (user: string, password: string) =>
+    request<User>("/session", { method: "POST", body: { user, password }, signIn: true }),
+  signOut: () => request<void>("/session", { method: "DELETE", signIn: true }),
+
+  regions: () => request<Region[]>("/regions"),
+  cameras: () => request<Camera[]>("/cameras"),
+  camera: (code: CameraCode) => request<Camera & Partial<CameraRecord>>(`/cameras/${code}`),
+  addCamera: (record: Partial<CameraRecord>) => request<Camera>("/cameras", { method: "POST", body: record }),
+  putCamera: (code: CameraCode, record: Partial<CameraRecord>) =>
+    request<Camera>(`/cameras/${code}`, { method: "PUT", body: record }),
+  deleteCamera: (code: CameraCode) => request<void>(`/cameras/${code}`, { method: "DELETE" }),
+
+  recordings: (code: CameraCode, from: string, to: string, signal?: AbortSignal) =>
+    request<Recordings>(`/cameras/${code}/recordings`, { query: { from, to }, ...(signal ? { signal } : {}) }),
+  recordingMap: (code: CameraCode, from: string, to: string) =>
+    request<RecordingMap>(`/cameras/${code}/recording.json`, { query: { from, to } }),
+  links: () => request<Link[]>("/links"),
+
+  events: (query: EventQuery) => request<{ events: SightEvent[]; next: string | null }>("/events", { query }),
+  event: (id: EventId) => request<SightEvent>(`/events/${id}`),
+  acknowledge: (id: EventId, note: string) =>
+    request<SightEvent>(`/events/${id}/acknowledge`, { method: "POST", body: { note } }),
+
+  incidents: (state: "open" | "all") => request<Incident[]>("/incidents", { query: { state, limit: 200 } }),
+  incident: (id: IncidentId) => request<Incident>(`/incidents/${id}`),
+  openIncident: (incident: NewIncident) => request<Incident>("/incidents", { method: "POST", body: incident }),
+  addNote: (id: IncidentId, note: string) =>
+    request<Incident>(`/incidents/${id}/log`, { method: "POST", body: { note } }),
+  transition: (id: IncidentId, to: IncidentState, note: string) =>
+    request<Incident>(`/incidents/${id}/transitions`, { method: "POST", body: { to, note } }),
+
+  users: () => request<User[]>("/users"),
+  addUser: (record: UserRecord) => request<User>("/users", { method: "POST", body: record }),
+  putUser: (user: string, record: Omit<UserRecord, "user">) =>
+    request<User>(`/users/${encodeURIComponent(user)}`, { method: "PUT", body: record }),
+  deleteUser: (user: string) => request<void>(`/users/${encodeURIComponent(user)}`, { method: "DELETE" }),
+  audit: (query: AuditQuery) => request<{ entries: AuditEntry[]; next: string | null }>("/audit", { query }),
+
+  mapConfig: () => request<MapConfig>("/map/config"),
+  status: () => request<Status>("/status"),
+};
+
+export const snapshotUrl = (code: CameraCode, query: { at?: string; width?: number } = {}): string =>
+  pathWith(`/cameras/${code}/snapshot.jpg`, query);
+export const recordingUrl = (code: CameraCode, from: string, to: string, reason?: string): string =>
+  pathWith(`/cameras/${code}/recording.mp4`, { from, to, reason });
+export const SKETCH_URL = pathWith("/map/sketch.geojson");
+
+export type { RegionCode, Result };

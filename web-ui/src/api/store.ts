@@ -1,0 +1,177 @@
+/**
+ * What the page knows of the district: one store, filled once, kept true by the stream. Views read its signals.
+ * Started at sign-in, stopped at sign-out; nothing of it runs on the sign-in page.
+ */
+import { computed, signal } from "@preact/signals";
+import type { CameraCode, RegionCode } from "../domain/ids";
+import { monoMillis, parseTime, utcMicros } from "../domain/ids";
+import { isOpen } from "../domain/incident";
+import { buildTree } from "../domain/tree";
+import type { Camera, Incident, Region, SightEvent, Status, User } from "../domain/types";
+import { ServerClock } from "../player/clock";
+import { MediaSocket } from "../player/media-socket";
+import { api } from "./client";
+import type { Problem } from "./http";
+import { Stream } from "./stream";
+
+/** Newest events that are kept for the strip and the map. */
+const KEPT_EVENTS = 300;
+const STATUS_MS = 5000;
+/** Camera changes are gathered this long: a link that goes down changes forty at once. */
+const GATHER_MS = 150;
+
+export const user = signal<User | null>(null);
+export const regions = signal<readonly Region[]>([]);
+export const cameras = signal<ReadonlyMap<CameraCode, Camera>>(new Map());
+/** Newest first. */
+export const events = signal<readonly SightEvent[]>([]);
+export const incidents = signal<readonly Incident[]>([]);
+export const status = signal<Status | null>(null);
+export const cpuShare = signal<number | null>(null);
+export const streamUp = signal(true);
+export const loaded = signal(false);
+export const loadProblem = signal<Problem | null>(null);
+
+export const tree = computed(() => buildTree(regions.value, cameras.value.values()));
+export const openEvents = computed(() => events.value.filter((event) => !event.acknowledged));
+export const openIncidents = computed(() => incidents.value.filter((incident) => isOpen(incident.state)));
+export const district = computed<Region | null>(() => {
+  const own = user.value?.region;
+  return regions.value.find((region) => region.code === own) ?? regions.value[0] ?? null;
+});
+
+export const serverClock = new ServerClock();
+/** The gateway's time, UTC milliseconds; the own clock until the first sample. */
+export const serverNow = (): number => {
+  const us = serverClock.at(monoMillis(performance.now()));
+  return us === null ? Date.now() : us / 1000;
+};
+
+let media: MediaSocket | null = null;
+let stream: Stream | null = null;
+let poll: ReturnType<typeof setInterval> | undefined;
+let gather: ReturnType<typeof setTimeout> | undefined;
+const changed = new Map<CameraCode, Camera>();
+
+/** The page's one media socket. */
+export function mediaSocket(): MediaSocket {
+  if (!media) {
+    const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/v1/media`;
+    media = new MediaSocket(url, serverClock, () => void checkSession());
+  }
+  return media;
+}
+
+async function checkSession(): Promise<void> {
+  const session = await api.session();
+  if (!session.ok && session.problem.status === 401) stop();
+}
+
+export async function start(who: User): Promise<void> {
+  user.value = who;
+  stream = new Stream({
+    hello: (now) => sampleNow(now, performance.now()),
+    camera: takeCamera,
+    event: takeEvent,
+    incident: takeIncident,
+    resync: () => void load(),
+    connected: (yes) => {
+      streamUp.value = yes;
+    },
+  });
+  poll = setInterval(() => {
+    if (!document.hidden) void readStatus();
+  }, STATUS_MS);
+  await Promise.all([load(), readStatus()]);
+}
+
+export function stop(): void {
+  stream?.close();
+  media?.shutdown();
+  clearInterval(poll);
+  clearTimeout(gather);
+  stream = null;
+  media = null;
+  changed.clear();
+  user.value = null;
+  loaded.value = false;
+  cameras.value = new Map();
+  regions.value = [];
+  events.value = [];
+  incidents.value = [];
+  status.value = null;
+}
+
+export async function load(): Promise<void> {
+  const auditor = user.value?.role === "auditor";
+  const [inRegions, inCameras, inEvents, inIncidents] = await Promise.all([
+    api.regions(),
+    api.cameras(),
+    api.events({ limit: 100, state: "all" }),
+    api.incidents("all"),
+  ]);
+  if (inRegions.ok) regions.value = inRegions.value;
+  if (inCameras.ok) cameras.value = new Map(inCameras.value.map((camera) => [camera.code, camera]));
+  if (inEvents.ok) events.value = inEvents.value.events;
+  if (inIncidents.ok) incidents.value = inIncidents.value;
+  const failed = [inRegions, inCameras].find((result) => !result.ok);
+  loadProblem.value = failed && !failed.ok && !auditor ? failed.problem : null;
+  loaded.value = true;
+}
+
+let lastCpu: { seconds: number; at: number } | null = null;
+async function readStatus(): Promise<void> {
+  const sent = performance.now();
+  const result = await api.status();
+  if (!result.ok) return;
+  const received = performance.now();
+  const now = parseTime(result.value.now);
+  if (now !== null) serverClock.sample(utcMicros(now * 1000), monoMillis(sent), monoMillis(received));
+  status.value = result.value;
+  if (lastCpu && received > lastCpu.at) {
+    cpuShare.value = Math.max(0, ((result.value.cpu_seconds - lastCpu.seconds) * 1000) / (received - lastCpu.at));
+  }
+  lastCpu = { seconds: result.value.cpu_seconds, at: received };
+}
+
+function sampleNow(text: string, at: number): void {
+  const now = parseTime(text);
+  if (now !== null) serverClock.sample(utcMicros(now * 1000), monoMillis(at), monoMillis(at), 200);
+}
+
+export function takeCamera(camera: Camera): void {
+  changed.set(camera.code, camera);
+  gather ??= setTimeout(() => {
+    gather = undefined;
+    cameras.value = new Map([...cameras.value, ...changed]);
+    changed.clear();
+  }, GATHER_MS);
+}
+
+export function dropCamera(code: CameraCode): void {
+  const left = new Map(cameras.value);
+  left.delete(code);
+  cameras.value = left;
+}
+
+export function takeEvent(event: SightEvent): void {
+  events.value = merge(events.value, event).slice(0, KEPT_EVENTS);
+}
+export function takeIncident(incident: Incident): void {
+  incidents.value = merge(incidents.value, incident);
+}
+
+/** A known one is replaced where it stands, a new one goes to the front. */
+export function merge<T extends { readonly id: string }>(list: readonly T[], item: T): readonly T[] {
+  const at = list.findIndex((old) => old.id === item.id);
+  return at < 0 ? [item, ...list] : list.map((old, i) => (i === at ? item : old));
+}
+
+export function regionPath(code: RegionCode | null | undefined): string {
+  const names: string[] = [];
+  const all = tree.value.regions;
+  for (let at = code ? all.get(code) : undefined; at; at = at.parent ? all.get(at.parent) : undefined) {
+    names.unshift(at.name);
+  }
+  return names.slice(-2).join(" / ");
+}

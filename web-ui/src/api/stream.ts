@@ -1,0 +1,61 @@
+/** Server-sent events: state, events and incidents as they happen. */
+import type { Camera, Incident, SightEvent } from "../domain/types";
+
+export interface StreamHandlers {
+  readonly hello: (now: string) => void;
+  readonly camera: (camera: Camera) => void;
+  readonly event: (event: SightEvent) => void;
+  readonly incident: (incident: Incident) => void;
+  /** Something was missed: read everything again. */
+  readonly resync: () => void;
+  readonly connected: (yes: boolean) => void;
+}
+
+/** EventSource reconnects by itself except after an HTTP error; this then tries again, ms. */
+const AGAIN_MS = 5000;
+
+export class Stream {
+  #source: EventSource | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #lost = false;
+
+  constructor(private readonly handlers: StreamHandlers) {
+    this.#open();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#source?.close();
+    this.#source = null;
+  }
+
+  #open(): void {
+    const source = new EventSource("/api/v1/stream");
+    this.#source = source;
+    const on = <T>(name: string, handle: (value: T) => void) =>
+      source.addEventListener(name, (message: MessageEvent<string>) => {
+        try {
+          handle(JSON.parse(message.data) as T);
+        } catch (error) {
+          console.warn(`stream: ${name}: ${String(error)}`);
+        }
+      });
+    on<{ now: string }>("hello", (hello) => this.handlers.hello(hello.now));
+    on<Camera>("camera", this.handlers.camera);
+    on<SightEvent>("event", this.handlers.event);
+    on<Incident>("incident", this.handlers.incident);
+    on("resync", () => this.handlers.resync());
+    source.onopen = () => {
+      this.handlers.connected(true);
+      if (this.#lost) this.handlers.resync();
+      this.#lost = false;
+    };
+    source.onerror = () => {
+      this.handlers.connected(false);
+      this.#lost = true;
+      if (source.readyState !== EventSource.CLOSED) return;
+      source.close();
+      this.#timer = setTimeout(() => this.#open(), AGAIN_MS);
+    };
+  }
+}

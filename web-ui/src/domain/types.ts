@@ -1,0 +1,236 @@
+/** What the API speaks of; the shapes of docs/reference/api.md. */
+import type { CameraCode, EventId, IncidentId, RegionCode } from "./ids";
+
+export type Role = "administrator" | "operator" | "responder" | "auditor";
+export type Profile = "main" | "sub";
+export type Grade = "I" | "II" | "III" | "IV";
+export const GRADES: readonly Grade[] = ["I", "II", "III", "IV"];
+
+export interface Reason {
+  readonly code: string;
+  readonly text: string;
+}
+export interface Place {
+  readonly lon: number;
+  readonly lat: number;
+}
+
+export interface User {
+  readonly user: string;
+  readonly name: string;
+  readonly role: Role;
+  readonly region: RegionCode;
+}
+
+export type RegionLevel = "province" | "city" | "district" | "town" | "village";
+export interface Region {
+  readonly code: RegionCode;
+  readonly name: string;
+  readonly name_en?: string | null;
+  readonly parent: RegionCode | null;
+  readonly level: RegionLevel;
+  readonly place?: Place | null;
+}
+
+export type CameraState = "live" | "idle" | "connecting" | "offline" | "disabled";
+export const CAMERA_STATES: readonly CameraState[] = ["live", "idle", "connecting", "offline", "disabled"];
+
+export interface ProfileInfo {
+  readonly state: string;
+  readonly codec?: string | null;
+  readonly width?: number | null;
+  readonly height?: number | null;
+  readonly bit_rate_bps?: number | null;
+  readonly frame_rate?: number | null;
+}
+
+export interface Camera {
+  readonly code: CameraCode;
+  readonly name: string;
+  readonly region: RegionCode;
+  readonly region_name?: string | null;
+  readonly state: CameraState;
+  readonly reason: Reason | null;
+  readonly since: string | null;
+  readonly place: Place | null;
+  readonly heading: number | null;
+  readonly view_angle: number | null;
+  readonly view_distance: number | null;
+  readonly site_class?: string | null;
+  readonly form?: string | null;
+  readonly maker?: string | null;
+  readonly address?: string | null;
+  readonly recording: boolean;
+  readonly recording_state: "recording" | "off" | "stopped";
+  readonly profiles?: Partial<Record<Profile, ProfileInfo | null>> | null;
+  readonly clock_offset_ms?: number | null;
+  readonly tags?: readonly string[];
+}
+
+/** What an administrator writes of a camera; the password never comes back. */
+export interface CameraRecord {
+  code: string;
+  name: string;
+  region: string;
+  place: Place | null;
+  heading: number | null;
+  view_angle: number | null;
+  view_distance: number | null;
+  site_class: string;
+  form: string;
+  maker: string;
+  address: string;
+  tags: string[];
+  main_url: string;
+  sub_url: string;
+  username: string;
+  password: string;
+  transport: "tcp" | "udp" | "auto";
+  always: boolean;
+  record: boolean;
+  keep_days: number;
+  tag: boolean;
+  disabled: boolean;
+}
+
+export const EVENT_KINDS = [
+  "motion",
+  "picture-lost",
+  "frozen",
+  "dark",
+  "covered",
+  "connection-lost",
+  "connection-back",
+  "recording-stopped",
+  "recording-back",
+  "disk",
+  "manual",
+] as const;
+export type EventKind = (typeof EVENT_KINDS)[number];
+
+export interface SightEvent {
+  readonly id: EventId;
+  readonly kind: EventKind;
+  readonly camera: CameraCode | null;
+  readonly camera_name?: string | null;
+  readonly region?: RegionCode | null;
+  readonly place?: Place | null;
+  readonly start: string;
+  readonly end: string | null;
+  readonly last?: string | null;
+  readonly count: number;
+  readonly grade: Grade;
+  readonly score?: number | null;
+  readonly snapshot: string | null;
+  readonly text?: string | null;
+  readonly acknowledged: { readonly by: string; readonly at: string; readonly note: string } | null;
+  readonly incident: IncidentId | null;
+}
+
+export type IncidentState = "reported" | "verified" | "handling" | "closed" | "filed";
+export interface IncidentLogEntry {
+  readonly at: string;
+  readonly by: string;
+  readonly action: "opened" | "note" | "transition";
+  readonly from?: IncidentState | null;
+  readonly to?: IncidentState | null;
+  readonly note?: string | null;
+}
+export interface Incident {
+  readonly id: IncidentId;
+  readonly number: string;
+  readonly title: string;
+  readonly kind: string;
+  readonly grade: Grade;
+  readonly state: IncidentState;
+  readonly region?: RegionCode | null;
+  readonly place?: Place | null;
+  readonly cameras: readonly CameraCode[];
+  readonly event: EventId | null;
+  readonly opened_at: string;
+  readonly opened_by: string;
+  readonly closed_at: string | null;
+  readonly log: readonly IncidentLogEntry[];
+}
+
+export interface Span {
+  readonly start: string;
+  readonly end: string;
+  readonly bytes?: number;
+}
+export interface Gap {
+  readonly start: string;
+  readonly end: string;
+  readonly reason: Reason | null;
+}
+export interface Recordings {
+  readonly camera: CameraCode;
+  readonly from: string;
+  readonly to: string;
+  readonly spans: readonly Span[];
+  readonly gaps: readonly Gap[];
+  readonly events: readonly SightEvent[];
+}
+export interface RecordingMap {
+  readonly pieces: readonly { readonly media_start_s: number; readonly start: string; readonly end: string }[];
+  readonly duration_s: number;
+  readonly url: string;
+}
+
+export interface Link {
+  readonly id: string;
+  readonly name: string;
+  readonly capacity_bps: number;
+  readonly budget_bps: number;
+  readonly reserved_bps: number;
+  readonly measured_bps: number;
+  readonly pulls: readonly {
+    readonly camera: CameraCode;
+    readonly profile: string;
+    readonly priority: string;
+    readonly bps: number;
+  }[];
+  readonly refused: number;
+}
+
+export interface Status {
+  readonly version: string;
+  readonly started: string;
+  readonly now: string;
+  readonly cameras: {
+    readonly total: number;
+    readonly live: number;
+    readonly idle: number;
+    readonly offline: number;
+    readonly disabled: number;
+  };
+  readonly viewers: number;
+  readonly feeds: number;
+  readonly recording: number;
+  readonly ingest_bps: number;
+  readonly egress_bps: number;
+  readonly disk: { readonly used_bytes: number; readonly free_bytes: number };
+  readonly cpu_seconds: number;
+  readonly memory_bytes: number;
+}
+
+export interface AuditEntry {
+  readonly sequence: number;
+  readonly at: string;
+  readonly user: string;
+  readonly role?: string | null;
+  readonly action: string;
+  readonly object?: string | null;
+  readonly region?: string | null;
+  readonly address?: string | null;
+  readonly outcome?: string | null;
+  readonly detail?: string | null;
+  readonly reason?: string | null;
+}
+
+export interface MapConfig {
+  readonly center: Place;
+  readonly zoom: number;
+  readonly approval: string;
+  readonly sketch: boolean;
+}

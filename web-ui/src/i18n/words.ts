@@ -1,0 +1,71 @@
+/** Figures and codes in words of the chosen language. */
+import type { EventKind, Grade, Reason, Region } from "../domain/types";
+import { language, t, tCode } from "./t";
+
+const locale = (): string => (language.value === "zh" ? "zh-CN" : "en-GB");
+
+type Parts = Intl.DateTimeFormatOptions;
+const CLOCK: Parts = { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false };
+const DAY: Parts = { year: "numeric", month: "2-digit", day: "2-digit" };
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function format(ms: number, name: string, parts: Parts): string {
+  const key = `${locale()}/${name}`;
+  let made = formats.get(key);
+  if (!made) {
+    made = new Intl.DateTimeFormat(locale(), parts);
+    formats.set(key, made);
+  }
+  return made.format(ms);
+}
+
+export const clock = (ms: number): string => format(ms, "clock", CLOCK);
+export const day = (ms: number): string => format(ms, "day", DAY);
+export const dayClock = (ms: number): string => `${day(ms)} ${clock(ms)}`;
+
+/** Time of day for today, with the date before that. */
+export function shortTime(text: string | null | undefined): string {
+  const ms = text ? Date.parse(text) : Number.NaN;
+  if (!Number.isFinite(ms)) return "—";
+  return day(ms) === day(Date.now()) ? clock(ms) : `${format(ms, "monthday", { month: "2-digit", day: "2-digit" })} ${clock(ms)}`;
+}
+
+export function rate(bps: number): string {
+  if (bps >= 1e9) return `${(bps / 1e9).toFixed(2)} Gbit/s`;
+  if (bps >= 1e6) return `${(bps / 1e6).toFixed(1)} Mbit/s`;
+  return `${Math.round(bps / 1e3)} kbit/s`;
+}
+
+export function bytes(n: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let at = 0;
+  let value = n;
+  while (value >= 1024 && at < units.length - 1) {
+    value /= 1024;
+    at += 1;
+  }
+  return `${value >= 100 || at === 0 ? Math.round(value) : value.toFixed(1)} ${units[at]}`;
+}
+
+/** 75 → 1:15, 3700 → 1:01:40. */
+export function duration(seconds: number): string {
+  const s = Math.max(0, Math.round(seconds));
+  const two = (n: number): string => String(n).padStart(2, "0");
+  const h = Math.floor(s / 3600);
+  return h > 0 ? `${h}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}` : `${Math.floor(s / 60)}:${two(s % 60)}`;
+}
+
+/** Our own words for a code; the gateway's sentence adds what only it knows (which link, which address). */
+export function reasonWords(reason: Reason | null | undefined): string {
+  if (!reason) return "";
+  return tCode("reason", reason.code) ?? (reason.text || reason.code);
+}
+
+export const eventWords = (kind: EventKind): string => tCode("event", kind) ?? kind;
+export const gradeWords = (grade: Grade): string => tCode("grade", grade) ?? grade;
+export const regionName = (region: Region): string =>
+  language.value === "en" && region.name_en ? region.name_en : region.name;
+export const delayWords = (ms: number | null): string => {
+  if (ms === null) return t("tile.noDelay");
+  return ms < 10_000 ? t("tile.delay", { ms: Math.round(ms / 10) * 10 }) : t("tile.delayS", { s: Math.round(ms / 1000) });
+};

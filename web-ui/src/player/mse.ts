@@ -1,0 +1,250 @@
+/** One feed in one `<video>` by Media Source Extensions. A feed that changes its number gets a new one of these. */
+import { mediaSeconds, type MediaTicks, monoMillis, type UtcMicros } from "../domain/ids";
+import type { MediaMessage } from "../wire/media";
+import { decide, landing, type Range, trim } from "./live-edge";
+import { concat, type Piece, PieceQueue } from "./queue";
+import { FeedTimeline } from "./timeline";
+
+type MediaSourceClass = typeof MediaSource;
+interface WithManaged {
+  ManagedMediaSource?: MediaSourceClass;
+}
+
+/** MediaSource, or the managed one of iOS, or nothing. */
+export function mediaSourceClass(): MediaSourceClass | null {
+  if (typeof MediaSource !== "undefined") return MediaSource;
+  return (globalThis as WithManaged).ManagedMediaSource ?? null;
+}
+
+export const mimeOf = (codec: string): string => `video/mp4; codecs="${codec}"`;
+export const canPlay = (codec: string): boolean => mediaSourceClass()?.isTypeSupported(mimeOf(codec)) ?? false;
+
+/** How often the distance to the edge is looked at, ms. */
+const TICK_MS = 200;
+/** What must be here before the first picture, seconds. */
+const START_S = 0.2;
+
+export interface PlayerEvents {
+  /** A new picture is on the screen; `capture` where it is known. */
+  readonly onFrame: (capture: UtcMicros | null) => void;
+  readonly onError: (error: string) => void;
+}
+
+export class MsePlayer {
+  readonly video: HTMLVideoElement;
+  #source: MediaSource | null;
+  #buffer: SourceBuffer | null = null;
+  #queue = new PieceQueue();
+  #timeline = new FeedTimeline();
+  #url: string;
+  #tick: ReturnType<typeof setInterval>;
+  #frame = 0;
+  #lastTime = -1;
+  #movedAt = performance.now();
+  #pump = false;
+  #closed = false;
+  #started = false;
+  frozen = false;
+
+  constructor(
+    private codec: string,
+    private readonly events: PlayerEvents,
+  ) {
+    const Source = mediaSourceClass();
+    if (!Source) throw new Error("no MediaSource in this browser");
+    const video = document.createElement("video");
+    video.muted = true;
+    video.playsInline = true;
+    video.disablePictureInPicture = true;
+    // ManagedMediaSource does not open without it.
+    if (typeof MediaSource === "undefined") video.disableRemotePlayback = true;
+    this.video = video;
+    const source = new Source();
+    this.#source = source;
+    this.#url = URL.createObjectURL(source);
+    source.addEventListener("sourceopen", this.#opened, { once: true });
+    video.addEventListener("error", this.#failed);
+    video.src = this.#url;
+    this.#tick = setInterval(this.#follow, TICK_MS);
+    this.#watchFrames();
+  }
+
+  /** Takes a media message of the video track. */
+  push(message: MediaMessage): void {
+    if (this.#closed || message.track !== 0) return;
+    this.#queue.push({
+      bytes: message.payload,
+      init: message.kind === "initialisation",
+      key: message.key,
+      discontinuity: message.discontinuity,
+      mediaTime: message.mediaTime,
+      captureTime: message.captureTime,
+    });
+    this.#schedule();
+  }
+
+  /** The codec string of what follows (the gateway said `opened` again for the same feed). */
+  changeCodec(codec: string): void {
+    if (codec === this.codec) return;
+    this.codec = codec;
+    const buffer = this.#buffer;
+    if (buffer && !buffer.updating) buffer.changeType(mimeOf(codec));
+  }
+
+  /** Seconds between the shown picture and the newest one that is here. */
+  get behind(): number {
+    return Math.max(0, this.#timeline.edge - this.video.currentTime);
+  }
+  get dropped(): number {
+    return this.#queue.dropped + (this.video.getVideoPlaybackQuality?.().droppedVideoFrames ?? 0);
+  }
+
+  freeze(on: boolean): void {
+    this.frozen = on;
+    if (on) this.video.pause();
+    else this.#play();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#tick);
+    if (this.#frame) this.video.cancelVideoFrameCallback?.(this.#frame);
+    this.video.removeEventListener("error", this.#failed);
+    this.#buffer?.removeEventListener("updateend", this.#schedule);
+    this.#queue.clear();
+    this.#buffer = null;
+    this.#source = null;
+    this.video.pause();
+    this.video.removeAttribute("src");
+    this.video.load();
+    this.video.remove();
+    URL.revokeObjectURL(this.#url);
+  }
+
+  #opened = (): void => {
+    if (this.#closed || !this.#source) return;
+    try {
+      this.#buffer = this.#source.addSourceBuffer(mimeOf(this.codec));
+      this.#buffer.mode = "segments";
+      this.#buffer.addEventListener("updateend", this.#schedule);
+    } catch (error) {
+      this.events.onError(String(error));
+      return;
+    }
+    this.#schedule();
+  };
+
+  #failed = (): void => this.events.onError(this.video.error?.message || "the decoder gave up");
+
+  /** One append a task at most: what arrives in one burst goes in together. */
+  #schedule = (): void => {
+    if (this.#pump || this.#closed) return;
+    this.#pump = true;
+    queueMicrotask(() => {
+      this.#pump = false;
+      this.#append();
+    });
+  };
+
+  #append(): void {
+    const buffer = this.#buffer;
+    if (!buffer || buffer.updating || this.#closed || this.#source?.readyState !== "open") return;
+    let last: MediaTicks | null = null;
+    const batch = this.#queue.take((piece) => {
+      const moves = this.#timeline.moves(piece, last);
+      last = piece.mediaTime;
+      return moves;
+    });
+    const first = batch[0];
+    if (!first) return;
+    try {
+      if (!first.init) {
+        const offset = this.#timeline.offsetFor(first);
+        if (Math.abs(buffer.timestampOffset - offset) > 1e-6) buffer.timestampOffset = offset;
+        for (const piece of batch) this.#timeline.appended(piece.mediaTime, piece.captureTime);
+      }
+      buffer.appendBuffer(concat(batch));
+    } catch (error) {
+      this.#recover(error, batch);
+    }
+  }
+
+  #recover(error: unknown, batch: Piece[]): void {
+    const buffer = this.#buffer;
+    const full = error instanceof DOMException && error.name === "QuotaExceededError";
+    if (!full || !buffer || buffer.updating) {
+      this.events.onError(String(error));
+      return;
+    }
+    // What was in the batch is lost; playing goes on at the next key frame.
+    console.warn(`source buffer full, ${batch.length} fragments left out`);
+    buffer.remove(0, Math.max(0.1, this.video.currentTime - 1));
+  }
+
+  #follow = (): void => {
+    const buffer = this.#buffer;
+    const video = this.video;
+    if (!buffer || this.frozen) return;
+    const now = monoMillis(performance.now());
+    if (video.currentTime !== this.#lastTime) {
+      this.#lastTime = video.currentTime;
+      this.#movedAt = now;
+    }
+    const ranges = rangesOf(buffer);
+    const last = ranges.at(-1);
+    if (!last) return;
+    if (!this.#started) {
+      // A viewer gets the newest group from its key frame on: up to some seconds that are already old.
+      if (last.end - last.start < START_S) return;
+      this.#started = true;
+      video.currentTime = landing(last);
+      this.#play();
+      return;
+    }
+    const action = decide({
+      currentTime: video.currentTime,
+      rate: video.playbackRate,
+      ranges,
+      stalledMs: now - this.#movedAt,
+    });
+    if (action.kind === "seek") {
+      video.currentTime = action.to;
+      video.playbackRate = 1;
+      this.#movedAt = now;
+    } else if (action.kind === "rate") {
+      video.playbackRate = action.rate;
+    }
+    if (video.paused) this.#play();
+    const old = trim(video.currentTime, ranges);
+    if (old && !buffer.updating) buffer.remove(old.start, old.end);
+    this.#schedule();
+  };
+
+  #play(): void {
+    // Refused only while the page is hidden; the next tick asks again.
+    this.video.play().catch(() => undefined);
+  }
+
+  #watchFrames(): void {
+    const shown = (_now: number, frame: VideoFrameCallbackMetadata): void => {
+      if (this.#closed) return;
+      this.events.onFrame(this.#timeline.captureAt(mediaSeconds(frame.mediaTime)));
+      this.#frame = this.video.requestVideoFrameCallback(shown);
+    };
+    if ("requestVideoFrameCallback" in this.video) this.#frame = this.video.requestVideoFrameCallback(shown);
+    else {
+      const element = this.video as HTMLVideoElement;
+      element.addEventListener("timeupdate", () =>
+        this.events.onFrame(this.#timeline.captureAt(mediaSeconds(element.currentTime))),
+      );
+    }
+  }
+}
+
+function rangesOf(buffer: SourceBuffer): Range[] {
+  const ranges: Range[] = [];
+  const buffered = buffer.buffered;
+  for (let i = 0; i < buffered.length; i++) ranges.push({ start: buffered.start(i), end: buffered.end(i) });
+  return ranges;
+}

@@ -1,0 +1,71 @@
+/** Icons of one set (lucide), put into the page as they are built: no request, the colour of the text. */
+import bell from "lucide-static/icons/bell.svg?raw";
+import cctv from "lucide-static/icons/cctv.svg?raw";
+import check from "lucide-static/icons/check.svg?raw";
+import chevronDown from "lucide-static/icons/chevron-down.svg?raw";
+import chevronRight from "lucide-static/icons/chevron-right.svg?raw";
+import clock from "lucide-static/icons/clock.svg?raw";
+import download from "lucide-static/icons/download.svg?raw";
+import eraser from "lucide-static/icons/eraser.svg?raw";
+import eye from "lucide-static/icons/eye.svg?raw";
+import eyeOff from "lucide-static/icons/eye-off.svg?raw";
+import gauge from "lucide-static/icons/gauge.svg?raw";
+import history from "lucide-static/icons/history.svg?raw";
+import house from "lucide-static/icons/house.svg?raw";
+import image from "lucide-static/icons/image.svg?raw";
+import imageDown from "lucide-static/icons/image-down.svg?raw";
+import info from "lucide-static/icons/info.svg?raw";
+import keyboard from "lucide-static/icons/keyboard.svg?raw";
+import languages from "lucide-static/icons/languages.svg?raw";
+import layoutGrid from "lucide-static/icons/layout-grid.svg?raw";
+import link from "lucide-static/icons/link.svg?raw";
+import logOut from "lucide-static/icons/log-out.svg?raw";
+import map from "lucide-static/icons/map.svg?raw";
+import mapPin from "lucide-static/icons/map-pin.svg?raw";
+import maximize from "lucide-static/icons/maximize.svg?raw";
+import minus from "lucide-static/icons/minus.svg?raw";
+import moon from "lucide-static/icons/moon.svg?raw";
+import panelLeft from "lucide-static/icons/panel-left.svg?raw";
+import pause from "lucide-static/icons/pause.svg?raw";
+import pencil from "lucide-static/icons/pencil.svg?raw";
+import play from "lucide-static/icons/play.svg?raw";
+import plus from "lucide-static/icons/plus.svg?raw";
+import radio from "lucide-static/icons/radio.svg?raw";
+import route from "lucide-static/icons/route.svg?raw";
+import search from "lucide-static/icons/search.svg?raw";
+import settings from "lucide-static/icons/settings.svg?raw";
+import siren from "lucide-static/icons/siren.svg?raw";
+import skipBack from "lucide-static/icons/step-back.svg?raw";
+import skipForward from "lucide-static/icons/step-forward.svg?raw";
+import snowflake from "lucide-static/icons/snowflake.svg?raw";
+import sun from "lucide-static/icons/sun.svg?raw";
+import trash from "lucide-static/icons/trash-2.svg?raw";
+import user from "lucide-static/icons/user.svg?raw";
+import videoOff from "lucide-static/icons/video-off.svg?raw";
+import x from "lucide-static/icons/x.svg?raw";
+import zap from "lucide-static/icons/zap.svg?raw";
+
+// prettier-ignore
+const ICONS = {
+  bell, cctv, check, chevronDown, chevronRight, clock, download, eraser, eye, eyeOff, gauge, history, house, image,
+  imageDown, info, keyboard, languages, layoutGrid, link, logOut, map, mapPin, maximize, minus, moon, panelLeft, pause,
+  pencil, play, plus, radio, route, search, settings, siren, skipBack, skipForward, snowflake, sun, trash, user,
+  videoOff, x, zap,
+} as const;
+export type IconName = keyof typeof ICONS;
+
+const inner = (svg: string): string => svg.slice(svg.indexOf(">", svg.indexOf("<svg")) + 1, svg.lastIndexOf("</svg>"));
+
+/** Decorative: the word beside it, or the label of its button, says what it means. */
+export function Icon({ name, size = 1.25 }: { name: IconName; size?: number }) {
+  return (
+    <svg
+      class="icon"
+      style={{ width: `${size}rem`, height: `${size}rem` }}
+      viewBox="0 0 24 24"
+      aria-hidden="true"
+      // The markup is the icon set's own file, bundled at build time.
+      dangerouslySetInnerHTML={{ __html: inner(ICONS[name]) }}
+    />
+  );
+}

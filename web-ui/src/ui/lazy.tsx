@@ -1,0 +1,35 @@
+/** A page that is fetched when it is first shown. */
+import type { ComponentType } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { t } from "../i18n/t";
+import { Button, Empty, Loading } from "./widgets";
+
+export function lazyPage(load: () => Promise<{ default: ComponentType }>): ComponentType {
+  let Ready: ComponentType | null = null;
+  return function Lazy() {
+    const [, again] = useState(0);
+    const [error, setError] = useState<string | null>(null);
+    useEffect(() => {
+      if (Ready || error) return;
+      let gone = false;
+      load().then(
+        (module) => {
+          Ready = module.default;
+          if (!gone) again((n) => n + 1);
+        },
+        (reason: unknown) => !gone && setError(String(reason)),
+      );
+      return () => {
+        gone = true;
+      };
+    }, [error]);
+    if (Ready) return <Ready />;
+    if (!error) return <Loading />;
+    return (
+      <div class="page">
+        <Empty icon="info" title={t("app.failed", { detail: error })} />
+        <Button label={t("app.retry")} onClick={() => setError(null)} />
+      </div>
+    );
+  };
+}

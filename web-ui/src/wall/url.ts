@@ -1,0 +1,77 @@
+/** The wall's layout in the address: `/wall?l=16&c=CODE,,CODE&f=2`. A reload, or a link that was sent, restores it. */
+import { type CameraCode, isCameraCode } from "../domain/ids";
+
+export const LAYOUTS = [1, 4, 9, 16, 25] as const;
+export type Layout = (typeof LAYOUTS)[number];
+export const MOST_TILES = 25;
+
+export interface WallState {
+  readonly layout: Layout;
+  /** By place; `null` is an empty tile. Never longer than `MOST_TILES`, and a camera stands once. */
+  readonly slots: readonly (CameraCode | null)[];
+  readonly focus: number | null;
+}
+
+export function parseWall(search: URLSearchParams): WallState {
+  const asked = Number(search.get("l"));
+  const layout = LAYOUTS.find((one) => one === asked) ?? 16;
+  const seen = new Set<string>();
+  const slots = (search.get("c") ?? "")
+    .split(",")
+    .slice(0, MOST_TILES)
+    .map((text) => {
+      if (!isCameraCode(text) || seen.has(text)) return null;
+      seen.add(text);
+      return text;
+    });
+  const focus = search.has("f") ? Number(search.get("f")) : Number.NaN;
+  return {
+    layout,
+    slots: trimEnd(slots),
+    focus: Number.isInteger(focus) && focus >= 0 && focus < MOST_TILES ? focus : null,
+  };
+}
+
+export function formatWall(state: WallState): string {
+  const slots = trimEnd(state.slots);
+  const parts = [`l=${state.layout}`];
+  if (slots.length > 0) parts.push(`c=${slots.map((code) => code ?? "").join(",")}`);
+  if (state.focus !== null) parts.push(`f=${state.focus}`);
+  return `/wall?${parts.join("&")}`;
+}
+
+/** Puts a camera into a tile; one that stands elsewhere changes places with what was there. */
+export function place(state: WallState, code: CameraCode, at: number): WallState {
+  if (at < 0 || at >= MOST_TILES) return state;
+  const slots: (CameraCode | null)[] = Array.from({ length: MOST_TILES }, (_, i) => state.slots[i] ?? null);
+  const old = slots.indexOf(code);
+  if (old >= 0) slots[old] = slots[at] ?? null;
+  slots[at] = code;
+  return { ...state, slots: trimEnd(slots) };
+}
+
+export function remove(state: WallState, at: number): WallState {
+  return { ...state, slots: trimEnd(state.slots.map((code, i) => (i === at ? null : code))) };
+}
+
+/** Where a camera goes that was picked without a place: the focused tile, else the first empty one, else the first. */
+export function target(state: WallState): number {
+  if (state.focus !== null) return state.focus;
+  for (let i = 0; i < state.layout; i++) if (!state.slots[i]) return i;
+  return 0;
+}
+
+/** The tiles on the screen: the page of the layout that holds the focus. */
+export function visible(state: WallState): { first: number; codes: (CameraCode | null)[] } {
+  const first = state.focus === null ? 0 : Math.floor(state.focus / state.layout) * state.layout;
+  return {
+    first,
+    codes: Array.from({ length: state.layout }, (_, i) => state.slots[first + i] ?? null),
+  };
+}
+
+function trimEnd(slots: readonly (CameraCode | null)[]): (CameraCode | null)[] {
+  let end = slots.length;
+  while (end > 0 && slots[end - 1] === null) end -= 1;
+  return slots.slice(0, end);
+}

@@ -1,0 +1,301 @@
+/** The wall: tree, tiles, live events; everything by keys as well as by pointer. */
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { cameras, events, tree } from "../api/store";
+import type { CameraCode } from "../domain/ids";
+import { toRfc3339 } from "../domain/ids";
+import { inOrder } from "../domain/tree";
+import { t } from "../i18n/t";
+import type { LiveView } from "../player/live-view";
+import { CAMERA_MIME, CameraTree } from "../ui/camera-tree";
+import { Icon } from "../ui/icon";
+import { navigate, where } from "../ui/router";
+import { Button, Choice, Empty } from "../ui/widgets";
+import { AlarmStrip } from "./alarm-strip";
+import { KeySheet } from "./key-sheet";
+import { LiveTile } from "./live-tile";
+import { PhoneWall, usePhone } from "./phone-wall";
+import { useTour } from "./tour";
+import { formatWall, LAYOUTS, type Layout, parseWall, place, remove, target, visible, type WallState } from "./url";
+
+const REPLAY_MS = 30_000;
+
+export function WallPage() {
+  const phone = usePhone();
+  const state = parseWall(where.value.search);
+  const first = !where.value.search.has("c") && !where.value.search.has("l");
+  const all = useMemo(() => inOrder(tree.value), [tree.value]);
+  // The first visit has an empty wall: it is filled with what is there.
+  useEffect(() => {
+    if (first && all.length > 0) {
+      navigate(formatWall({ layout: 16, slots: all.slice(0, 16), focus: null }), "replace");
+    }
+  }, [first, all.length > 0]);
+  if (phone) return <PhoneWall state={state} all={all} />;
+  return <Desk state={state} all={all} />;
+}
+
+function Desk({ state, all }: { state: WallState; all: readonly CameraCode[] }) {
+  const [figures, setFigures] = useState(false);
+  const [keys, setKeys] = useState(false);
+  const [list, setList] = useState(true);
+  const views = useRef(new Map<CameraCode, LiveView>());
+  const page = useRef<HTMLDivElement>(null);
+  const tour = useTour(all, state.layout, events.value[0]?.id);
+  const shown = visible(state);
+  const codes = tour.codes ?? shown.codes;
+  const focused = state.focus === null || tour.codes ? null : (state.slots[state.focus] ?? null);
+
+  const set = (next: WallState) => navigate(formatWall(next), "replace");
+  const focus = (at: number) => {
+    tour.hold();
+    set({ ...state, focus: at });
+  };
+  const setLayout = (layout: Layout) => set({ ...state, layout });
+  const put = (code: CameraCode, at = target(state)) => {
+    tour.stop();
+    set({ ...place(state, code, at), focus: state.focus });
+  };
+  const freeze = () => {
+    const view = focused && views.current.get(focused);
+    if (view) view.freeze(!view.frozen);
+  };
+  const replay = () => {
+    if (focused) navigate(`/playback?c=${focused}&t=${toRfc3339(Date.now() - REPLAY_MS)}`);
+  };
+  const full = () => {
+    if (document.fullscreenElement) void document.exitFullscreen();
+    else void page.current?.requestFullscreen();
+  };
+  const move = (by: number) => {
+    const most = state.layout - 1;
+    const at = state.focus === null ? 0 : Math.min(most, Math.max(0, state.focus - shown.first + by));
+    focus(shown.first + at);
+  };
+  const side = Math.sqrt(state.layout);
+
+  useEffect(() => {
+    const key = (event: KeyboardEvent) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+      const at = event.target as HTMLElement;
+      if (at.closest("input, select, textarea, [role=tree], [role=radiogroup]")) return;
+      if (event.key === " " && at.closest("button, a")) return;
+      const layout = /^[1-5]$/.test(event.key) ? LAYOUTS[Number(event.key) - 1] : undefined;
+      const actions: Record<string, () => void> = {
+        ArrowLeft: () => move(-1),
+        ArrowRight: () => move(1),
+        ArrowUp: () => move(-side),
+        ArrowDown: () => move(side),
+        f: full,
+        " ": freeze,
+        s: () => focused && void saveSnapshot(views.current.get(focused), focused),
+        r: replay,
+        i: () => setFigures((on) => !on),
+        t: tour.toggle,
+        "?": () => setKeys(true),
+        Delete: () => state.focus !== null && set(remove(state, state.focus)),
+        Escape: () => set({ ...state, focus: null }),
+      };
+      const action = layout ? () => setLayout(layout) : (actions[event.key] ?? actions[event.key.toLowerCase()]);
+      if (!action) return;
+      event.preventDefault();
+      action();
+    };
+    addEventListener("keydown", key);
+    return () => removeEventListener("keydown", key);
+  });
+
+  return (
+    <div class={list ? "wall" : "wall no-list"} ref={page}>
+      {list && <CameraTree onPick={(code) => put(code)} chosen={new Set(codes.filter((code) => code !== null))} />}
+      <section class="stage">
+        <h1 class="hidden-title">{t("nav.wall")}</h1>
+        <div class="tools">
+          <Button
+            icon="panelLeft"
+            label={list ? t("wall.collapse") : t("wall.expand")}
+            hideLabel
+            aria-pressed={list}
+            onClick={() => setList(!list)}
+          />
+          <Choice
+            label={t("wall.layout")}
+            value={String(state.layout)}
+            options={LAYOUTS.map((n) => [String(n), String(n)] as const)}
+            onPick={(n) => setLayout(Number(n) as Layout)}
+          />
+          <Button icon="route" label={tour.on ? t("wall.tourStop") : t("wall.tour")} aria-pressed={tour.on} onClick={tour.toggle} />
+          {tour.on && (
+            <label class="dwell">
+              <span>{t("wall.tourDwell")}</span>
+              <input
+                type="number"
+                min={5}
+                max={300}
+                value={tour.dwell}
+                onChange={(event) => tour.setDwell(event.currentTarget.valueAsNumber)}
+              />
+            </label>
+          )}
+          {tour.on && (
+            <span class="dim" role="status">
+              {tour.held ? t("wall.tourPaused") : t("wall.tourOn", { page: tour.page + 1, pages: tour.pages })}
+            </span>
+          )}
+          <span class="grow" />
+          {focused && (
+            <>
+              <Button icon="snowflake" label={t("wall.freeze")} hideLabel onClick={freeze} />
+              <Button
+                icon="imageDown"
+                label={t("wall.snapshot")}
+                hideLabel
+                onClick={() => void saveSnapshot(views.current.get(focused), focused)}
+              />
+              <Button icon="history" label={t("wall.replay")} onClick={replay} />
+            </>
+          )}
+          <Button
+            icon="layoutGrid"
+            label={t("wall.fill")}
+            onClick={() => set({ ...state, slots: fillUp(state, all), focus: null })}
+          />
+          <Button icon="eraser" label={t("wall.clear")} hideLabel onClick={() => set({ ...state, slots: [], focus: null })} />
+          <Button icon="info" label={t("wall.figures")} hideLabel aria-pressed={figures} onClick={() => setFigures(!figures)} />
+          <Button icon="maximize" label={t("wall.full")} hideLabel onClick={full} />
+          <Button icon="keyboard" label={t("wall.keys")} hideLabel onClick={() => setKeys(true)} />
+        </div>
+        {cameras.value.size === 0 ? (
+          <Empty icon="cctv" title={t("wall.noCameras")} hint={t("wall.noCamerasHint")} />
+        ) : (
+          <div class={`grid l${state.layout}`} style={{ "--side": side }} role="group" aria-label={t("wall.grid")}>
+            {codes.map((code, i) => (
+              <Tile
+                key={code ?? `empty-${i}`}
+                code={code}
+                n={i + 1}
+                at={shown.first + i}
+                focused={!tour.codes && state.focus === shown.first + i}
+                main={state.layout === 1 || (!tour.codes && state.focus === shown.first + i)}
+                figures={figures}
+                onFocus={() => focus(shown.first + i)}
+                onDrop={(dropped) => put(dropped, shown.first + i)}
+                onRemove={() => set(remove(state, shown.first + i))}
+                onView={(view) => {
+                  if (!code) return;
+                  if (view) views.current.set(code, view);
+                  else views.current.delete(code);
+                }}
+              />
+            ))}
+            {tour.ahead.map((code) => (
+              <div key={code} class="ahead" aria-hidden="true">
+                <LiveTile code={code} priority="wall" />
+              </div>
+            ))}
+          </div>
+        )}
+      </section>
+      <AlarmStrip />
+      {keys && <KeySheet onClose={() => setKeys(false)} />}
+    </div>
+  );
+}
+
+/** What stands stays; empty tiles take the next cameras that are not on the wall. */
+function fillUp(state: WallState, all: readonly CameraCode[]): (CameraCode | null)[] {
+  const here = new Set(state.slots);
+  const rest = all.filter((code) => !here.has(code));
+  return Array.from({ length: state.layout }, (_, i) => state.slots[i] ?? rest.shift() ?? null);
+}
+
+function Tile({
+  code,
+  n,
+  at,
+  focused,
+  main,
+  figures,
+  onFocus,
+  onDrop,
+  onRemove,
+  onView,
+}: {
+  code: CameraCode | null;
+  n: number;
+  at: number;
+  focused: boolean;
+  main: boolean;
+  figures: boolean;
+  onFocus: () => void;
+  onDrop: (code: CameraCode) => void;
+  onRemove: () => void;
+  onView: (view: LiveView | null) => void;
+}) {
+  const [over, setOver] = useState(false);
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (focused && document.activeElement?.closest(".grid")) box.current?.focus({ preventScroll: true });
+  }, [focused]);
+  const camera = code ? cameras.value.get(code) : undefined;
+  const name = camera?.name ?? code ?? t("tile.empty");
+  return (
+    // oxlint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/no-noninteractive-element-interactions -- the wall's keys do the same
+    <div
+      ref={box}
+      class={`tile ${focused ? "focused" : ""} ${over ? "over" : ""} ${code ? "" : "vacant"}`}
+      role="group"
+      aria-label={t("tile.label", { n, name, state: camera ? t(`state.${camera.state}`) : t("tile.empty") })}
+      tabIndex={focused || (n === 1 && !focused) ? 0 : -1}
+      data-slot={at}
+      onClick={onFocus}
+      onDragOver={(event) => {
+        if (!event.dataTransfer?.types.includes(CAMERA_MIME)) return;
+        event.preventDefault();
+        setOver(true);
+      }}
+      onDragLeave={() => setOver(false)}
+      onDrop={(event) => {
+        event.preventDefault();
+        setOver(false);
+        const dropped = event.dataTransfer?.getData(CAMERA_MIME);
+        if (dropped) onDrop(dropped as CameraCode);
+      }}
+      draggable={code !== null}
+      onDragStart={(event) => code && event.dataTransfer?.setData(CAMERA_MIME, code)}
+    >
+      {code ? (
+        <>
+          <LiveTile code={code} profile={main ? "main" : "sub"} priority="wall" figures={figures} onView={onView} />
+          <button
+            type="button"
+            class="tile-remove"
+            aria-label={`${t("tile.remove")}: ${name}`}
+            title={t("tile.remove")}
+            onClick={(event) => {
+              event.stopPropagation();
+              onRemove();
+            }}
+          >
+            <Icon name="x" size={1} />
+          </button>
+        </>
+      ) : (
+        <div class="vacancy">
+          <Icon name="plus" size={1.5} />
+          <span>{t("tile.emptyHint")}</span>
+        </div>
+      )}
+    </div>
+  );
+}
+
+async function saveSnapshot(view: LiveView | undefined, code: CameraCode): Promise<void> {
+  const blob = await view?.snapshot();
+  if (!blob) return;
+  const url = URL.createObjectURL(blob);
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = `${cameras.value.get(code)?.name ?? code}-${toRfc3339(Date.now()).replaceAll(/[:.]/g, "-")}.jpg`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
