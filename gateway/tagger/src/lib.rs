@@ -1,5 +1,6 @@
 //! What happens in front of the cameras, without anybody looking.
 
+pub mod bitstream;
 pub mod config;
 pub mod error;
 pub mod eye;
@@ -12,6 +13,7 @@ pub mod region;
 pub mod rules;
 #[cfg(test)]
 mod scene;
+pub mod schedule;
 pub mod snapshot;
 pub mod tag;
 pub mod zone;

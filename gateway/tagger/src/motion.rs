@@ -17,7 +17,7 @@ use ndarray::Array2;
 use crate::{
     config,
     picture::{Small, median_of},
-    region::{Region, Track, regions},
+    region::{Region, Size, Track, regions},
     zone::Zone,
 };
 
@@ -76,10 +76,13 @@ const CELLS: usize = 80;
 const CELL_SHARE: f32 = 0.3;
 /// A change of more of the picture than this is light, or the camera itself.
 const GLOBAL: f32 = 0.5;
+/// A change of more of the picture than this may be a shake of the camera.
+const SHAKE: f32 = 0.02;
 /// A region this large moves even if its edges do not (it fills the picture).
 const LARGE: f32 = 0.06;
-/// Share of the learnt size that a change must have.
-const SCALE: f32 = 0.25;
+/// Shares of the learnt size: a good part of what moves here, and as large.
+const FAIR: f32 = 0.25;
+const FULL: f32 = 0.4;
 /// The learnt size halves in about 20 minutes of pictures.
 const SCALE_DECAY_S: f64 = 1800.0;
 /// Restlessness is the mean over about a minute.
@@ -127,8 +130,7 @@ impl Motion {
         let step_s = since.unwrap_or(PACE_S);
         let factor = self.factor();
         let learnt = Learnt::of(&mut self.learnt, picture, &self.zones);
-        let difference = difference(picture, &reference, &mut self.buffer);
-        let cells = learnt.changed_cells(picture, &difference, factor);
+        let (difference, cells) = learnt.compare(picture, &reference, factor, &mut self.buffer);
         learnt.settle(&difference, &cells, step_s);
         let changed = share(&cells);
         if changed > GLOBAL {
@@ -152,8 +154,7 @@ impl Motion {
         }
         let factor = self.factor();
         let learnt = Learnt::of(&mut self.learnt, a, &self.zones);
-        let difference = difference(a, b, &mut self.buffer);
-        let cells = learnt.changed_cells(a, &difference, factor);
+        let (_, cells) = learnt.compare(a, b, factor, &mut self.buffer);
         let total = cells.len() as f32;
         regions(&cells)
             .iter()
@@ -199,7 +200,13 @@ impl Motion {
         for region in found {
             let area = region.cells.len() as f32 / total;
             let usual = learnt.usual_size(&region, &mut self.buffer);
-            let counts = area >= SCALE * usual;
+            let size = match usual {
+                _ if area >= LARGE => Size::Full,
+                u if u < 0.5 * least => Size::Unknown,
+                u if area >= FULL * u => Size::Full,
+                u if area >= FAIR * u => Size::Fair,
+                _ => Size::Part,
+            };
             let index = Track::nearest(&self.tracks, &taken, &region).unwrap_or_else(|| {
                 self.tracks.push(Track::default());
                 taken.push(false);
@@ -207,8 +214,8 @@ impl Motion {
             });
             taken[index] = true;
             let track = &mut self.tracks[index];
-            track.add(&region, at, counts);
-            let Some(since) = track.moving_since(cells.ncols(), area >= LARGE) else {
+            track.add(&region, at, size);
+            let Some(since) = track.moving_since(cells.ncols(), size) else {
                 continue;
             };
             learnt.remember_size(&region, area);
@@ -243,6 +250,29 @@ impl Learnt {
                 cell,
             }
         })
+    }
+
+    /// How much each pixel changed, and which cells did by more than they usually do.
+    fn compare(
+        &self,
+        new: &Small,
+        old: &Small,
+        factor: f32,
+        buffer: &mut Vec<f32>,
+    ) -> (Vec<f32>, Array2<bool>) {
+        let plain = difference(new, old, false, buffer);
+        let cells = self.changed_cells(new, &plain, factor);
+        if share(&cells) < SHAKE {
+            return (plain, cells);
+        }
+        // Much has changed: perhaps the pole shakes in the wind.
+        let steadied = difference(new, old, true, buffer);
+        let fewer = self.changed_cells(new, &steadied, factor);
+        if share(&fewer) < 0.6 * share(&cells) {
+            (steadied, fewer)
+        } else {
+            (plain, cells)
+        }
     }
 
     /// Which cells changed by more than they usually do.
@@ -304,35 +334,86 @@ const NOISE_START: f32 = 1.0;
 const NOISE_LEAST: f32 = 0.4;
 const NOISE_FACTOR: f32 = 6.0;
 
-/// How much each pixel changed from `b` to `a`, once brightness and contrast of the whole are fitted out.
-fn difference(a: &Small, b: &Small, buffer: &mut Vec<f32>) -> Vec<f32> {
+/// How much each pixel changed from `b` to `a`, once brightness and contrast of the whole, and (with `shake`) a shift of the
+/// whole by a pixel or so, are fitted out.
+fn difference(a: &Small, b: &Small, shake: bool, buffer: &mut Vec<f32>) -> Vec<f32> {
+    let (h, w) = a.size();
     let (new, old) = (
         a.soft.as_slice().unwrap_or_default(),
         b.soft.as_slice().unwrap_or_default(),
     );
-    let sampled = || new.iter().zip(old).step_by(13);
-    let median = median_of(sampled().map(|(n, o)| n - o), buffer);
-    // Least squares of the change over the brightness, where the change is what most pixels have.
-    let (mut n, mut so, mut sd, mut soo, mut sod) = (0f32, 0f32, 0f32, 0f32, 0f32);
-    for (new, old) in sampled() {
-        let d = new - old;
-        if (d - median).abs() < 12.0 {
-            let o = old - 128.0;
-            (n, so, sd, soo, sod) = (n + 1.0, so + o, sd + d, soo + o * o, sod + o * d);
+    let at = |i: usize| {
+        let (gx, gy) = if shake {
+            (old[i + 1] - old[i - 1], old[i + w] - old[i - w])
+        } else {
+            (0.0, 0.0)
+        };
+        [1.0, (old[i] - 128.0) / 64.0, gx / 16.0, gy / 16.0]
+    };
+    // An odd stride off the picture's width, so that the samples do not stand in columns.
+    let sampled = (w + 1..w * (h - 1) - 1).step_by(13);
+    let median = median_of(sampled.clone().map(|i| new[i] - old[i]), buffer);
+    let mut fit = [median, 0.0, 0.0, 0.0];
+    // Least squares over the pixels that the fit before explains, twice: what moves is not to pull at it.
+    for within in [if shake { 30.0 } else { 12.0 }, 12.0] {
+        let mut sums = [[0f32; 5]; 4];
+        let mut n = 0;
+        for i in sampled.clone() {
+            let (d, basis) = (new[i] - old[i], at(i));
+            if (d - dot(&fit, &basis)).abs() < within {
+                n += 1;
+                for (row, factor) in sums.iter_mut().zip(basis) {
+                    for (sum, v) in row.iter_mut().zip(basis.into_iter().chain([d])) {
+                        *sum += factor * v;
+                    }
+                }
+            }
+        }
+        if n * 3 < sampled.len() {
+            break;
+        }
+        for (i, row) in sums.iter_mut().enumerate() {
+            // Holds a factor at nothing where the picture does not tell (a plain wall).
+            row[i] += 0.01 * n as f32;
+        }
+        sums[0][0] -= 0.01 * n as f32;
+        match solve(sums) {
+            Some(better) => fit = better,
+            None => break,
         }
     }
-    let spread = soo - so * so / n.max(1.0);
-    let enough = n > 0.3 * (new.len() / 13) as f32 && spread > n * 25.0;
-    let gain = if enough {
-        (sod - so * sd / n) / spread
-    } else {
-        0.0
-    };
-    let shift = if enough { (sd - gain * so) / n } else { median };
-    new.iter()
-        .zip(old)
-        .map(|(new, old)| (new - old - shift - gain * (old - 128.0)).abs())
-        .collect()
+    let mut out = vec![0f32; new.len()];
+    for y in 1..h - 1 {
+        for i in y * w + 1..(y + 1) * w - 1 {
+            out[i] = (new[i] - old[i] - dot(&fit, &at(i))).abs();
+        }
+    }
+    out
+}
+
+fn dot(a: &[f32; 4], b: &[f32; 4]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// Four equations with four unknowns, the right side in the last column; none where they do not determine them.
+fn solve(mut m: [[f32; 5]; 4]) -> Option<[f32; 4]> {
+    for i in 0..4 {
+        let pivot = (i..4).max_by(|a, b| m[*a][i].abs().total_cmp(&m[*b][i].abs()))?;
+        m.swap(i, pivot);
+        let head = m[i];
+        if head[i].abs() < 1e-6 {
+            return None;
+        }
+        for (row, equation) in m.iter_mut().enumerate() {
+            if row != i {
+                let factor = equation[i] / head[i];
+                for (v, h) in equation.iter_mut().zip(head) {
+                    *v -= factor * h;
+                }
+            }
+        }
+    }
+    Some(std::array::from_fn(|i| m[i][4] / m[i][i]))
 }
 
 fn share(cells: &Array2<bool>) -> f32 {

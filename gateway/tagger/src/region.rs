@@ -86,8 +86,23 @@ impl Shape {
 #[derive(Clone, Debug, Default)]
 pub struct Track {
     steps: VecDeque<Step>,
-    /// Of the newest steps: how many in a row were large enough, and when the first of them was.
-    run: Option<(u32, f64)>,
+    /// Of the newest steps, those large enough for their place.
+    counts: Run,
+    /// Of the newest steps, those as large as what usually moves at their place, or simply large.
+    full: Run,
+}
+
+/// How large a region is, against what is known of its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Size {
+    /// Small for what moves here: somebody who shifts their weight, or something else that is small.
+    Part,
+    /// Nothing is known of this place.
+    Unknown,
+    /// A good part of what moves here.
+    Fair,
+    /// As large as what moves here, or a large part of the picture.
+    Full,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -97,13 +112,52 @@ struct Step {
     shape: Shape,
 }
 
+/// How many steps in a row, and when the first of them was.
+#[derive(Clone, Copy, Debug, Default)]
+struct Run {
+    steps: u32,
+    since: f64,
+}
+
+/// A way to be gone before it is one.
+struct Way {
+    /// In widths of its own.
+    own_widths: f32,
+    /// In picture widths.
+    picture_widths: f32,
+    /// Least length of the straight line, as a share of the way.
+    straight: f32,
+    /// How far the edges go along, as a share of the straight line: the one that does most, and the other.
+    edges: [f32; 2],
+    least_s: f64,
+}
+
 /// A region must change for this long: longer than a step in brightness stays visible to the comparison.
 const LEAST_S: f64 = 0.28;
 /// Its way is looked at over this time.
 const WAY_S: f64 = 2.0;
-/// How far it must get, in widths of its own and in picture widths.
-const OWN_WIDTHS: f32 = 0.4;
-const PICTURE_WIDTHS: f32 = 0.02;
+
+/// Where its size is what moves here.
+const SHORT: Way = Way {
+    own_widths: 0.4,
+    picture_widths: 0.02,
+    straight: 0.6,
+    edges: [0.5, -0.2],
+    least_s: LEAST_S,
+};
+/// Where nothing is known: somebody who stood there from the beginning must not be one who walks.
+const LONGER: Way = Way {
+    own_widths: 0.8,
+    ..SHORT
+};
+/// Where it is small for its place: only what surely gets away.
+const LONG: Way = Way {
+    own_widths: 1.2,
+    picture_widths: 0.04,
+    straight: 0.75,
+    edges: [0.6, 0.5],
+    least_s: 0.55,
+};
 
 impl Track {
     /// The track that this region continues, if any.
@@ -132,8 +186,8 @@ impl Track {
         self.steps.back().map_or(f64::NEG_INFINITY, |s| s.at)
     }
 
-    /// Goes on with this region; `counts` when it is large enough for its place.
-    pub fn add(&mut self, region: &Region, at: f64, counts: bool) {
+    /// Goes on with this region.
+    pub fn add(&mut self, region: &Region, at: f64, size: Size) {
         while self.steps.front().is_some_and(|s| at - s.at > WAY_S) {
             self.steps.pop_front();
         }
@@ -142,49 +196,51 @@ impl Track {
             cells: region.cells.len(),
             shape: region.shape,
         });
-        self.run = match (counts, self.run) {
-            (false, _) => None,
-            (true, None) => Some((1, at)),
-            (true, Some((n, since))) => Some((n.saturating_add(1), since)),
-        };
+        self.counts.step(size >= Size::Unknown, at);
+        self.full.step(size == Size::Full, at);
     }
 
-    /// Since when it moves, if it does: it goes on for a while, and gets somewhere (unless it is `large`).
-    pub fn moving_since(&self, columns: usize, large: bool) -> Option<f64> {
+    /// Since when it moves, if it does; `columns` is the picture's width in cells.
+    pub fn moving_since(&self, columns: usize, size: Size) -> Option<f64> {
         let (now, first) = (self.steps.back()?, self.steps.front()?);
-        let (count, since) = self.run?;
-        // At two pictures a second three in a row would be too many to ask.
-        let enough = if now.at - since >= 0.4 { 2 } else { 3 };
-        if count < enough || now.at - first.at < LEAST_S {
+        if now.at - first.at < LEAST_S {
             return None;
         }
-        let moving = if large {
-            self.large_since()
+        let fair = if size == Size::Unknown {
+            &LONGER
         } else {
-            self.on_its_way_since(columns)
+            &SHORT
         };
-        moving.map(|moving| moving.max(since))
+        let large = self
+            .full
+            .lasts(now.at)
+            .and_then(|since| Some(since.max(self.alike_since()?)));
+        let on_its_way = || {
+            let since = self.counts.lasts(now.at)?;
+            Some(since.max(self.gone(fair, columns)?))
+        };
+        large
+            .or_else(on_its_way)
+            .or_else(|| self.gone(&LONG, columns))
     }
 
     /// Since when it has been about as large as it is.
-    fn large_since(&self) -> Option<f64> {
+    fn alike_since(&self) -> Option<f64> {
         let now = self.steps.back()?.cells;
         let alike = self.steps.iter().rev().take_while(|s| s.cells * 3 >= now);
         alike.last().map(|s| s.at)
     }
 
-    /// The moment, if there is one, since which its centre went a nearly straight way of a good part of its own width, and its
-    /// edges with it.
-    fn on_its_way_since(&self, columns: usize) -> Option<f64> {
+    /// The moment, if there is one, since which it has gone this way.
+    fn gone(&self, way: &Way, columns: usize) -> Option<f64> {
         let now = self.steps.back()?;
-        let least = PICTURE_WIDTHS * columns as f32;
-        let mut way = 0.0;
+        let mut path = 0.0;
         let mut widths = vec![now.shape.width()];
         for i in (0..self.steps.len().saturating_sub(1)).rev() {
             let (then, after) = (&self.steps[i], &self.steps[i + 1]);
-            way += length(apart(&after.shape.centre, &then.shape.centre));
+            path += length(apart(&after.shape.centre, &then.shape.centre));
             widths.push(then.shape.width());
-            if now.at - then.at < LEAST_S {
+            if now.at - then.at < way.least_s || widths.len() < 3 {
                 continue;
             }
             let net = apart(&now.shape.centre, &then.shape.centre);
@@ -195,15 +251,39 @@ impl Track {
             let mut sorted = widths.clone();
             sorted.sort_by(f32::total_cmp);
             let width = sorted[sorted.len() / 2];
-            if far >= least.max(OWN_WIDTHS * width)
-                && far >= 0.6 * way
-                && low.max(high) >= 0.5 * far
-                && low.min(high) >= -0.2 * far
+            let least = (way.picture_widths * columns as f32).max(way.own_widths * width);
+            if far >= least
+                && far >= way.straight * path
+                && low.max(high) >= way.edges[0] * far
+                && low.min(high) >= way.edges[1] * far
             {
                 return Some(then.at);
             }
         }
         None
+    }
+}
+
+impl Run {
+    fn step(&mut self, goes_on: bool, at: f64) {
+        *self = match (goes_on, self.steps) {
+            (false, _) => Self::default(),
+            (true, 0) => Self {
+                steps: 1,
+                since: at,
+            },
+            (true, n) => Self {
+                steps: n.saturating_add(1),
+                ..*self
+            },
+        };
+    }
+
+    /// Its beginning, once it is long enough.
+    fn lasts(&self, now: f64) -> Option<f64> {
+        // At two pictures a second three in a row would be too many to ask.
+        let enough = if now - self.since >= 0.4 { 2 } else { 3 };
+        (self.steps >= enough).then_some(self.since)
     }
 }
 
@@ -243,19 +323,19 @@ mod tests {
     fn what_walks_moves_and_what_waves_does_not() {
         let (mut walker, mut waver) = (Track::default(), Track::default());
         for n in 0..12 {
-            walker.add(&region(10, 10 + n, 8, 3), n as f64 * 0.1, true);
-            waver.add(&region(10, 10 + n % 2, 8, 3), n as f64 * 0.1, true);
+            walker.add(&region(10, 10 + n, 8, 3), n as f64 * 0.1, Size::Fair);
+            waver.add(&region(10, 10 + n % 2, 8, 3), n as f64 * 0.1, Size::Fair);
         }
-        assert_eq!(walker.moving_since(80, false), Some(0.0));
-        assert_eq!(waver.moving_since(80, false), None);
+        assert_eq!(walker.moving_since(80, Size::Fair), Some(0.0));
+        assert_eq!(waver.moving_since(80, Size::Fair), None);
     }
 
     #[test]
     fn a_short_change_is_no_motion() {
         let mut flash = Track::default();
         for n in 0..3 {
-            flash.add(&region(10, 10 + 3 * n, 20, 20), n as f64 * 0.1, true);
-            assert_eq!(flash.moving_since(80, true), None);
+            flash.add(&region(10, 10 + 3 * n, 20, 20), n as f64 * 0.1, Size::Full);
+            assert_eq!(flash.moving_since(80, Size::Full), None);
         }
     }
 }
