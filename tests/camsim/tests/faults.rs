@@ -306,17 +306,22 @@ async fn framing_is_lost_in_three_ways() {
 async fn timestamps_jump_wrap_and_go_back() {
     let (_server, camera) = camera(open("a", clip(small()))).await;
     let mut client = Client::play(&camera).await;
-    let last = |p: &[Vec<u8>]| timestamp(p.last().expect("packets"));
-    let before = last(&client.packets(0, Duration::from_millis(300)).await.0);
+    let mut last = client.packets(0, Duration::from_millis(300)).await.0;
     for hours in [2.0, -5.0] {
         camera.faults().jump_timestamps(hours * 3_600.0);
-        let after = client.packets(0, Duration::from_millis(400)).await.0;
-        let jumped = after
+        let mut times: Vec<u32> = last.last().map(|p| timestamp(p)).into_iter().collect();
+        last = client.packets(0, Duration::from_millis(400)).await.0;
+        times.extend(last.iter().map(|p| timestamp(p)));
+        let steps: Vec<i32> = times
             .windows(2)
-            .map(|p| timestamp(&p[1]).wrapping_sub(timestamp(&p[0])) as i32)
-            .find(|d| d.abs() > 90_000);
-        let off = f64::from(jumped.expect("a jump")) - hours * 3_600.0 * 90_000.0;
-        assert!(off.abs() < 90_000.0, "{off} from {before}");
+            .map(|t| t[1].wrapping_sub(t[0]) as i32)
+            .collect();
+        let jumps: Vec<&i32> = steps.iter().filter(|d| d.abs() > 90_000).collect();
+        let [jump] = jumps[..] else {
+            panic!("one jump, not {jumps:?}")
+        };
+        let off = f64::from(*jump) - hours * 3_600.0 * 90_000.0;
+        assert!(off.abs() < 90_000.0, "{off}");
     }
     camera.faults().set(Faults {
         wrap_after_s: Some(0.4),
@@ -649,11 +654,8 @@ async fn pictures_change_size_in_mid_stream() {
     }));
     let (packets, end) = client.packets(0, Duration::from_millis(1_300)).await;
     let after = sets(&packets);
-    assert_eq!(
-        (before.len(), after.len(), end),
-        (1, 2, None),
-        "the same session goes on"
-    );
+    assert_eq!((before.len(), end), (1, None), "the same session goes on");
+    assert_ne!(before.last(), after.last(), "with other parameter sets");
     for pair in packets.windows(2) {
         assert!(
             matches!(

@@ -72,9 +72,10 @@ impl Track {
     }
 
     /// Has timestamps pass 2^32 `seconds` after the tick `now`.
-    pub(crate) fn wrap_after(&mut self, seconds: f64, now_90k: i64) {
+    pub(crate) fn wrap_after(&mut self, seconds: f64, now_90k: i64, jump_ms: i64) {
+        self.base = 0;
         let until = self.ticks(now_90k) + (seconds * f64::from(self.rate)) as i64;
-        self.base = until.wrapping_neg() as u32;
+        self.base = self.timestamp(until, jump_ms).wrapping_neg();
     }
 
     /// Sends what the cursor stands at: appended to `out` for the connection, or straight over UDP.

@@ -293,10 +293,10 @@ impl Session {
             cursor.skip_to_key();
         }
         if let Some(seconds) = faults.wrap_after_s {
-            let now = feed.now();
+            let (now, jump) = (feed.now(), camera.jump_ms.load(Relaxed));
             self.tracks
                 .iter_mut()
-                .for_each(|t| t.wrap_after(seconds, now));
+                .for_each(|t| t.wrap_after(seconds, now, jump));
         }
         camera.counts.plays.fetch_add(1, Relaxed);
         let info = self.rtp_info(camera, &cursor, request);
