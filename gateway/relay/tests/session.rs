@@ -1,4 +1,5 @@
 //! The viewer session in virtual time: no socket, no task, no clock but the one that the test moves.
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
 
 mod common;
 

@@ -2,6 +2,7 @@
 //!
 //! `SIGHTLINE_WRITE_VECTORS=1 cargo test -p relay --test wire_vectors` writes the file anew from [`cases`]; a change of it is a
 //! change of the wire.
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
 
 use std::path::PathBuf;
 

@@ -302,10 +302,10 @@ where
 
     /// Moves what the session has ready into the outbox, as much as one call takes.
     fn fill(&mut self, shared: &Shared) -> Result<(), Close> {
-        if !self.outbox.is_full() {
-            if let Some(payload) = self.pong.take() {
-                self.outbox.control(PONG, &payload);
-            }
+        if !self.outbox.is_full()
+            && let Some(payload) = self.pong.take()
+        {
+            self.outbox.control(PONG, &payload);
         }
         if self.gathering {
             return Ok(());

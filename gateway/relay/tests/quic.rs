@@ -1,0 +1,355 @@
+//! QUIC over loopback, with our own client and with bare quinn.
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
+mod common;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use client::{Client, Message, Open, Trust};
+use common::{Camera, GOP, TestHost, camera};
+use media::{
+    ByteCount, Profile, SourceState,
+    wire::{Header, Kind, ServerMessage},
+};
+use relay::{Config, Relay, quic};
+use rustls_pki_types::PrivateKeyDer;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+struct Rig {
+    relay: Relay,
+    url: Url,
+    address: SocketAddr,
+    trust: Trust,
+    cancel: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Rig {
+    fn new(host: &Arc<TestHost>, config: Config) -> Self {
+        let key =
+            rcgen::generate_simple_self_signed(["localhost".into(), "127.0.0.1".into()]).unwrap();
+        let chain = vec![key.cert.der().clone()];
+        let trust = Trust::Ca(key.cert.pem().into_bytes());
+        let private = PrivateKeyDer::try_from(key.signing_key.serialize_der()).unwrap();
+        let server = quic::server_config(chain, private).unwrap();
+        let endpoint = quinn::Endpoint::server(server, "127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = endpoint.local_addr().unwrap();
+        let cancel = CancellationToken::new();
+        let host = Arc::clone(host) as Arc<dyn relay::Host>;
+        let relay = Relay::new(config, host, cancel.clone());
+        let accepting = relay.clone();
+        let task = tokio::spawn(async move { accepting.quic(endpoint).await });
+        let url = format!("https://127.0.0.1:{}", address.port())
+            .parse()
+            .unwrap();
+        Self {
+            relay,
+            url,
+            address,
+            trust,
+            cancel,
+            task,
+        }
+    }
+
+    async fn client(&self) -> Client {
+        let mut client = Client::connect_quic(&self.url, "good", &self.trust)
+            .await
+            .unwrap();
+        assert!(matches!(
+            next(&mut client).await,
+            Message::Control(ServerMessage::Hello { .. })
+        ));
+        client
+    }
+}
+
+async fn next(client: &mut Client) -> Message {
+    timeout(DEADLINE, client.next()).await.unwrap().unwrap()
+}
+
+fn open(tile: u32, n: u32) -> Open {
+    Open {
+        profile: Profile::Sub,
+        ..Open::new(tile, camera(n))
+    }
+}
+
+fn live(n: u32) -> Camera {
+    Camera::new(n, Profile::Sub, SourceState::Live)
+}
+
+#[tokio::test]
+async fn groups_arrive_whole_and_in_order_with_audio() {
+    let mut cam = live(1);
+    cam.tracks = common::tracks(0, true);
+    cam.push();
+    let rig = Rig::new(&TestHost::with(&[&cam]), Config::default());
+    let mut client = rig.client().await;
+    client.open(open(1, 1)).await.unwrap();
+    let (mut video, mut audio, mut opened) = (Vec::new(), Vec::new(), 0);
+    while video.len() < 120 || audio.len() < 120 {
+        match next(&mut client).await {
+            Message::Control(ServerMessage::Opened {
+                tile: 1,
+                feed,
+                tracks,
+                ..
+            }) => {
+                assert_eq!((feed, tracks.len()), (cam.feed.number, 2));
+                opened += 1;
+            }
+            Message::Control(other) => panic!("{other:?}"),
+            Message::Media(h, payload) if h.kind == Kind::Fragment => {
+                assert_eq!(opened, 1, "no media before it is announced");
+                assert_eq!(&payload[4..8], b"moof");
+                let list = match h.track {
+                    media::TrackKind::Video => &mut video,
+                    media::TrackKind::Audio => &mut audio,
+                };
+                list.push((h.group, h.frame));
+                // As fast as they are taken: a new one for each.
+                if h.track == media::TrackKind::Video && cam.frames < 120 {
+                    cam.push();
+                }
+            }
+            Message::Media(..) => {}
+        }
+    }
+    let want = |odd| {
+        (0..120)
+            .map(|n| (n / GOP, n % GOP * 2 + odd))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(video, want(0));
+    assert_eq!(audio, want(1));
+    client.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_wrong_token_is_closed_with_1008_and_a_wrong_authority_is_not_believed() {
+    let rig = Rig::new(&TestHost::with(&[]), Config::default());
+    let mut client = Client::connect_quic(&rig.url, "bad", &rig.trust)
+        .await
+        .unwrap();
+    match timeout(DEADLINE, client.next()).await.unwrap() {
+        Err(client::Error::Closed { code, text }) => {
+            assert_eq!(code, 1008);
+            assert!(text.contains("no such session"), "{text}");
+        }
+        other => panic!("{other:?}"),
+    }
+    let other = rcgen::generate_simple_self_signed(["127.0.0.1".into()]).unwrap();
+    let stranger = Trust::Ca(other.cert.pem().into_bytes());
+    let Err(error) = Client::connect_quic(&rig.url, "good", &stranger).await else {
+        panic!("a stranger's certificate was believed")
+    };
+    assert!(matches!(error, client::Error::Quic(_)), "{error}");
+    let Err(_) = Client::connect_quic(&rig.url, "good", &Trust::Pin([7; 32])).await else {
+        panic!("another fingerprint was believed")
+    };
+}
+
+#[tokio::test]
+async fn the_gateways_end_is_told() {
+    let rig = Rig::new(&TestHost::with(&[]), Config::default());
+    let mut client = rig.client().await;
+    rig.cancel.cancel();
+    match timeout(DEADLINE, client.next()).await.unwrap() {
+        Err(client::Error::Closed { code, .. }) => assert_eq!(code, 1001),
+        other => panic!("{other:?}"),
+    }
+    timeout(DEADLINE, rig.task).await.unwrap().unwrap();
+}
+
+/// A client of bare quinn that reads the control stream but no media.
+struct Deaf {
+    connection: quinn::Connection,
+    _control: (quinn::SendStream, quinn::RecvStream),
+    _endpoint: quinn::Endpoint,
+}
+
+impl Deaf {
+    async fn connect(rig: &Rig) -> Self {
+        let Trust::Ca(pem) = &rig.trust else { panic!() };
+        let mut roots = rustls::RootCertStore::empty();
+        use rustls_pki_types::pem::PemObject;
+        roots
+            .add(rustls_pki_types::CertificateDer::from_pem_slice(pem).unwrap())
+            .unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        tls.alpn_protocols = vec![quic::ALPN.to_vec()];
+        let tls = quinn::crypto::rustls::QuicClientConfig::try_from(tls).unwrap();
+        let mut config = quinn::ClientConfig::new(Arc::new(tls));
+        let mut transport = quinn::TransportConfig::default();
+        // What it does not read soon holds up the sender.
+        transport
+            .stream_receive_window(20_000u32.into())
+            .receive_window(60_000u32.into());
+        config.transport_config(Arc::new(transport));
+        let endpoint = quinn::Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
+        let connection = endpoint
+            .connect_with(config, rig.address, "localhost")
+            .unwrap()
+            .await
+            .unwrap();
+        let (mut send, receive) = connection.open_bi().await.unwrap();
+        let camera = camera(1);
+        let text = format!(
+            "{{\"type\":\"auth\",\"token\":\"good\"}}\n{{\"type\":\"open\",\"tile\":1,\"camera\":\"{camera}\",\"profile\":\"sub\"}}\n"
+        );
+        send.write_all(text.as_bytes()).await.unwrap();
+        Self {
+            connection,
+            _control: (send, receive),
+            _endpoint: endpoint,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_slow_reader_gets_resets_and_another_is_not_harmed() {
+    let mut cam = live(1);
+    cam.push();
+    // Virtual time and UDP do not go together: a short maximum delay keeps this test short.
+    let config = Config {
+        max_delay_ms: 500,
+        viewer_budget: ByteCount(64 * 1024),
+        ..Config::default()
+    };
+    let rig = Rig::new(&TestHost::with(&[&cam]), config);
+    let mut good = rig.client().await;
+    good.open(open(1, 1)).await.unwrap();
+    let deaf = Deaf::connect(&rig).await;
+    let mut frames = 0;
+    let mut pace = tokio::time::interval(Duration::from_millis(4));
+    let started = tokio::time::Instant::now();
+    // Ten times as fast as a camera, until a group is reset and the session skips.
+    while rig.relay.stats().stale_groups == 0 || rig.relay.stats().skipped_frames == 0 {
+        assert!(started.elapsed() < DEADLINE, "{:?}", rig.relay.stats());
+        pace.tick().await;
+        cam.push();
+        while frames < cam.frames {
+            match next(&mut good).await {
+                Message::Media(h, _) => frames += u32::from(h.kind == Kind::Fragment),
+                Message::Control(ServerMessage::Skipped { .. }) => {
+                    panic!("the good one was made to skip")
+                }
+                Message::Control(_) => {}
+            }
+        }
+    }
+    // The first group's stream ends in a reset with code 1.
+    let mut first = timeout(DEADLINE, deaf.connection.accept_uni())
+        .await
+        .unwrap()
+        .unwrap();
+    let end = timeout(DEADLINE, first.read_to_end(64 * 1024 * 1024))
+        .await
+        .unwrap();
+    match end {
+        Err(quinn::ReadToEndError::Read(quinn::ReadError::Reset(code))) => {
+            assert_eq!(code, 1u32.into())
+        }
+        other => panic!("{:?}", other.map(|b| b.len())),
+    }
+}
+
+#[tokio::test]
+async fn a_group_is_a_stream_of_its_own_that_begins_with_its_initialisation() {
+    let mut cam = live(1);
+    cam.push();
+    let rig = Rig::new(&TestHost::with(&[&cam]), Config::default());
+    let raw = Deaf::connect(&rig).await;
+    let mut first = timeout(DEADLINE, raw.connection.accept_uni())
+        .await
+        .unwrap()
+        .unwrap();
+    cam.push_many(GOP);
+    let bytes = timeout(DEADLINE, first.read_to_end(1 << 20))
+        .await
+        .unwrap()
+        .unwrap();
+    let mut second = timeout(DEADLINE, raw.connection.accept_uni())
+        .await
+        .unwrap()
+        .unwrap();
+    let (mut rest, mut messages) = (&bytes[..], Vec::new());
+    while !rest.is_empty() {
+        let len = u32::from_be_bytes(rest[..4].try_into().unwrap()) as usize;
+        messages.push(Header::read(&rest[4..4 + len]).unwrap().0);
+        rest = &rest[4 + len..];
+    }
+    assert_eq!(messages.len(), GOP as usize + 1);
+    assert_eq!(messages[0].kind, Kind::Initialisation);
+    assert!(
+        messages[1..]
+            .iter()
+            .all(|h| h.kind == Kind::Fragment && h.group == 0)
+    );
+    let mut head = [0; 36];
+    timeout(DEADLINE, second.read_exact(&mut head))
+        .await
+        .unwrap()
+        .unwrap();
+    let (header, _) = Header::read(&head[4..]).unwrap();
+    assert_eq!((header.kind, header.group), (Kind::Initialisation, 1));
+}
+
+#[tokio::test]
+async fn pause_resume_and_switch_go_over_quic_too() {
+    let (mut sub, mut main) = (live(1), Camera::new(1, Profile::Main, SourceState::Live));
+    sub.push_many(3);
+    let rig = Rig::new(&TestHost::with(&[&sub, &main]), Config::default());
+    let mut client = rig.client().await;
+    client.open(open(1, 1)).await.unwrap();
+    let until = async |client: &mut Client, feed: u32, frame: u32| loop {
+        if let Message::Media(h, _) = next(client).await
+            && h.kind == Kind::Fragment
+            && (h.feed, h.frame) == (feed, frame)
+        {
+            return;
+        }
+    };
+    until(&mut client, sub.feed.number, 2).await;
+    client.pause(1).await.unwrap();
+    while next(&mut client).await != Message::Control(ServerMessage::Paused { tile: 1 }) {}
+    sub.push();
+    client.resume(1).await.unwrap();
+    // The same group again, from its key frame.
+    until(&mut client, sub.feed.number, 0).await;
+    until(&mut client, sub.feed.number, 3).await;
+    client.profile(1, Profile::Main).await.unwrap();
+    main.push_many(2);
+    until(&mut client, main.feed.number, 1).await;
+    client.close(1).await.unwrap();
+    while next(&mut client).await != Message::Control(ServerMessage::Closed { tile: 1 }) {}
+}
+
+#[tokio::test]
+async fn garbage_on_the_control_stream_is_closed_with_its_code() {
+    let rig = Rig::new(&TestHost::with(&[]), Config::default());
+    for (line, code) in [
+        (vec![b'a'; 5000], 1009),
+        (vec![0xff, b'\n'], 1007),
+        (b"{}\n{}\n{}\n".to_vec(), 1002),
+    ] {
+        let mut bad = Deaf::connect(&rig).await;
+        bad._control.0.write_all(&line).await.unwrap();
+        match timeout(DEADLINE, bad.connection.closed()).await.unwrap() {
+            quinn::ConnectionError::ApplicationClosed(close) => {
+                assert_eq!(close.error_code.into_inner(), code, "{close}");
+            }
+            other => panic!("{other}"),
+        }
+    }
+}
