@@ -1,13 +1,24 @@
 //! Verifies a data directory while nobody else has it open.
 
 use std::{
+    collections::{BTreeMap, HashMap},
     fmt,
+    fs::File,
     path::{Path, PathBuf},
 };
 
+use media::{ByteCount, CameraId, FeedId, Profile};
 use serde::Serialize;
+use serde_json::Value;
+use sha2::Digest;
 
-use crate::Error;
+use crate::{
+    DataDir, Error,
+    index::{Entry, Segments},
+    journal::{self, Options},
+    paths, recover,
+    segment::{Header, Layout, Seal, reader},
+};
 
 /// What [`check`] found.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -16,14 +27,18 @@ pub struct CheckReport {
     pub segments: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Journal records read.
+    /// Fragments in them.
+    pub fragments: u64,
+    /// Journals read.
+    pub journals: u64,
+    /// Their records.
     pub journal_records: u64,
     /// What is wrong (or was, where `repaired`).
     pub faults: Vec<Fault>,
 }
 
 /// One thing that is wrong.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fault {
     /// Where.
     pub path: PathBuf,
@@ -40,20 +55,350 @@ impl CheckReport {
     pub fn is_clean(&self) -> bool {
         self.faults.iter().all(|f| f.repaired)
     }
+
+    fn fault(&mut self, path: &Path, offset: Option<u64>, what: impl Into<String>, repaired: bool) {
+        self.faults.push(Fault {
+            path: path.to_owned(),
+            offset,
+            what: what.into(),
+            repaired,
+        });
+    }
+
+    /// What an error says becomes a fault: one bad file does not end the check.
+    fn error(&mut self, path: &Path, e: &Error) {
+        match e {
+            Error::Content { offset, what, .. } => {
+                self.fault(path, Some(*offset), what.clone(), false)
+            }
+            Error::Io { offset, .. } => self.fault(path, *offset, e.to_string(), false),
+            _ => self.fault(path, None, e.to_string(), false),
+        }
+    }
 }
 
 impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.segments)
+        writeln!(
+            f,
+            "{} segments with {} fragments ({}), {} journals with {} records",
+            self.segments,
+            self.fragments,
+            ByteCount(self.bytes),
+            self.journals,
+            self.journal_records
+        )?;
+        for fault in &self.faults {
+            writeln!(f, "{fault}")?;
+        }
+        let left = self.faults.iter().filter(|fault| !fault.repaired).count();
+        match (self.faults.len(), left) {
+            (0, _) => write!(f, "clean"),
+            (all, 0) => write!(f, "{all} faults, all put right"),
+            (all, left) => write!(f, "{all} faults, {left} left"),
+        }
     }
 }
 
-/// Verifies every segment and journal of the data directory `dir` and compares the index; with `repair`, cuts torn files back,
-/// seals them and rebuilds the index.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path.display())?;
+        if let Some(offset) = self.offset {
+            write!(f, " at offset {offset}")?;
+        }
+        write!(
+            f,
+            ": {}{}",
+            self.what,
+            if self.repaired { " (put right)" } else { "" }
+        )
+    }
+}
+
+/// Verifies every segment (structure, digest, chain) and journal (checksums, chain) of the data directory `dir` and compares
+/// the index; with `repair`, cuts torn files back, seals them, and brings the index into line with the files. Reads every byte
+/// of every recording. Blocking.
 ///
 /// # Errors
-/// [`Error::Locked`] where a process has the directory, [`Error::Missing`] where it is none of ours.
+/// [`Error::Locked`] where a process has the directory, [`Error::Missing`] where it is none of ours; the disk's. What is wrong
+/// with a file's content is no error but a fault in the report.
 pub fn check(dir: &Path, repair: bool) -> Result<CheckReport, Error> {
-    let _ = (dir, repair);
-    todo!()
+    let data = DataDir::open_existing(dir)?;
+    let mut report = CheckReport::default();
+    journals(&data, repair, &mut report)?;
+    recordings(&data, repair, &mut report)?;
+    Ok(report)
+}
+
+fn journals(data: &DataDir, repair: bool, report: &mut CheckReport) -> Result<(), Error> {
+    for path in recover::list(&data.path().join("journal"))? {
+        if path.extension().is_none_or(|e| e != "journal") {
+            continue;
+        }
+        report.journals += 1;
+        let found = match journal::read::<Value>(&path, |_| ()) {
+            Ok(found) => found,
+            Err(e) => {
+                report.error(&path, &e);
+                continue;
+            }
+        };
+        report.journal_records += found.records;
+        for damage in found.damage {
+            report.fault(&path, Some(damage.offset), damage.what, false);
+        }
+        if let Some((offset, bytes)) = found.cut {
+            // Opening for appending cuts it.
+            let repaired = repair
+                && [false, true].into_iter().any(|chained| {
+                    let options = Options {
+                        chained,
+                        ..Options::default()
+                    };
+                    journal::open_with::<Value>(&path, options, |_| ()).is_ok()
+                });
+            report.fault(
+                &path,
+                Some(offset),
+                format!("a torn tail of {bytes} bytes"),
+                repaired,
+            );
+        }
+    }
+    Ok(())
+}
+
+fn recordings(data: &DataDir, repair: bool, report: &mut CheckReport) -> Result<(), Error> {
+    let recordings = data.recordings();
+    let index_path = data.index().join("recordings");
+    let segments = Segments::open(&index_path, ByteCount::mebibytes(64))?;
+    let mut unknown = 0u64;
+    let mut cameras = Vec::new();
+    for camera_dir in recover::list(&recordings)? {
+        let Some(camera) = recover::name(&camera_dir).and_then(|n| n.parse::<CameraId>().ok())
+        else {
+            report.fault(&camera_dir, None, "this is no camera's directory", false);
+            continue;
+        };
+        cameras.push(camera);
+        unknown += check_camera(&recordings, &camera_dir, camera, &segments, repair, report)?;
+    }
+    for feed in segments.feeds()? {
+        if !cameras.contains(&feed.camera) {
+            compare(
+                &recordings,
+                &segments,
+                feed,
+                &HashMap::new(),
+                repair,
+                report,
+            )?;
+        }
+    }
+    if segments.is_fresh() && unknown > 0 {
+        let what = format!(
+            "the index is new, or did not open and was moved aside: {unknown} segments are not in it"
+        );
+        report.fault(&index_path, None, what, repair);
+    }
+    segments.flush()
+}
+
+/// What a file says of itself.
+struct Found {
+    header: Header,
+    seal: Seal,
+    path: PathBuf,
+    bytes: u64,
+}
+
+impl Found {
+    fn entry(&self) -> Entry {
+        Entry {
+            start: self.header.start,
+            end: self.seal.end,
+            sequence: self.header.sequence,
+            bytes: self.bytes,
+        }
+    }
+}
+
+/// Gives how many of its segments a new index does not know.
+fn check_camera(
+    recordings: &Path,
+    camera_dir: &Path,
+    camera: CameraId,
+    segments: &Segments,
+    repair: bool,
+    report: &mut CheckReport,
+) -> Result<u64, Error> {
+    let mut found: BTreeMap<(Profile, u64, u64, i64), Found> = BTreeMap::new();
+    for path in recover::files(camera_dir, None)? {
+        let one = match check_file(&path, repair, report) {
+            Ok(Some(one)) => one,
+            Ok(None) => continue,
+            Err(e) => {
+                report.error(&path, &e);
+                continue;
+            }
+        };
+        let feed = FeedId {
+            camera: one.header.camera,
+            profile: one.header.profile,
+        };
+        if paths::segment(recordings, feed, &one.entry()) != path {
+            report.fault(&path, None, "its name is not that of what it holds", false);
+            continue;
+        }
+        let key = (
+            feed.profile,
+            one.header.writer,
+            one.header.sequence,
+            one.header.start.0,
+        );
+        found.insert(key, one);
+    }
+    check_chain(&found, report);
+    let mut unknown = 0;
+    for profile in Profile::ALL {
+        let feed = FeedId { camera, profile };
+        let files = found
+            .values()
+            .filter(|f| f.header.profile == profile)
+            .map(|f| (f.path.clone(), f.entry()))
+            .collect();
+        unknown += compare(recordings, segments, feed, &files, repair, report)?;
+    }
+    Ok(unknown)
+}
+
+/// Verifies one file; none where nothing of it is left.
+fn check_file(path: &Path, repair: bool, report: &mut CheckReport) -> Result<Option<Found>, Error> {
+    let open = || File::open(path).map_err(|e| Error::io("open", path, e));
+    let mut file = open()?;
+    report.segments += 1;
+    let mut layout = Layout::read(path, &file, None);
+    if !matches!(&layout, Ok(l) if l.seal.is_some()) {
+        let (offset, what) = match &layout {
+            Ok(Layout {
+                torn: Some((offset, what)),
+                ..
+            }) => (Some(*offset), format!("not sealed: {what}")),
+            Ok(_) => (None, "not sealed".to_owned()),
+            Err(e) => (None, format!("not sealed: {e}")),
+        };
+        let taken = if repair {
+            Some(recover::take(path))
+        } else {
+            None
+        };
+        report.fault(path, offset, what, matches!(taken, Some(Ok(_))));
+        match taken {
+            Some(Ok(recover::Taken::Empty)) | None => return Ok(None),
+            Some(Err(e)) => return Err(e),
+            Some(Ok(_)) => {
+                file = open()?;
+                layout = Layout::read(path, &file, None);
+            }
+        }
+    }
+    let layout = layout?;
+    let Some(seal) = layout.seal else {
+        return Ok(None);
+    };
+    let bytes = file
+        .metadata()
+        .map_err(|e| Error::io("stat", path, e))?
+        .len();
+    report.bytes += bytes;
+    report.fragments += layout.fragments.len() as u64;
+    let digest: [u8; 32] = reader::digest(path, &file, seal.covered_bytes)?
+        .finalize()
+        .into();
+    if digest != seal.digest {
+        report.fault(
+            path,
+            None,
+            "its content is not what was sealed: it was altered, or the disk lost some of it",
+            false,
+        );
+    }
+    Ok(Some(Found {
+        header: layout.header,
+        seal,
+        path: path.to_owned(),
+        bytes,
+    }))
+}
+
+/// Each segment names the digest of the one before.
+fn check_chain(found: &BTreeMap<(Profile, u64, u64, i64), Found>, report: &mut CheckReport) {
+    let mut before: Option<&Found> = None;
+    for one in found.values() {
+        let own = |f: &Found| (f.header.profile, f.header.writer);
+        if let Some(before) = before.filter(|b| own(b) == own(one)) {
+            let (last, this) = (before.header.sequence, one.header.sequence);
+            if this != last.wrapping_add(1) {
+                let what = format!(
+                    "sequence {this} follows {last}: segments between them are missing, or there are two"
+                );
+                report.fault(&one.path, None, what, false);
+            } else if one.header.previous != before.seal.digest {
+                let what = format!(
+                    "it does not name the digest of the segment before, {}: one of them was altered",
+                    before.path.display()
+                );
+                report.fault(&one.path, None, what, false);
+            }
+        }
+        before = Some(one);
+    }
+}
+
+/// Compares the index to the files of a feed. Gives how many a new index does not know.
+fn compare(
+    recordings: &Path,
+    segments: &Segments,
+    feed: FeedId,
+    files: &HashMap<PathBuf, Entry>,
+    repair: bool,
+    report: &mut CheckReport,
+) -> Result<u64, Error> {
+    let mut rows = HashMap::new();
+    for row in segments.all(feed) {
+        for entry in row? {
+            rows.insert(paths::segment(recordings, feed, &entry), entry);
+        }
+    }
+    let mut unknown = 0;
+    for (path, entry) in files {
+        let what = match rows.get(path) {
+            None if segments.is_fresh() => {
+                unknown += 1;
+                None
+            }
+            None => Some("not in the index"),
+            Some(row) if row != entry => Some("the index says another end or size"),
+            Some(_) => continue,
+        };
+        if repair {
+            segments.insert(feed, *entry)?;
+        }
+        if let Some(what) = what {
+            report.fault(path, None, what, repair);
+        }
+    }
+    for (path, entry) in rows.iter().filter(|(path, _)| !files.contains_key(*path)) {
+        // A file that is there but unreadable was named already; its row goes with the rest.
+        if repair {
+            segments.remove(feed, std::slice::from_ref(entry))?;
+        }
+        report.fault(
+            path,
+            None,
+            "the index has it, but there is no such segment",
+            repair,
+        );
+    }
+    Ok(unknown)
 }

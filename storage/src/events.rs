@@ -6,7 +6,6 @@
 
 use std::{
     fs, io,
-    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::Arc,
 };

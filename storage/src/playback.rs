@@ -1,13 +1,22 @@
-//! Any recorded range as one seekable MP4.
+//! Any recorded range as one seekable MP4, assembled on the fly: the tables are made up front from the segments' own, the
+//! samples are read from the segments as they are asked for. Nothing is re-encoded, and nothing is read that is not sent.
+//!
+//! Media time runs on across gaps (a gap takes none of it); [`Piece`]s say which wall time a moment of the file has.
 
-use std::ops::Range;
+mod mux;
+mod pins;
+
+use std::{fs::File, ops::Range, os::unix::fs::FileExt, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::Stream;
-use media::WallTime;
+use media::{FeedId, Tracks, WallTime};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
-use crate::Error;
+pub(crate) use self::pins::{Pins, Plans};
+use self::{mux::Mux, pins::Pin};
+use crate::{Error, archive::Shared, events::blocking, index::Entry, paths, segment::Layout};
 
 /// A stretch of a playback's file in which wall time runs on without a jump.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -24,36 +33,240 @@ pub struct Piece {
 
 /// One MP4 (`ftyp`, `moov`, `mdat`) made of the original samples. Cheap to clone; keeps the segments it reads from deletion.
 #[derive(Clone, Debug)]
-pub struct Playback {}
+pub struct Playback(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// All that comes before the samples.
+    head: Bytes,
+    extents: Vec<Extent>,
+    sources: Vec<Source>,
+    len: u64,
+    etag: String,
+    start: WallTime,
+    duration_s: f64,
+    pieces: Vec<Piece>,
+}
+
+/// Bytes of the playback that lie in one piece in a segment.
+#[derive(Clone, Copy, Debug)]
+struct Extent {
+    /// Where in the playback's samples.
+    at: u64,
+    len: u64,
+    source: u32,
+    offset: u64,
+}
+
+#[derive(Debug)]
+struct Source {
+    path: PathBuf,
+    _pin: Pin,
+}
+
+/// Bytes of one chunk of [`Playback::read`].
+const CHUNK: u64 = 256 * 1024;
 
 impl Playback {
     /// Bytes of the whole file. Never zero.
     #[allow(clippy::len_without_is_empty)]
     pub fn len(&self) -> u64 {
-        todo!()
+        self.0.len
     }
     /// Strong validator, with its quotes: the same bytes have the same, others another.
     pub fn etag(&self) -> &str {
-        todo!()
+        &self.0.etag
     }
     /// Wall time of the first frame: the key frame at or before what was asked.
     pub fn start(&self) -> WallTime {
-        todo!()
+        self.0.start
     }
     /// Duration in the file, seconds.
     pub fn duration_s(&self) -> f64 {
-        todo!()
+        self.0.duration_s
     }
     /// File time to wall time.
     pub fn pieces(&self) -> &[Piece] {
-        todo!()
+        &self.0.pieces
     }
-    /// The bytes of `range` (clipped to the file), in chunks of at most 256 KiB, read as they are asked for.
+
+    /// The bytes of `range` (clipped to the file), in chunks of at most 256 KiB, read as they are asked for. Ends after an
+    /// error. Within a tokio runtime.
     pub fn read(
         &self,
         range: Range<u64>,
     ) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static + use<> {
-        let _ = range;
-        futures_util::stream::iter(Vec::<Result<Bytes, Error>>::new())
+        let this = Arc::clone(&self.0);
+        let end = range.end.min(this.len);
+        let state = (this, range.start, None::<(u32, File)>);
+        futures_util::stream::try_unfold(state, move |(this, at, open)| async move {
+            if at >= end {
+                return Ok(None);
+            }
+            let head = this.head.len() as u64;
+            if at < head {
+                let to = end.min(head).min(at + CHUNK);
+                let bytes = this.head.slice(at as usize..to as usize);
+                return Ok(Some((bytes, (this, to, open))));
+            }
+            let to = end.min(at + CHUNK);
+            let (bytes, this, open) = blocking(move || {
+                let (bytes, open) = this.fill(at - head, (to - at) as usize, open)?;
+                Ok((bytes, this, open))
+            })
+            .await?;
+            Ok(Some((bytes, (this, to, open))))
+        })
     }
+}
+
+impl Inner {
+    /// Reads `len` bytes of the samples from `at`; `open` is the file read last.
+    fn fill(
+        &self,
+        mut at: u64,
+        len: usize,
+        mut open: Option<(u32, File)>,
+    ) -> Result<(Bytes, Option<(u32, File)>), Error> {
+        let mut out = vec![0; len];
+        let mut rest = &mut out[..];
+        let first = self.extents.partition_point(|e| e.at + e.len <= at);
+        for extent in &self.extents[first..] {
+            if rest.is_empty() {
+                break;
+            }
+            let skip = at - extent.at;
+            let n = (extent.len - skip).min(rest.len() as u64) as usize;
+            let (piece, behind) = rest.split_at_mut(n);
+            let path = &self.sources[extent.source as usize].path;
+            let file = match &open {
+                Some((source, file)) if *source == extent.source => file,
+                _ => {
+                    let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+                    &open.insert((extent.source, file)).1
+                }
+            };
+            let offset = extent.offset + skip;
+            file.read_exact_at(piece, offset)
+                .map_err(|e| Error::io_at("read", path, offset, e))?;
+            rest = behind;
+            at += n as u64;
+        }
+        Ok((out.into(), open))
+    }
+}
+
+/// Makes the playback of a feed's range; none where nothing of it is recorded. Blocking: reads the tables of the segments.
+pub(crate) fn plan(
+    shared: &Shared,
+    feed: FeedId,
+    from: WallTime,
+    to: WallTime,
+) -> Result<Option<Playback>, Error> {
+    let mut files: Vec<(Entry, PathBuf)> = shared
+        .segments
+        .range(feed, from, to)?
+        .into_iter()
+        .map(|entry| (entry, paths::segment(&shared.recordings, feed, &entry)))
+        .collect();
+    if let Some(head) = shared.live_now(feed).head
+        && head.entry.start < to
+        && head.entry.end > from
+        && files.iter().all(|(_, path)| *path != head.path)
+    {
+        files.push((head.entry, head.path));
+    }
+    let mut mux = Mux::new(from, to);
+    let mut sources = Vec::new();
+    for (entry, path) in files {
+        let pin = shared.pins.pin(&path);
+        let layout = match layout(&path, entry.bytes) {
+            Ok(layout) => layout,
+            Err(e) => {
+                // Deleted under our eyes, or damaged: the rest is still to be seen.
+                tracing::warn!(%feed, error = %e, "playback: a segment is left out");
+                continue;
+            }
+        };
+        mux.segment(sources.len() as u32, &layout);
+        sources.push(Source { path, _pin: pin });
+    }
+    let Some(muxed) = mux.finish() else {
+        return Ok(None);
+    };
+    let len = muxed.head.len() as u64 + muxed.extents.last().map_or(0, |e| e.at + e.len);
+    let mut hash = Sha256::new();
+    hash.update(&muxed.head);
+    for extent in &muxed.extents {
+        hash.update(
+            sources[extent.source as usize]
+                .path
+                .as_os_str()
+                .as_encoded_bytes(),
+        );
+        hash.update(extent.offset.to_be_bytes());
+        hash.update(extent.len.to_be_bytes());
+    }
+    let digest: [u8; 32] = hash.finalize().into();
+    let etag: String = digest[..16].iter().map(|b| format!("{b:02x}")).collect();
+    Ok(Some(Playback(Arc::new(Inner {
+        head: muxed.head.into(),
+        extents: muxed.extents,
+        sources,
+        len,
+        etag: format!("\"{etag}\""),
+        start: muxed.start,
+        duration_s: muxed.duration.as_secs_f64(),
+        pieces: muxed.pieces,
+    }))))
+}
+
+fn layout(path: &PathBuf, bytes: u64) -> Result<Layout, Error> {
+    let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+    Layout::read(path, &file, Some(bytes))
+}
+
+/// The newest key frame of a feed at or before `at`. Blocking.
+pub(crate) fn frame_at(
+    shared: &Shared,
+    feed: FeedId,
+    at: WallTime,
+) -> Result<Option<(Arc<Tracks>, WallTime, Bytes)>, Error> {
+    let head = shared
+        .live_now(feed)
+        .head
+        .filter(|head| head.entry.start <= at);
+    let (bytes, path) = match head {
+        Some(head) => (head.entry.bytes, head.path),
+        None => match shared.segments.before(feed, at)? {
+            Some(entry) => (
+                entry.bytes,
+                paths::segment(&shared.recordings, feed, &entry),
+            ),
+            None => return Ok(None),
+        },
+    };
+    let _pin = shared.pins.pin(&path);
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(Error::io("open", &path, e)),
+    };
+    let layout = Layout::read(&path, &file, Some(bytes))?;
+    let mut found = None;
+    for fragment in layout.fragments.iter().take_while(|f| f.wall <= at) {
+        for (time, sample, offset) in fragment.video.timed().filter(|(_, sample, _)| sample.sync) {
+            let wall = fragment.wall_at(time);
+            if wall <= at {
+                found = Some((wall, offset, sample.size));
+            }
+        }
+    }
+    let Some((wall, offset, size)) = found else {
+        return Ok(None);
+    };
+    let mut frame = vec![0; size as usize];
+    file.read_exact_at(&mut frame, offset)
+        .map_err(|e| Error::io_at("read", &path, offset, e))?;
+    Ok(Some((Arc::new(layout.tracks), wall, frame.into())))
 }

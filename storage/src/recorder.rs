@@ -1,11 +1,31 @@
-//! A feed being recorded.
+//! A feed being recorded: a task that reads a cursor, cuts, and hands what is cut to the disk's threads.
+//!
+//! One job of a recorder is under way at a time; while it is, frames are gathered within the budget that all recorders share.
+//! Where the budget is spent the cursor is not read: the ring goes on without it, and what it skips is a gap with a reason.
 
-use media::Reason;
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use media::{
+    Cursor, FeedId, Frame, Lease, Next, Reason, ReasonCode, SourceState, WallTime, ring::Missed,
+};
+use tokio::{
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch},
+    time::{Instant, MissedTickBehavior},
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::{
+    AlarmKind, Error,
+    archive::Shared,
+    disk::Disk,
+    segmenter::{Batch, Limits, Segmenter, Step},
+    timeline::Gap,
+};
 
 /// Where a recording stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecorderState {
-    /// No frame yet, or none for some seconds: the feed's status says why.
+    /// No frame yet, or none for some seconds: the reason is the source's, where it gave one.
     Waiting(Option<Reason>),
     /// Frames reach the disk.
     Recording,
@@ -15,16 +35,536 @@ pub enum RecorderState {
 
 /// Handle of one recording; dropping it stops the recording too, without waiting for the last write.
 #[derive(Debug)]
-pub struct Recorder {}
+pub struct Recorder {
+    state: watch::Receiver<RecorderState>,
+    stop: DropGuard,
+}
 
 impl Recorder {
     /// Where it stands.
     pub fn state(&self) -> RecorderState {
-        todo!()
+        self.state.borrow().clone()
     }
 
-    /// Writes what is held, seals the segment, ends. The lease is given back.
-    pub async fn stop(self) {
-        todo!()
+    /// Changes of where it stands; closed when the recording has ended.
+    pub fn states(&self) -> watch::Receiver<RecorderState> {
+        self.state.clone()
     }
+
+    /// Writes what is held, seals the segment, gives the lease back, and ends. As long as the disk takes.
+    pub async fn stop(self) {
+        let Self { mut state, stop } = self;
+        drop(stop);
+        // The task drops the sender when it has ended.
+        while state.changed().await.is_ok() {}
+    }
+}
+
+/// How often a ring is looked into: 25 frames a second in one go are cheaper than 25 times one.
+const PACE: Duration = Duration::from_millis(100);
+/// Frames taken before anything else gets its turn.
+const TURN: usize = 512;
+/// How long after a disk's error it is tried again.
+const RETRY: Duration = Duration::from_secs(2);
+/// How often a gap that goes on is noted in the ledger: what a crash may take from its end.
+const NOTE: Duration = Duration::from_secs(60);
+/// No frame for so long is an alarm.
+const SILENCE: Duration = Duration::from_secs(10);
+/// A shorter hole without a cause of ours is none (declared 25, delivered 21).
+const HOLE: Duration = Duration::from_secs(2);
+
+pub(crate) fn start(shared: &Arc<Shared>, lease: Lease) -> Recorder {
+    let stop = shared.stop.child_token();
+    let (state, watch) = watch::channel(RecorderState::Waiting(None));
+    let feed = lease.feed.id;
+    let limits = Limits {
+        segment: Duration::from_secs(shared.config.segment_seconds.max(1).into()),
+        ..Limits::default()
+    };
+    let now = Instant::now();
+    let task = Task {
+        feed,
+        segmenter: Segmenter::new(limits),
+        queue: VecDeque::new(),
+        held: None,
+        disk: Some(Disk::new(Arc::clone(shared), feed)),
+        writing: None,
+        blocked_until: None,
+        last_frame: now,
+        until: WallTime::now(),
+        durable_until: WallTime::now(),
+        cause: None,
+        source: None,
+        alarmed: None,
+        noted: None,
+        state,
+        shared: Arc::clone(shared),
+    };
+    shared.tasks.spawn(Box::pin(task.run(lease, stop.clone())));
+    Recorder {
+        state: watch,
+        stop: stop.drop_guard(),
+    }
+}
+
+type Done = (Disk, Result<(), Error>);
+
+struct Task {
+    shared: Arc<Shared>,
+    feed: FeedId,
+    segmenter: Segmenter,
+    /// What waits for the disk, with its share of the budget.
+    queue: VecDeque<(Step, Option<OwnedSemaphorePermit>)>,
+    /// The share of what the segmenter holds.
+    held: Option<OwnedSemaphorePermit>,
+    /// Here while no job is under way.
+    disk: Option<Disk>,
+    writing: Option<oneshot::Receiver<Done>>,
+    /// The disk refused: nothing is handed to it before.
+    blocked_until: Option<Instant>,
+    last_frame: Instant,
+    /// Up to where the recording reaches, as far as steps were made of it.
+    until: WallTime,
+    /// Up to where it is in files.
+    durable_until: WallTime,
+    /// Why the next hole is there, where it is ours.
+    cause: Option<Reason>,
+    /// What the source said last while it was not live.
+    source: Option<Reason>,
+    /// Said to be stopped since, until it is back.
+    alarmed: Option<WallTime>,
+    /// When the gap that goes on was noted last.
+    noted: Option<Instant>,
+    state: watch::Sender<RecorderState>,
+}
+
+impl Task {
+    async fn run(mut self, lease: Lease, stop: CancellationToken) {
+        let mut status = lease.feed.status.clone();
+        self.heard(&status.borrow_and_update().clone());
+        let bell = Arc::new(Notify::new());
+        let mut reader = Reader {
+            cursor: lease.feed.ring.cursor_at_key(Arc::clone(&bell)),
+            pending: None,
+            budget: Arc::clone(&self.shared.budget),
+            budget_kib: self.shared.budget_kib,
+            look: Instant::now(),
+        };
+        self.shared.live(self.feed, |live| live.recorders += 1);
+        let mut tick = tokio::time::interval(Duration::from_secs(1));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut source_there = true;
+        let ended = loop {
+            self.hand_over().await;
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break None,
+                done = finished(&mut self.writing) => self.finished(done),
+                _ = tick.tick() => self.tick(reader.pending.is_some()),
+                changed = status.changed(), if source_there => match changed {
+                    Ok(()) => { let now = status.borrow_and_update().clone(); self.heard(&now); }
+                    Err(_) => source_there = false,
+                },
+                read = reader.next() => if let Some(reason) = self.drain(read, &mut reader) {
+                    break Some(reason);
+                },
+            }
+        };
+        drop(reader);
+        drop(lease);
+        self.end().await;
+        let reason = ended.unwrap_or_else(|| {
+            Reason::new(
+                ReasonCode::NotRecording,
+                format!("the recording of {} was ended", self.feed),
+            )
+        });
+        self.state.send_replace(RecorderState::Stopped(reason));
+    }
+
+    /// Takes what was read and all that is there besides. Gives a reason where the feed has ended.
+    fn drain(&mut self, first: Read, reader: &mut Reader) -> Option<Reason> {
+        let mut read = Some(first);
+        for _ in 0..TURN {
+            match read.take()? {
+                Read::Frame(frame, share) => self.frame(frame, share),
+                Read::Skipped(missed) => self.skipped(missed),
+                Read::Closed(reason) => {
+                    return Some(reason.unwrap_or_else(|| {
+                        Reason::new(
+                            ReasonCode::NotRecording,
+                            format!("the feed {} has ended", self.feed),
+                        )
+                    }));
+                }
+            }
+            read = reader.try_next();
+        }
+        // The one in hand is never lost: it would be missing without a word.
+        match read? {
+            Read::Frame(frame, share) => self.frame(frame, share),
+            Read::Skipped(missed) => self.skipped(missed),
+            Read::Closed(reason) => {
+                return Some(reason.unwrap_or_else(|| {
+                    Reason::new(ReasonCode::NotRecording, "the feed has ended")
+                }));
+            }
+        }
+        None
+    }
+
+    fn frame(&mut self, frame: Arc<Frame>, share: OwnedSemaphorePermit) {
+        let now = Instant::now();
+        self.last_frame = now;
+        if self.blocked_until.is_some_and(|until| now < until) {
+            return;
+        }
+        self.blocked_until = None;
+        // Also what is not kept gives its share back with the rest, at the next write.
+        if self.segmenter.frame(frame) {
+            match &mut self.held {
+                Some(held) => held.merge(share),
+                None => self.held = Some(share),
+            }
+        }
+        self.take_steps();
+    }
+
+    fn skipped(&mut self, missed: Missed) {
+        let reason = Reason::new(
+            ReasonCode::DiskSlow,
+            format!(
+                "{}: the disk was too slow, {} frames ({:.1} s) were not kept",
+                self.feed,
+                missed.frames,
+                missed.time.as_secs_f64()
+            ),
+        );
+        tracing::error!(feed = %self.feed, frames = missed.frames, bytes = missed.bytes, "recorder: the disk is too slow");
+        self.segmenter.cut();
+        self.take_steps();
+        self.cause.get_or_insert_with(|| reason.clone());
+        self.shared.alarm(
+            self.feed,
+            AlarmKind::Dropped {
+                frames: missed.frames,
+                reason,
+            },
+        );
+    }
+
+    /// Moves what the segmenter made into the queue.
+    fn take_steps(&mut self) {
+        while let Some(step) = self.segmenter.poll() {
+            let share = match &step {
+                Step::Open { start, .. } => {
+                    self.resumed(*start);
+                    None
+                }
+                Step::Write(batch) => {
+                    self.until = self.until.max(batch.end);
+                    let kib = batch_kib(batch, self.shared.budget_kib);
+                    match &mut self.held {
+                        Some(held) if held.num_permits() > kib => held.split(kib),
+                        held => held.take(),
+                    }
+                }
+                Step::Seal { end } => {
+                    self.until = self.until.max(*end);
+                    None
+                }
+            };
+            self.queue.push_back((step, share));
+        }
+    }
+
+    /// A segment begins: what lies before it since the last one is a gap.
+    fn resumed(&mut self, start: WallTime) {
+        let hole = start.since(self.until);
+        let cause = self.cause.take();
+        if hole > HOLE || (cause.is_some() && !hole.is_zero()) {
+            let reason = cause.unwrap_or_else(|| self.source_reason());
+            self.shared.note(
+                self.feed,
+                Gap {
+                    start: self.until,
+                    end: start,
+                    reason,
+                },
+            );
+        }
+        self.source = None;
+        self.noted = None;
+        self.shared.live(self.feed, |live| live.waiting = None);
+    }
+
+    fn source_reason(&self) -> Reason {
+        self.source.clone().unwrap_or_else(|| {
+            Reason::new(
+                ReasonCode::NoPackets,
+                format!("no frame arrived from {}", self.feed),
+            )
+        })
+    }
+
+    fn heard(&mut self, status: &media::SourceStatus) {
+        if status.state != SourceState::Live
+            && let Some(reason) = &status.reason
+        {
+            self.source = Some(reason.clone());
+        }
+    }
+
+    /// `starved`: there are frames, but no room in the budget.
+    fn tick(&mut self, starved: bool) {
+        let quiet = self.last_frame.elapsed();
+        self.segmenter.quiet(quiet);
+        self.take_steps();
+        if quiet < SILENCE {
+            return;
+        }
+        let reason = if starved {
+            Reason::new(
+                ReasonCode::DiskSlow,
+                format!(
+                    "{}: the disk takes nothing, and the recorders' budget is spent",
+                    self.feed
+                ),
+            )
+        } else {
+            self.source_reason()
+        };
+        let gap = Gap {
+            start: self.until,
+            end: WallTime::now(),
+            reason: reason.clone(),
+        };
+        if gap.start >= gap.end {
+            return;
+        }
+        self.shared.live(self.feed, |live| {
+            live.waiting = Some((gap.start, reason.clone()))
+        });
+        if self.noted.is_none_or(|at| at.elapsed() >= NOTE) {
+            self.noted = Some(Instant::now());
+            self.shared.note(self.feed, gap);
+        }
+        if self.blocked_until.is_none() {
+            self.say_stopped(&reason);
+            self.state.send_if_modified(|state| {
+                let waiting = RecorderState::Waiting(Some(reason));
+                let differs = *state != waiting;
+                *state = waiting;
+                differs
+            });
+        }
+    }
+
+    fn say_stopped(&mut self, reason: &Reason) {
+        if self.alarmed.is_none() {
+            self.alarmed = Some(self.until);
+            self.shared
+                .alarm(self.feed, AlarmKind::Stopped(reason.clone()));
+        }
+    }
+
+    /// Hands what waits to the disk, if no job is under way.
+    async fn hand_over(&mut self) {
+        if self.queue.is_empty() {
+            return;
+        }
+        let Some(mut disk) = self.disk.take() else {
+            return;
+        };
+        let (answer, done) = oneshot::channel();
+        let queue = std::mem::take(&mut self.queue);
+        let job = move || {
+            let mut shares = Vec::new();
+            let steps = queue.into_iter().map(|(step, share)| {
+                shares.extend(share);
+                step
+            });
+            let result = disk.run(steps);
+            if result.is_err() {
+                disk.abandon();
+            }
+            drop(shares);
+            // A recorder that has gone away needs no answer.
+            let _ = answer.send((disk, result));
+        };
+        if self.shared.pool.run(job).await {
+            self.writing = Some(done);
+        }
+    }
+
+    fn finished(&mut self, done: Option<Done>) {
+        self.writing = None;
+        let Some((disk, result)) = done else {
+            // The job panicked, and the disk's state with it.
+            tracing::error!(feed = %self.feed, "recorder: a write panicked");
+            self.disk = Some(Disk::new(Arc::clone(&self.shared), self.feed));
+            self.refused(Reason::new(ReasonCode::DiskError, "a write panicked"));
+            return;
+        };
+        self.durable_until = disk.until.unwrap_or(self.durable_until);
+        let wrote = disk.wrote;
+        self.disk = Some(disk);
+        match result {
+            Ok(()) if wrote => self.wrote(),
+            Ok(()) => {}
+            Err(e) => {
+                tracing::error!(feed = %self.feed, error = %e, "recorder: the disk refuses");
+                if e.is_full() {
+                    self.shared.sweep_soon.notify_one();
+                }
+                self.refused(e.reason());
+            }
+        }
+    }
+
+    fn wrote(&mut self) {
+        // A seal after the source fell silent is no sign that it is back.
+        if self.last_frame.elapsed() >= SILENCE {
+            return;
+        }
+        if let Some(since) = self.alarmed.take() {
+            self.shared.alarm(self.feed, AlarmKind::Back { since });
+        }
+        if *self.state.borrow() != RecorderState::Recording {
+            self.state.send_replace(RecorderState::Recording);
+        }
+    }
+
+    /// The disk did not take what it was given.
+    fn refused(&mut self, reason: Reason) {
+        self.segmenter.abandon();
+        self.queue.clear();
+        self.held = None;
+        self.blocked_until = Some(Instant::now() + RETRY);
+        // What was cut since, and did not reach the disk, is not recorded.
+        self.until = self.durable_until;
+        self.cause = Some(reason.clone());
+        self.say_stopped(&reason);
+        self.shared.live(self.feed, |live| {
+            live.waiting = Some((self.until, reason.clone()))
+        });
+        self.state.send_replace(RecorderState::Stopped(reason));
+    }
+
+    /// Brings everything to the disk.
+    async fn end(&mut self) {
+        self.segmenter.cut();
+        self.take_steps();
+        while self.writing.is_some() || !self.queue.is_empty() {
+            self.hand_over().await;
+            if self.writing.is_none() {
+                break;
+            }
+            let done = finished(&mut self.writing).await;
+            self.finished(done);
+        }
+        let now = WallTime::now();
+        let live = self.shared.live(self.feed, |live| {
+            live.recorders = live.recorders.saturating_sub(1);
+            live.waiting.take()
+        });
+        if let Some((start, reason)) = live
+            && start < now
+        {
+            self.shared.note(
+                self.feed,
+                Gap {
+                    start,
+                    end: now,
+                    reason,
+                },
+            );
+        }
+    }
+}
+
+/// Waits for the job under way; for ever where there is none. None where it panicked. Cancel safe.
+async fn finished(writing: &mut Option<oneshot::Receiver<Done>>) -> Option<Done> {
+    match writing {
+        Some(done) => done.await.ok(),
+        None => std::future::pending().await,
+    }
+}
+
+enum Read {
+    Frame(Arc<Frame>, OwnedSemaphorePermit),
+    Skipped(Missed),
+    Closed(Option<Reason>),
+}
+
+/// The cursor, and the budget that lets it be read.
+struct Reader {
+    cursor: Cursor,
+    /// Read, and waiting for its share.
+    pending: Option<Arc<Frame>>,
+    budget: Arc<Semaphore>,
+    budget_kib: usize,
+    /// Not looked into before.
+    look: Instant,
+}
+
+impl Reader {
+    /// What is next. Cancel safe.
+    async fn next(&mut self) -> Read {
+        let frame = match self.pending.take() {
+            Some(frame) => frame,
+            None => {
+                tokio::time::sleep_until(self.look).await;
+                match self.cursor.next().await {
+                    Next::Frame(frame) => frame,
+                    Next::Skipped(missed) => return Read::Skipped(missed),
+                    Next::Closed(reason) => return Read::Closed(reason),
+                }
+            }
+        };
+        let kib = frame_kib(&frame, self.budget_kib) as u32;
+        self.pending = Some(Arc::clone(&frame));
+        match Arc::clone(&self.budget).acquire_many_owned(kib).await {
+            Ok(share) => {
+                self.pending = None;
+                Read::Frame(frame, share)
+            }
+            // Closed when the archive is.
+            Err(_) => Read::Closed(None),
+        }
+    }
+
+    /// What is there already.
+    fn try_next(&mut self) -> Option<Read> {
+        let frame = match self.pending.take() {
+            Some(frame) => frame,
+            None => match self.cursor.try_next() {
+                Some(Next::Frame(frame)) => frame,
+                Some(Next::Skipped(missed)) => return Some(Read::Skipped(missed)),
+                Some(Next::Closed(reason)) => return Some(Read::Closed(reason)),
+                None => {
+                    self.look = Instant::now() + PACE;
+                    return None;
+                }
+            },
+        };
+        let kib = frame_kib(&frame, self.budget_kib) as u32;
+        match Arc::clone(&self.budget).try_acquire_many_owned(kib) {
+            Ok(share) => Some(Read::Frame(frame, share)),
+            Err(_) => {
+                self.pending = Some(frame);
+                None
+            }
+        }
+    }
+}
+
+/// A frame's share of the budget, in KiB; one that is larger than all of it takes all of it.
+fn frame_kib(frame: &Frame, budget_kib: usize) -> usize {
+    (frame.cost_bytes().div_ceil(1024) as usize).min(budget_kib)
+}
+
+fn batch_kib(batch: &Batch, budget_kib: usize) -> usize {
+    let frames = batch.video.iter().chain(&batch.audio);
+    frames.map(|f| frame_kib(&f.frame, budget_kib)).sum()
 }

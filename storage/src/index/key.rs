@@ -3,12 +3,11 @@
 //! | tree | key | value |
 //! | --- | --- | --- |
 //! | `segments` | `1 camera(20) profile(1) hour(u32)` | that hour's segments ([`super::value`]) |
-//! | `gaps` | `1 camera(20) start(i64) profile(1)` | end, reason ([`crate::ledger`]) |
 //! | `event` | `1 id(12)` | sequence in the journal, the event |
 //! | `by` | `1 by(1) [camera(20) or level(1) region(12)] kind(1) id(12)` | nothing; `kind` 0 is any |
 //! | `open` | `1 id(12)` | nothing |
 
-use media::{CameraId, EventId, EventKind, Profile, RegionCode, WallTime};
+use media::{CameraId, EventId, EventKind, Profile, RegionCode};
 
 const VERSION: u8 = 1;
 
@@ -63,25 +62,6 @@ pub(crate) fn parse_segments(key: &[u8]) -> Option<(CameraId, Profile, u32)> {
     }
     let hour = u32::from_be_bytes(key[22..].try_into().ok()?);
     Some((camera_of(&key[1..21])?, profile_of(key[21])?, hour))
-}
-
-/// A gap's row.
-pub(crate) fn gap(camera: &CameraId, start: WallTime, profile: Profile) -> Vec<u8> {
-    let mut key = Vec::with_capacity(30);
-    key.push(VERSION);
-    key.extend_from_slice(camera.as_bytes());
-    key.extend_from_slice(&ordered(start.0));
-    key.push(profile_byte(profile));
-    key
-}
-
-/// The inverse of [`gap`].
-pub(crate) fn parse_gap(key: &[u8]) -> Option<(CameraId, WallTime, Profile)> {
-    if key.len() != 30 || key[0] != VERSION {
-        return None;
-    }
-    let start = WallTime(unordered(key[21..29].try_into().ok()?));
-    Some((camera_of(&key[1..21])?, start, profile_of(key[29])?))
 }
 
 const ID: usize = 12;
@@ -182,9 +162,7 @@ mod tests {
             c in camera(), p in profile(), h1: u32, h2: u32, a: i64, b: i64, n: u32, m: u32,
         ) {
             prop_assert_eq!(parse_segments(&segments(&c, p, h1)), Some((c, p, h1)));
-            prop_assert_eq!(parse_gap(&gap(&c, WallTime(a), p)), Some((c, WallTime(a), p)));
             prop_assert_eq!(segments(&c, p, h1).cmp(&segments(&c, p, h2)), h1.cmp(&h2));
-            prop_assert_eq!(gap(&c, WallTime(a), p).cmp(&gap(&c, WallTime(b), p)), a.cmp(&b));
             let (x, y) = (EventId { at: a, number: n }, EventId { at: b, number: m });
             prop_assert_eq!(parse_id(&event(x)), Some(x));
             prop_assert_eq!(parse_id(&by(&By::Camera(c), Some(EventKind::Dark), x)), Some(x));
@@ -193,7 +171,7 @@ mod tests {
 
         #[test]
         fn no_key_panics(key in proptest::collection::vec(any::<u8>(), 0..40)) {
-            let _ = (parse_segments(&key), parse_gap(&key), parse_id(&key));
+            let _ = (parse_segments(&key), parse_id(&key));
         }
     }
 

@@ -4,6 +4,8 @@
 //! rebuilt from files, and whatever goes wrong at open moves the directory aside.
 
 pub(crate) mod key;
+mod segments;
+pub(crate) mod value;
 
 use std::{
     fs,
@@ -14,6 +16,8 @@ use std::{
 use media::ByteCount;
 
 use crate::Error;
+pub(crate) use segments::Segments;
+pub(crate) use value::Entry;
 
 /// An open sled database.
 #[derive(Clone, Debug)]

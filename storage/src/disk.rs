@@ -1,0 +1,199 @@
+//! What a recorder does to the disk: runs on the pool's threads, one job of a recorder at a time.
+
+use std::{fs, path::PathBuf, sync::Arc};
+
+use media::{FeedId, WallTime};
+
+use crate::{
+    Error,
+    archive::{Head, Shared},
+    index::Entry,
+    paths,
+    segment::{self, Header, Writer},
+    segmenter::Step,
+};
+
+/// The open segment of one recorder, and its place in the chain.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    shared: Arc<Shared>,
+    feed: FeedId,
+    writer: Option<Writer>,
+    chain: Option<Chain>,
+    /// Up to where frames are in files.
+    pub(crate) until: Option<WallTime>,
+    /// Whether the last run wrote frames.
+    pub(crate) wrote: bool,
+    /// How often the segment that failed could not be sealed.
+    refused: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Chain {
+    sequence: u64,
+    digest: [u8; 32],
+}
+
+/// After so many refusals a segment is left to the next start, which cuts and seals it.
+const TRIES: u32 = 3;
+
+impl Disk {
+    pub(crate) fn new(shared: Arc<Shared>, feed: FeedId) -> Self {
+        Self {
+            shared,
+            feed,
+            writer: None,
+            chain: None,
+            until: None,
+            wrote: false,
+            refused: 0,
+        }
+    }
+
+    /// Carries steps out; stops at the first that fails.
+    pub(crate) fn run(&mut self, steps: impl IntoIterator<Item = Step>) -> Result<(), Error> {
+        self.wrote = false;
+        steps.into_iter().try_for_each(|step| self.step(step))
+    }
+
+    fn step(&mut self, step: Step) -> Result<(), Error> {
+        match step {
+            Step::Open { tracks, start } => {
+                self.settle()?;
+                let chain = self.chain()?;
+                let entry = Entry {
+                    start,
+                    end: start,
+                    sequence: chain.sequence + 1,
+                    bytes: 0,
+                };
+                let header = Header {
+                    camera: self.feed.camera,
+                    profile: self.feed.profile,
+                    writer: self.shared.writer,
+                    sequence: entry.sequence,
+                    start,
+                    previous: chain.digest,
+                };
+                let path = paths::segment(&self.shared.recordings, self.feed, &entry);
+                self.writer = Some(Writer::create(path, header, tracks)?);
+                Ok(())
+            }
+            Step::Write(batch) => {
+                let Some(writer) = &mut self.writer else {
+                    return Err(Error::Closed("the segment"));
+                };
+                writer.write(&batch)?;
+                self.until = Some(writer.end());
+                self.wrote = true;
+                let head = Head {
+                    entry: entry(writer),
+                    path: writer.path().to_owned(),
+                };
+                self.shared.live(self.feed, |live| live.head = Some(head));
+                Ok(())
+            }
+            Step::Seal { end } => self.seal(Some(end)),
+        }
+    }
+
+    /// After an error: seals what there is, so that the file is complete and found. True once nothing is left open.
+    pub(crate) fn abandon(&mut self) -> bool {
+        match self.seal(None) {
+            Ok(()) => true,
+            Err(e) => {
+                tracing::warn!(feed = %self.feed, error = %e, "recorder: the segment that failed cannot be sealed yet");
+                false
+            }
+        }
+    }
+
+    /// Before a new segment: what an error left open is sealed, or given up.
+    fn settle(&mut self) -> Result<(), Error> {
+        match self.seal(None) {
+            Ok(()) => {
+                self.refused = 0;
+                Ok(())
+            }
+            Err(e) if self.refused < TRIES => {
+                self.refused += 1;
+                Err(e)
+            }
+            Err(e) => {
+                tracing::error!(feed = %self.feed, error = %e, "recorder: a segment is left unsealed; the next start takes it in");
+                self.refused = 0;
+                self.writer = None;
+                self.shared.live(self.feed, |live| live.head = None);
+                // Its sequence is taken.
+                if let Some(chain) = &mut self.chain {
+                    chain.sequence += 1;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn seal(&mut self, end: Option<WallTime>) -> Result<(), Error> {
+        let Some(writer) = &mut self.writer else {
+            return Ok(());
+        };
+        if writer.has_pictures() {
+            let seal = writer.seal(end)?;
+            let entry = entry(writer);
+            if let Err(e) = self.shared.segments.insert(self.feed, entry) {
+                // The file is the truth: the next start finds it.
+                tracing::error!(feed = %self.feed, error = %e, "index: a segment is not entered");
+            }
+            self.chain = Some(Chain {
+                sequence: entry.sequence,
+                digest: seal.digest,
+            });
+            self.until = Some(entry.end);
+        } else {
+            fs::remove_file(writer.path()).map_err(|e| Error::io("remove", writer.path(), e))?;
+        }
+        self.writer = None;
+        self.shared.live(self.feed, |live| live.head = None);
+        Ok(())
+    }
+
+    /// The segment before: from memory, else from the index and its file.
+    fn chain(&mut self) -> Result<Chain, Error> {
+        if let Some(chain) = self.chain {
+            return Ok(chain);
+        }
+        let chain = match self.shared.segments.last(self.feed)? {
+            Some(last) => Chain {
+                sequence: last.sequence,
+                digest: self.digest_of(&paths::segment(&self.shared.recordings, self.feed, &last)),
+            },
+            None => Chain::default(),
+        };
+        self.chain = Some(chain);
+        Ok(chain)
+    }
+
+    /// Zeros where the file does not tell: the chain then shows that something is missing.
+    fn digest_of(&self, path: &PathBuf) -> [u8; 32] {
+        let ends = fs::File::open(path)
+            .map_err(|e| Error::io("open", path, e))
+            .and_then(|file| segment::reader::read_ends(path, &file));
+        match ends {
+            Ok(Some((_, seal, _))) => seal.digest,
+            Ok(None) => [0; 32],
+            Err(e) => {
+                tracing::warn!(feed = %self.feed, error = %e, "recorder: the segment before cannot be read");
+                [0; 32]
+            }
+        }
+    }
+}
+
+fn entry(writer: &Writer) -> Entry {
+    Entry {
+        start: writer.header().start,
+        end: writer.end(),
+        sequence: writer.header().sequence,
+        bytes: writer.len(),
+    }
+}

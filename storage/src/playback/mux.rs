@@ -1,0 +1,538 @@
+//! The tables of one MP4 over the samples of many segments.
+//!
+//! All samples of a codec lie in one *lane*, which becomes a track. Parameters that change within a codec (another resolution)
+//! are another sample entry of the lane; another codec is another lane, with an edit list that says when it is to be seen.
+
+use std::time::Duration;
+
+use media::{
+    AudioTrack, MediaTime, TrackKind, VideoTrack, WallTime,
+    fmp4::{TrackRef, boxed, full_box, movie_header, put16, put32, put64, track_with},
+};
+
+use super::{Extent, Piece};
+use crate::segment::{
+    Fragment, Layout,
+    reader::{SAMPLE_DESCRIPTION, find},
+};
+
+/// See the module. Segments are added in order of time.
+#[derive(Debug)]
+pub(super) struct Mux {
+    from: WallTime,
+    to: WallTime,
+    video: Vec<Lane<VideoTrack>>,
+    audio: Vec<Lane<AudioTrack>>,
+    extents: Vec<Extent>,
+    /// Bytes of samples so far.
+    bytes: u64,
+    /// Decode time of the next video sample.
+    now: i64,
+    /// What the first picture is late by; the file begins with it.
+    delay: Option<i64>,
+    /// Decode time behind the newest audio sample.
+    audio_end: i64,
+    pieces: Vec<Mapped>,
+    start: Option<WallTime>,
+}
+
+/// What was muxed.
+#[derive(Debug)]
+pub(super) struct Muxed {
+    /// `ftyp`, `moov`, and the header of `mdat`.
+    pub(super) head: Vec<u8>,
+    pub(super) extents: Vec<Extent>,
+    pub(super) pieces: Vec<Piece>,
+    pub(super) start: WallTime,
+    pub(super) duration: MediaTime,
+}
+
+#[derive(Debug)]
+struct Lane<T> {
+    /// Of the first segment: its size stands in the track's header.
+    track: T,
+    /// Sample entries, as whole boxes.
+    entries: Vec<Vec<u8>>,
+    samples: Vec<Sample>,
+    chunks: Vec<Chunk>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    /// In the file's decode time.
+    time: i64,
+    duration: u32,
+    size: u32,
+    composition: i32,
+    sync: bool,
+    /// Begins a stretch: another lane was seen before.
+    first: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Chunk {
+    /// In the samples' data.
+    at: u64,
+    samples: u32,
+    /// Number of the sample entry, from 1.
+    entry: u32,
+}
+
+/// A piece while it is made, in 90 kHz.
+#[derive(Clone, Copy, Debug)]
+struct Mapped {
+    media: i64,
+    media_end: i64,
+    wall: WallTime,
+    wall_end: WallTime,
+}
+
+/// Wall time that differs by less from what media time says is the same piece.
+const SAME_PIECE: Duration = Duration::from_millis(300);
+
+impl Mux {
+    pub(super) fn new(from: WallTime, to: WallTime) -> Self {
+        Self {
+            from,
+            to,
+            video: Vec::new(),
+            audio: Vec::new(),
+            extents: Vec::new(),
+            bytes: 0,
+            now: 0,
+            delay: None,
+            audio_end: 0,
+            pieces: Vec::new(),
+            start: None,
+        }
+    }
+
+    /// Adds what of a segment lies in the range, from the key frame at or before its start.
+    pub(super) fn segment(&mut self, source: u32, layout: &Layout) {
+        let Some((first, from)) = self.first_key(layout) else {
+            return;
+        };
+        let video = &layout.tracks.video;
+        let v = lane(&mut self.video, video, |l| l.codec == video.codec);
+        let video_entry = self.video[v].entry(TrackRef::Video(video));
+        let audio = layout.tracks.audio.as_ref().map(|audio| {
+            let a = lane(&mut self.audio, audio, |l| {
+                l.codec == audio.codec && l.rate == audio.rate && l.channels == audio.channels
+            });
+            (a, self.audio[a].entry(TrackRef::Audio(audio)))
+        });
+        // Both tracks' times in the segment become the file's by the same shift.
+        let shift = self.now - from.dts.0;
+        let mut stretch = self.video[v].is_interrupted(self.now);
+        for fragment in &layout.fragments[first..] {
+            if fragment.wall >= self.to {
+                break;
+            }
+            self.map(fragment, from.dts, shift);
+            self.video[v].new_chunk(self.bytes, video_entry);
+            for (dts, sample, offset) in fragment.video.timed() {
+                let pts = dts + sample.composition;
+                // Before the first picture in order of decoding, or of showing (its references are not here), or behind the end.
+                if dts < from.dts || pts < from.pts || fragment.wall_at(dts) >= self.to {
+                    continue;
+                }
+                let delay = *self.delay.get_or_insert(sample.composition.0);
+                self.start.get_or_insert(fragment.wall_at(dts));
+                debug_assert!(delay >= 0);
+                self.video[v].push(Sample {
+                    time: dts.0 + shift,
+                    duration: sample.duration.0.clamp(1, i64::from(u32::MAX)) as u32,
+                    size: sample.size,
+                    composition: sample.composition.0.clamp(0, i64::from(i32::MAX)) as i32,
+                    sync: sample.sync,
+                    first: std::mem::take(&mut stretch),
+                });
+                self.now = dts.0 + shift + sample.duration.0.max(1);
+                self.take(source, offset, sample.size);
+            }
+            let Some((a, entry)) = audio else { continue };
+            self.audio[a].new_chunk(self.bytes, entry);
+            for (dts, sample, offset) in fragment.audio.timed() {
+                // Pictures are shown `delay` earlier than they are decoded: so is what is heard with them.
+                let time = dts.0 + shift - self.delay.unwrap_or(0);
+                let overlaps = time + sample.duration.0 / 2 < self.audio_end;
+                if time < 0 || dts < from.dts || overlaps || fragment.wall_at(dts) >= self.to {
+                    continue;
+                }
+                let time = time.max(self.audio_end);
+                let first = self.audio[a].is_interrupted(time);
+                self.audio_end = time + sample.duration.0.max(1);
+                self.audio[a].push(Sample {
+                    time,
+                    duration: sample.duration.0.clamp(1, i64::from(u32::MAX)) as u32,
+                    size: sample.size,
+                    composition: 0,
+                    sync: true,
+                    first,
+                });
+                self.take(source, offset, sample.size);
+            }
+        }
+    }
+
+    /// The fragment and the key frame to begin at: the last at or before the range's start where the file begins, else the
+    /// segment's first.
+    fn first_key(&self, layout: &Layout) -> Option<(usize, Key)> {
+        let mut found = None;
+        for (n, fragment) in layout.fragments.iter().enumerate() {
+            for (dts, sample, _) in fragment.video.timed().filter(|(_, s, _)| s.sync) {
+                let wall = fragment.wall_at(dts);
+                if found.is_some() && (self.start.is_some() || wall > self.from) {
+                    return found;
+                }
+                if wall < self.to {
+                    found = Some((
+                        n,
+                        Key {
+                            dts,
+                            pts: dts + sample.composition,
+                        },
+                    ));
+                }
+            }
+        }
+        found
+    }
+
+    /// Notes which wall time a fragment has.
+    fn map(&mut self, fragment: &Fragment, from: MediaTime, shift: i64) {
+        let inside = |(dts, _, _): &(MediaTime, &media::fmp4::Sample, u64)| {
+            *dts >= from && fragment.wall_at(*dts) < self.to
+        };
+        let Some((dts, ..)) = fragment.video.timed().find(inside) else {
+            return;
+        };
+        let Some((last, sample, _)) = fragment.video.timed().filter(inside).last() else {
+            return;
+        };
+        let next = Mapped {
+            media: dts.0 + shift,
+            media_end: last.0 + shift + sample.duration.0.max(1),
+            wall: fragment.wall_at(dts),
+            wall_end: fragment.wall_at(last + sample.duration),
+        };
+        match self.pieces.last_mut() {
+            Some(piece) if piece.goes_on_as(&next) => {
+                piece.media_end = next.media_end;
+                piece.wall_end = next.wall_end;
+            }
+            _ => self.pieces.push(next),
+        }
+    }
+
+    /// The next bytes of the file are these.
+    fn take(&mut self, source: u32, offset: u64, size: u32) {
+        let len = u64::from(size);
+        match self.extents.last_mut() {
+            Some(last) if last.source == source && last.offset + last.len == offset => {
+                last.len += len
+            }
+            _ => self.extents.push(Extent {
+                at: self.bytes,
+                len,
+                source,
+                offset,
+            }),
+        }
+        self.bytes += len;
+    }
+
+    /// The file's head; none where no sample was added.
+    pub(super) fn finish(mut self) -> Option<Muxed> {
+        let start = self.start?;
+        let delay = self.delay.unwrap_or(0);
+        let duration = self.now.max(self.audio_end);
+        let mut head = Vec::new();
+        boxed(&mut head, b"ftyp", |out| {
+            out.extend_from_slice(b"isom");
+            put32(out, 0x200);
+            out.extend_from_slice(b"isomiso2avc1mp41");
+        });
+        // Where offsets into the samples stand: their base is known when all of this is written.
+        let mut offsets = Vec::new();
+        boxed(&mut head, b"moov", |out| {
+            movie_header(out, duration.max(0) as u64);
+            let next = (self.video.len() + self.audio.len() + 1) as u32;
+            let at = out.len() - 4;
+            out[at..].copy_from_slice(&next.to_be_bytes());
+            let mut id = 0;
+            for lane in &mut self.video {
+                id += 1;
+                let track = lane.track.clone();
+                lane.write(out, id, TrackRef::Video(&track), delay, &mut offsets);
+            }
+            for lane in &mut self.audio {
+                if lane.samples.is_empty() {
+                    continue;
+                }
+                id += 1;
+                let track = lane.track.clone();
+                lane.write(out, id, TrackRef::Audio(&track), 0, &mut offsets);
+            }
+        });
+        put32(&mut head, 1);
+        head.extend_from_slice(b"mdat");
+        put64(&mut head, self.bytes + 16);
+        let base = head.len() as u64;
+        for (at, offset) in offsets {
+            head[at..at + 8].copy_from_slice(&(base + offset).to_be_bytes());
+        }
+        Some(Muxed {
+            head,
+            extents: self.extents,
+            pieces: self.pieces.iter().map(Mapped::piece).collect(),
+            start,
+            duration: MediaTime(duration),
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Key {
+    dts: MediaTime,
+    pts: MediaTime,
+}
+
+impl Mapped {
+    fn goes_on_as(&self, next: &Self) -> bool {
+        let expected = self.wall.0 + (next.media - self.media) * 100 / 9;
+        next.media <= self.media_end + 1
+            && (expected - next.wall.0).unsigned_abs() < SAME_PIECE.as_micros() as u64
+    }
+
+    fn piece(&self) -> Piece {
+        Piece {
+            media_start_s: MediaTime(self.media).as_secs_f64(),
+            media_duration_s: MediaTime(self.media_end - self.media).as_secs_f64(),
+            start: self.wall,
+            end: self.wall_end,
+        }
+    }
+}
+
+/// The lane for a track, a new one if there is none.
+fn lane<T: Clone>(lanes: &mut Vec<Lane<T>>, track: &T, fits: impl Fn(&T) -> bool) -> usize {
+    match lanes.iter().position(|l| fits(&l.track)) {
+        Some(n) => n,
+        None => {
+            lanes.push(Lane {
+                track: track.clone(),
+                entries: Vec::new(),
+                samples: Vec::new(),
+                chunks: Vec::new(),
+            });
+            lanes.len() - 1
+        }
+    }
+}
+
+impl<T> Lane<T> {
+    /// The number of a track's sample entry, from 1.
+    fn entry(&mut self, track: TrackRef<'_>) -> u32 {
+        let entry = sample_entry(track);
+        let n = match self.entries.iter().position(|e| *e == entry) {
+            Some(n) => n,
+            None => {
+                self.entries.push(entry);
+                self.entries.len() - 1
+            }
+        };
+        n as u32 + 1
+    }
+
+    /// Whether a sample at `time` does not follow the lane's last one.
+    fn is_interrupted(&self, time: i64) -> bool {
+        // More than a second without anything: an edit says so better than a long sample.
+        self.samples
+            .last()
+            .is_none_or(|s| s.time + i64::from(s.duration) + i64::from(MediaTime::SCALE) < time)
+    }
+
+    fn new_chunk(&mut self, at: u64, entry: u32) {
+        match self.chunks.last_mut().filter(|c| c.samples == 0) {
+            Some(empty) => (empty.at, empty.entry) = (at, entry),
+            None => self.chunks.push(Chunk {
+                at,
+                samples: 0,
+                entry,
+            }),
+        }
+    }
+
+    fn push(&mut self, sample: Sample) {
+        if let Some(last) = self.samples.last_mut()
+            && !sample.first
+        {
+            last.duration = (sample.time - last.time).clamp(1, i64::from(u32::MAX)) as u32;
+        }
+        if let Some(chunk) = self.chunks.last_mut() {
+            chunk.samples += 1;
+        }
+        self.samples.push(sample);
+    }
+
+    /// `trak`. The file's time 0 is the lane's decode time `delay`, seen from its presentation.
+    fn write(
+        &mut self,
+        out: &mut Vec<u8>,
+        id: u32,
+        track: TrackRef<'_>,
+        delay: i64,
+        offsets: &mut Vec<(usize, u64)>,
+    ) {
+        self.chunks.retain(|c| c.samples > 0);
+        let duration: u64 = self.samples.iter().map(|s| u64::from(s.duration)).sum();
+        let edits = self.edits(delay);
+        let start = out.len();
+        track_with(out, track, duration, &edits, |out| {
+            self.more_entries(out);
+            self.tables(out, matches!(track, TrackRef::Video(_)), offsets);
+        });
+        // trak and tkhd headers, version and flags, two 64-bit times.
+        let at = start + 8 + 8 + 4 + 16;
+        out[at..at + 4].copy_from_slice(&id.to_be_bytes());
+    }
+
+    /// `edts`: when each stretch of the lane is to be seen.
+    fn edits(&self, delay: i64) -> Vec<u8> {
+        let mut edits: Vec<(i64, i64)> = Vec::new();
+        // Where the file and the lane's own time have got to.
+        let (mut seen, mut media) = (0, 0);
+        for stretch in self.samples.chunk_by(|_, next| !next.first) {
+            let first = stretch[0];
+            let at = (first.time + i64::from(first.composition) - delay).max(seen);
+            if at > seen {
+                edits.push((at - seen, -1));
+            }
+            let length: i64 = stretch.iter().map(|s| i64::from(s.duration)).sum();
+            edits.push((length, media + i64::from(first.composition)));
+            seen = at + length;
+            media += length;
+        }
+        let mut out = Vec::new();
+        boxed(&mut out, b"edts", |out| {
+            full_box(out, b"elst", 1, 0, |out| {
+                put32(out, edits.len() as u32);
+                for (length, media) in edits {
+                    put64(out, length as u64);
+                    put64(out, media as u64);
+                    put16(out, 1);
+                    put16(out, 0);
+                }
+            });
+        });
+        out
+    }
+
+    /// Puts the entries after the first into the `stsd` that `out` ends with.
+    fn more_entries(&self, out: &mut Vec<u8>) {
+        let [first, more @ ..] = &self.entries[..] else {
+            return;
+        };
+        let stsd = out.len() - (8 + 8 + first.len());
+        for entry in more {
+            out.extend_from_slice(entry);
+        }
+        let size = (out.len() - stsd) as u32;
+        out[stsd..stsd + 4].copy_from_slice(&size.to_be_bytes());
+        out[stsd + 12..stsd + 16].copy_from_slice(&(self.entries.len() as u32).to_be_bytes());
+    }
+
+    fn tables(&self, out: &mut Vec<u8>, video: bool, offsets: &mut Vec<(usize, u64)>) {
+        runs(out, b"stts", self.samples.iter().map(|s| s.duration));
+        if self.samples.iter().any(|s| s.composition != 0) {
+            runs(
+                out,
+                b"ctts",
+                self.samples.iter().map(|s| s.composition as u32),
+            );
+        }
+        if video {
+            full_box(out, b"stss", 0, 0, |out| {
+                let keys = || self.samples.iter().enumerate().filter(|(_, s)| s.sync);
+                put32(out, keys().count() as u32);
+                keys().for_each(|(n, _)| put32(out, n as u32 + 1));
+            });
+        }
+        full_box(out, b"stsc", 0, 0, |out| {
+            let at = out.len();
+            put32(out, 0);
+            let (mut count, mut last) = (0u32, None);
+            for (n, chunk) in self.chunks.iter().enumerate() {
+                let now = (chunk.samples, chunk.entry);
+                if last != Some(now) {
+                    put32(out, n as u32 + 1);
+                    put32(out, chunk.samples);
+                    put32(out, chunk.entry);
+                    count += 1;
+                    last = Some(now);
+                }
+            }
+            out[at..at + 4].copy_from_slice(&count.to_be_bytes());
+        });
+        full_box(out, b"stsz", 0, 0, |out| {
+            put32(out, 0);
+            put32(out, self.samples.len() as u32);
+            self.samples.iter().for_each(|s| put32(out, s.size));
+        });
+        full_box(out, b"co64", 0, 0, |out| {
+            put32(out, self.chunks.len() as u32);
+            for chunk in &self.chunks {
+                offsets.push((out.len(), chunk.at));
+                put64(out, 0);
+            }
+        });
+    }
+}
+
+/// A table of how often each number comes in a row.
+fn runs(out: &mut Vec<u8>, kind: &[u8; 4], numbers: impl Iterator<Item = u32>) {
+    full_box(out, kind, 0, 0, |out| {
+        let at = out.len();
+        put32(out, 0);
+        let (mut entries, mut run) = (0u32, None::<(u32, u32)>);
+        let mut write = |out: &mut Vec<u8>, (count, number): (u32, u32)| {
+            put32(out, count);
+            put32(out, number);
+            entries += 1;
+        };
+        for number in numbers {
+            match &mut run {
+                Some((count, n)) if *n == number => *count += 1,
+                _ => {
+                    if let Some(done) = run.replace((1, number)) {
+                        write(out, done);
+                    }
+                }
+            }
+        }
+        if let Some(done) = run {
+            write(out, done);
+        }
+        out[at..at + 4].copy_from_slice(&entries.to_be_bytes());
+    });
+}
+
+/// A track's sample entry, as a whole box.
+fn sample_entry(track: TrackRef<'_>) -> Vec<u8> {
+    let mut trak = Vec::new();
+    track_with(&mut trak, track, 0, &[], |_| {});
+    let kind = match track {
+        TrackRef::Video(_) => TrackKind::Video,
+        TrackRef::Audio(_) => TrackKind::Audio,
+    };
+    find(&trak, &[b"trak"])
+        .and_then(|trak| find(trak, &SAMPLE_DESCRIPTION))
+        .and_then(|stsd| stsd.get(8..))
+        .map(<[u8]>::to_vec)
+        .unwrap_or_else(|| {
+            // Our own writer puts it there.
+            tracing::error!(?kind, "playback: a track without a sample entry");
+            Vec::new()
+        })
+}

@@ -1,0 +1,17 @@
+//! Segment files: about a minute of one feed as fragmented MP4 (ISO/IEC 14496-12) that any player opens.
+//!
+//! ```text
+//! ftyp  moov{... uuid: camera, profile, writer, sequence, start, hash of the segment before}
+//! (prft  moof  mdat)*                        a group or less each; the wall time of its first frame in prft
+//! uuid: end, size and SHA-256 of all before  mfra{tfra: key frames}                          at the seal
+//! ```
+//! Media time starts at 0 in every file. After a crash a file ends anywhere; what counts is what lies before the end of its last
+//! whole `mdat`, which [`Layout::read`] finds.
+
+pub mod format;
+pub mod reader;
+pub(crate) mod writer;
+
+pub use format::{Header, Seal};
+pub use reader::{Fragment, Layout, Run, Source};
+pub(crate) use writer::Writer;

@@ -1,0 +1,278 @@
+//! Writing one segment file.
+
+use std::{
+    fs::{self, File},
+    io::{self, IoSlice, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use media::{
+    MediaTime, TrackKind, Tracks, WallTime,
+    fmp4::{Run, Sample, fragment_head},
+};
+use sha2::{Digest, Sha256};
+
+use super::{
+    format::{self, Header, KeyFrame, Seal},
+    reader::{self, Fragment, Layout},
+};
+use crate::{
+    Error,
+    segmenter::{Batch, Timed},
+};
+
+/// A segment being written. What it has on the disk is whole fragments: a failed write is cut away again.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    path: PathBuf,
+    file: File,
+    header: Header,
+    tracks: Arc<Tracks>,
+    /// Bytes that are whole.
+    len: u64,
+    /// The file may hold more than `len`: a write failed half way.
+    dirty: bool,
+    hash: Sha256,
+    /// The feed's time that is 0 in this file; known with the first fragment.
+    origin: Option<MediaTime>,
+    end: WallTime,
+    fragments: Vec<Fragment>,
+    keys: Vec<KeyFrame>,
+}
+
+impl Writer {
+    /// Makes the file and its directories, and writes `ftyp` and `moov`.
+    pub(crate) fn create(
+        path: PathBuf,
+        header: Header,
+        tracks: Arc<Tracks>,
+    ) -> Result<Self, Error> {
+        let dir = path.parent().unwrap_or(&path);
+        fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, e))?;
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .map_err(|e| Error::io("create", &path, e))?;
+        let mut writer = Self {
+            file,
+            len: 0,
+            dirty: false,
+            hash: Sha256::new(),
+            origin: None,
+            end: header.start,
+            fragments: Vec::new(),
+            keys: Vec::new(),
+            path,
+            header,
+            tracks,
+        };
+        let head = format::head(&writer.header, &writer.tracks);
+        if let Err(e) = writer.append(&[&head]) {
+            // An empty file says nothing: not to be found by the next start.
+            let _ = fs::remove_file(&writer.path);
+            return Err(e);
+        }
+        Ok(writer)
+    }
+
+    /// Takes up a file that a crash left unsealed: cuts it back to its last whole fragment. Gives the bytes cut away.
+    pub(crate) fn resume(path: PathBuf, file: File, layout: Layout) -> Result<(Self, u64), Error> {
+        let size = file
+            .metadata()
+            .map_err(|e| Error::io("stat", &path, e))?
+            .len();
+        let hash = reader::digest(&path, &file, layout.whole)?;
+        let mut keys = Vec::new();
+        for fragment in &layout.fragments {
+            keys.extend(key_frames(fragment));
+        }
+        let mut writer = Self {
+            file,
+            len: layout.whole,
+            dirty: size > layout.whole,
+            hash,
+            origin: Some(MediaTime(0)),
+            end: layout.end(),
+            header: layout.header,
+            tracks: Arc::new(layout.tracks),
+            fragments: layout.fragments,
+            keys,
+            path,
+        };
+        writer.clean()?;
+        let cut = size.saturating_sub(writer.len);
+        Ok((writer, cut))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+    pub(crate) fn header(&self) -> &Header {
+        &self.header
+    }
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+    pub(crate) fn end(&self) -> WallTime {
+        self.end
+    }
+    /// Whether there is anything to play.
+    pub(crate) fn has_pictures(&self) -> bool {
+        !self.fragments.is_empty()
+    }
+
+    /// Appends a fragment. After an error the file is as it was before.
+    pub(crate) fn write(&mut self, batch: &Batch) -> Result<&Fragment, Error> {
+        let origin = *self.origin.get_or_insert_with(|| batch.first_dts());
+        let (video, audio) = (samples(&batch.video), samples(&batch.audio));
+        let base = |frames: &[Timed]| frames.first().map(|f| f.frame.dts - origin);
+        let runs: Vec<Run<'_>> = [
+            (TrackKind::Video, &video, base(&batch.video)),
+            (TrackKind::Audio, &audio, base(&batch.audio)),
+        ]
+        .into_iter()
+        .filter_map(|(track, samples, base)| {
+            Some(Run {
+                track,
+                base: base?,
+                samples,
+            })
+        })
+        .collect();
+        let Some(first) = runs.first() else {
+            return Err(Error::Value {
+                what: "a fragment",
+                why: "it has no frame".into(),
+            });
+        };
+        let mut head = Vec::with_capacity(128 + 16 * (video.len() + audio.len()));
+        format::put_reference_time(&mut head, first.track, batch.wall, first.base);
+        let moof = head.len() as u64;
+        fragment_head(&mut head, self.fragments.len() as u32 + 1, &runs);
+        let (reference, mut data) = (first.base, self.len + head.len() as u64);
+        let mut run = |samples: Vec<Sample>, base: Option<MediaTime>| {
+            let run = reader::Run {
+                base: base.unwrap_or_default(),
+                data,
+                samples,
+            };
+            data += run.bytes();
+            run
+        };
+        let video = run(video, base(&batch.video));
+        let audio = run(audio, base(&batch.audio));
+        let payload = batch
+            .video
+            .iter()
+            .chain(&batch.audio)
+            .map(|f| f.frame.data.as_ref());
+        let parts: Vec<&[u8]> = std::iter::once(head.as_slice()).chain(payload).collect();
+        let offset = self.len;
+        self.append(&parts)?;
+        let fragment = Fragment {
+            offset,
+            moof: offset + moof,
+            end: self.len,
+            wall: batch.wall,
+            reference,
+            video,
+            audio,
+        };
+        self.keys.extend(key_frames(&fragment));
+        self.end = self.end.max(batch.end);
+        Ok(self.fragments.push_mut(fragment))
+    }
+
+    /// Completes the file and brings it to the disk. May be tried again after an error.
+    pub(crate) fn seal(&mut self, end: Option<WallTime>) -> Result<Seal, Error> {
+        let seal = Seal {
+            end: end.unwrap_or(self.end).max(self.header.start),
+            covered_bytes: self.len,
+            digest: self.hash.clone().finalize().into(),
+        };
+        let mut tail = Vec::new();
+        format::put_seal(&mut tail, &seal, &self.keys);
+        let (len, hash) = (self.len, self.hash.clone());
+        self.append(&[&tail])?;
+        if let Err(e) = rustix::fs::fdatasync(&self.file) {
+            // Sealed again by the next try.
+            (self.len, self.hash, self.dirty) = (len, hash, true);
+            return Err(Error::io("sync", &self.path, e.into()));
+        }
+        self.end = seal.end;
+        Ok(seal)
+    }
+
+    fn append(&mut self, parts: &[&[u8]]) -> Result<(), Error> {
+        self.clean()?;
+        self.dirty = true;
+        let mut slices: Vec<IoSlice<'_>> = parts.iter().map(|p| IoSlice::new(p)).collect();
+        if let Err(e) = write_all(&mut self.file, &mut slices) {
+            let error = Error::io_at("write", &self.path, self.len, e);
+            // If this fails too it is tried before the next write.
+            let _ = self.clean();
+            return Err(error);
+        }
+        self.dirty = false;
+        for part in parts {
+            self.hash.update(part);
+            self.len += part.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Cuts away what a failed write left.
+    fn clean(&mut self) -> Result<(), Error> {
+        if self.dirty {
+            self.file
+                .set_len(self.len)
+                .map_err(|e| Error::io_at("cut", &self.path, self.len, e))?;
+            self.dirty = false;
+        }
+        self.file
+            .seek(SeekFrom::Start(self.len))
+            .map_err(|e| Error::io_at("seek", &self.path, self.len, e))?;
+        Ok(())
+    }
+}
+
+fn samples(frames: &[Timed]) -> Vec<Sample> {
+    frames
+        .iter()
+        .map(|f| Sample {
+            duration: f.duration,
+            size: f.frame.data.len() as u32,
+            sync: f.frame.key || f.frame.track == TrackKind::Audio,
+            composition: f.frame.pts - f.frame.dts,
+        })
+        .collect()
+}
+
+fn key_frames(fragment: &Fragment) -> impl Iterator<Item = KeyFrame> {
+    fragment
+        .video
+        .timed()
+        .enumerate()
+        .filter(|(_, (_, sample, _))| sample.sync)
+        .map(|(n, (dts, sample, _))| KeyFrame {
+            time: dts + sample.composition,
+            moof: fragment.moof,
+            sample: n as u32 + 1,
+        })
+}
+
+fn write_all(file: &mut File, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
+    IoSlice::advance_slices(&mut slices, 0);
+    while !slices.is_empty() {
+        match file.write_vectored(slices) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) => IoSlice::advance_slices(&mut slices, n),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
