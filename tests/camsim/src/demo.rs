@@ -21,7 +21,7 @@ use anyhow::Context;
 use crate::{
     CameraConfig, CameraHandle, Profile, Server, ServerConfig,
     clip::{Clip, VideoCodec},
-    scene::{Cut, ROUND_S, Scene},
+    scene::{Cut, FIRST_S, ROUND_S, Scene},
 };
 
 const REGIONS: &str = include_str!("../../../configs/meixian/regions.csv");
@@ -249,8 +249,8 @@ fn make_clips(
         .collect();
     let mut jobs: Vec<(Scene, Profile, Cut)> = Vec::new();
     for (profile, cut) in [
-        (Profile::Sub, short(Cut::SUB, 4)),
-        (Profile::Main, short(Cut::MAIN, 4)),
+        (Profile::Sub, short(Cut::SUB, FIRST_S)),
+        (Profile::Main, short(Cut::MAIN, FIRST_S)),
         (Profile::Sub, Cut::SUB),
         (Profile::Main, Cut::MAIN),
     ] {

@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) delimiters: bool,
     pub(crate) kbit_s: u32,
     pub(crate) preset: &'static str,
+    /// Made for later: gives way to whoever else wants the processor.
+    pub(crate) background: bool,
 }
 
 impl Settings {
@@ -92,6 +94,9 @@ pub(crate) fn encode_video(
     let pipeline = launch(&settings.pipeline(), "encode pictures")?;
     let (source, sink) = ends(&pipeline)?;
     let frame_ns = |n: u32| u64::from(n) * 1_000_000_000 / u64::from(settings.fps);
+    if settings.background {
+        give_way(&pipeline);
+    }
     let coded = run(&pipeline, &sink, "encode pictures", || {
         for n in 0..count {
             let mut picture = vec![0; settings.picture_bytes()];
@@ -229,6 +234,23 @@ fn ends(pipeline: &gst::Pipeline) -> Result<(AppSrc, AppSink), ClipError> {
         sink(pipeline)?,
     ))
 }
+
+/// Lowers the priority of every thread of a pipeline.
+fn give_way(pipeline: &gst::Pipeline) {
+    let Some(bus) = pipeline.bus() else { return };
+    // The message is sent by the thread that it is about.
+    bus.set_sync_handler(|_, message| {
+        if let gst::MessageView::StreamStatus(status) = message.view()
+            && status.get().0 == gst::StreamStatusType::Enter
+        {
+            let _ = rustix::process::setpriority_process(None, BACKGROUND_NICE);
+        }
+        gst::BusSyncReply::Pass
+    });
+}
+
+/// Enough to leave an idle processor to the clips, and a busy one to everything else.
+const BACKGROUND_NICE: i32 = 12;
 
 /// Plays a pipeline to its end, `feed` on a thread of its own, and collects what comes out.
 pub(super) fn run(

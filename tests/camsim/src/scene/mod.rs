@@ -29,6 +29,8 @@ use crate::{
 
 /// Seconds of one round of a scene; nothing moves at its ends, so the loop does not show.
 pub const ROUND_S: u32 = 60;
+/// Seconds of the short clips that are made first, so that there is something to see.
+pub const FIRST_S: u32 = 4;
 
 /// The places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -156,6 +158,7 @@ impl Scene {
                 } else {
                     "ultrafast"
                 },
+                background: seconds > FIRST_S,
             };
             let painter = Painter::new(self, width as usize, height as usize);
             let video = encode_video(&settings, fps * seconds.clamp(1, ROUND_S), |n, picture| {

@@ -119,6 +119,7 @@ pub fn quick_clip(want: &QuickClip, cache: &Path) -> Result<Clip, ClipError> {
             } else {
                 "ultrafast"
             },
+            background: false,
         };
         let video = encode_video(&settings, fps * seconds, |n, picture| {
             painter.draw(n, n as f32 / fps as f32, picture)
