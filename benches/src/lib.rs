@@ -1,1 +1,9 @@
-//! stub
+//! What the benches share: where figures go, how a process's cost is read, and a source of frames.
+//!
+//! A bench is a program in `src/bin/`. It starts what it measures in a process of its own (itself, with a subcommand), so that
+//! the CPU it reads is that of the server alone, and measures a floor in the same run: the least that any server would have to
+//! do. What does not belong here: anything that only one bench needs.
+
+pub mod process;
+pub mod results;
+pub mod source;

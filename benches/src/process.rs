@@ -1,0 +1,104 @@
+//! A helper process of a bench: started as this very program with a subcommand, asked by lines, and its cost read from `/proc`.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+
+/// `CLK_TCK`: 100 on every Linux there is.
+const TICKS_A_SECOND: f64 = 100.0;
+
+/// A running helper; killed when dropped.
+#[derive(Debug)]
+pub struct Helper {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Helper {
+    /// Starts this program with these arguments.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start(args: &[String]) -> Result<Self> {
+        let program = std::env::current_exe()?;
+        let mut child = Command::new(&program)
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("starting {} {}", program.display(), args.join(" ")))?;
+        let input = child.stdin.take().context("its input was asked for")?;
+        let output = child.stdout.take().context("its output was asked for")?;
+        Ok(Self {
+            child,
+            input,
+            output: BufReader::new(output),
+        })
+    }
+
+    /// The next line that it prints.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn line(&mut self) -> Result<String> {
+        let mut line = String::new();
+        if self.output.read_line(&mut line)? == 0 {
+            bail!("the helper ended: {:?}", self.child.try_wait()?);
+        }
+        Ok(line.trim().to_owned())
+    }
+
+    /// Sends an empty line and returns the answer.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn ask(&mut self) -> Result<String> {
+        self.input.write_all(b"\n")?;
+        self.input.flush()?;
+        self.line()
+    }
+
+    /// User and system time so far.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn cpu(&self) -> Result<Duration> {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let text = fs::read_to_string(&path).context(path)?;
+        // After the name, which may hold anything but ends in ')': field 3 and on.
+        let (_, rest) = text.rsplit_once(')').context("/proc/PID/stat")?;
+        let fields: Vec<&str> = rest.split_whitespace().collect();
+        let ticks = |n: usize| fields.get(n).and_then(|f| f.parse::<f64>().ok());
+        let (user, system) = ticks(11).zip(ticks(12)).context("/proc/PID/stat")?;
+        Ok(Duration::from_secs_f64((user + system) / TICKS_A_SECOND))
+    }
+
+    /// Resident memory in bytes.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn resident(&self) -> Result<u64> {
+        let path = format!("/proc/{}/status", self.child.id());
+        let text = fs::read_to_string(&path).context(path)?;
+        let kib = text
+            .lines()
+            .find_map(|l| l.strip_prefix("VmRSS:"))
+            .and_then(|l| l.split_whitespace().next())
+            .and_then(|n| n.parse::<u64>().ok())
+            .context("VmRSS")?;
+        Ok(kib * 1024)
+    }
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
