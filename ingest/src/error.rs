@@ -59,8 +59,6 @@ impl Failure {
             .map(|c| c.split('@').next().unwrap_or(c).chars().take(120).collect())
             .map_or_else(String::new, |c: String| format!(", connection {c}"));
         let kind = match error.status_code() {
-            // An answer that was a success and could not be used.
-            Some(200..=299) => Kind::Framing,
             Some(status) => Kind::Status(status),
             None if text.starts_with("Unable to connect") => connect_kind(&first),
             None if text.starts_with("Error reading") || text.starts_with("Error writing") => {

@@ -342,7 +342,7 @@ async fn odd_descriptions() {
     .await;
     bench.camera.faults().change(|f| {
         f.sdp = camsim::SdpQuirks {
-            no_address: true,
+            no_address: false,
             fractional_framerate: true,
             metadata_track: true,
             back_channel: true,

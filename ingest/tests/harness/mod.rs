@@ -181,12 +181,10 @@ impl Pull {
 
     /// The next frame of any track.
     pub async fn next(&mut self) -> Arc<Frame> {
-        let next = within("the next frame", self.cursor.next()).await;
-        let Next::Frame(frame) = next else {
-            panic!(
-                "{next:?} in place of a frame; {:?}",
-                *self.lease.feed.status.borrow()
-            );
+        let next = tokio::time::timeout(DEADLINE, self.cursor.next()).await;
+        let Ok(Next::Frame(frame)) = next else {
+            let reason = self.lease.feed.status.borrow().reason.clone();
+            panic!("{next:?} in place of a frame: {reason:?}");
         };
         self.check(&frame);
         frame
