@@ -1,12 +1,14 @@
 import "./ui/base.css";
 import "./ui/shell.css";
 import "./wall/wall.css";
+import "./incident/incident.css";
 import { signal } from "@preact/signals";
 import { render } from "preact";
 import { useEffect } from "preact/hooks";
 import { api } from "./api/client";
 import { whenUnauthorised } from "./api/http";
 import { loaded, loadProblem, start, stop, user } from "./api/store";
+import { EventDialogHost } from "./incident/event-dialog";
 import { language, setLanguage, t } from "./i18n/t";
 import { lazyPage } from "./ui/lazy";
 import { followLinks, navigate, where } from "./ui/router";
@@ -52,6 +54,7 @@ function App() {
   return (
     <Shell>
       <Route />
+      <EventDialogHost />
     </Shell>
   );
 }

@@ -4,6 +4,7 @@ import type {
   AuditEntry,
   Camera,
   CameraRecord,
+  FullCamera,
   Grade,
   Incident,
   IncidentState,
@@ -63,7 +64,7 @@ export const api = {
 
   regions: () => request<Region[]>("/regions"),
   cameras: () => request<Camera[]>("/cameras"),
-  camera: (code: CameraCode) => request<Camera & Partial<CameraRecord>>(`/cameras/${code}`),
+  camera: (code: CameraCode) => request<FullCamera>(`/cameras/${code}`),
   addCamera: (record: Partial<CameraRecord>) => request<Camera>("/cameras", { method: "POST", body: record }),
   putCamera: (code: CameraCode, record: Partial<CameraRecord>) =>
     request<Camera>(`/cameras/${code}`, { method: "PUT", body: record }),

@@ -93,6 +93,9 @@ export interface CameraRecord {
   disabled: boolean;
 }
 
+/** A camera with what only an administrator is sent of its record. */
+export type FullCamera = Camera & Partial<Omit<CameraRecord, keyof Camera>>;
+
 export const EVENT_KINDS = [
   "motion",
   "picture-lost",

@@ -1,1 +1,164 @@
-export default function P() { return <div />; }
+import { useEffect, useState } from "preact/hooks";
+import { api } from "../api/client";
+import { cameras, events, regionPath, tree } from "../api/store";
+import { EVENT_KINDS, type SightEvent } from "../domain/types";
+import { t } from "../i18n/t";
+import { dayClock, eventWords, gradeWords, regionName } from "../i18n/words";
+import { GradeMark } from "../ui/marks";
+import { Button, Choice, Empty, Field, Loading, problemWords } from "../ui/widgets";
+import { EventCard, openedEvent } from "../wall/alarm-strip";
+
+const PAGE = 50;
+
+export default function EventsPage() {
+  const [state, setState] = useState<"open" | "all">("open");
+  const [kind, setKind] = useState("");
+  const [region, setRegion] = useState("");
+  const [from, setFrom] = useState("");
+  const [to, setTo] = useState("");
+  const [list, setList] = useState<readonly SightEvent[] | null>(null);
+  const [next, setNext] = useState<string | null>(null);
+  const [error, setError] = useState<string | null>(null);
+
+  const read = async (before: string | null) => {
+    const result = await api.events({
+      state,
+      kind,
+      region,
+      limit: PAGE,
+      ...(from ? { from: new Date(from).toISOString() } : {}),
+      ...(to ? { to: new Date(to).toISOString() } : {}),
+      ...(before ? { before } : {}),
+    });
+    if (!result.ok) return setError(problemWords(result.problem));
+    setError(null);
+    setNext(result.value.next);
+    setList((old) => (before ? [...(old ?? []), ...result.value.events] : result.value.events));
+  };
+  // The stream tells when something is new or was acknowledged; the list is read again, filters and all.
+  useEffect(() => {
+    const wait = setTimeout(() => void read(null), list === null ? 0 : 400);
+    return () => clearTimeout(wait);
+  }, [state, kind, region, from, to, events.value]);
+
+  return (
+    <div class="page events-page">
+      <div class="page-head">
+        <h1>{t("events.title")}</h1>
+        <Choice
+          label={t("events.state")}
+          value={state}
+          options={[
+            ["open", t("events.openOnly")],
+            ["all", t("app.all")],
+          ]}
+          onPick={setState}
+        />
+      </div>
+      <div class="filters">
+        <Field label={t("events.kind")}>
+          <select value={kind} onChange={(event) => setKind(event.currentTarget.value)}>
+            <option value="">{t("app.all")}</option>
+            {EVENT_KINDS.map((one) => (
+              <option key={one} value={one}>
+                {eventWords(one)}
+              </option>
+            ))}
+          </select>
+        </Field>
+        <Field label={t("events.region")}>
+          <select value={region} onChange={(event) => setRegion(event.currentTarget.value)}>
+            <option value="">{t("app.all")}</option>
+            {[...tree.value.regions.values()]
+              .filter((one) => tree.value.counts.has(one.code))
+              .map((one) => (
+                <option key={one.code} value={one.code}>
+                  {"　".repeat(one.level === "village" ? 2 : one.level === "town" ? 1 : 0)}
+                  {regionName(one)}
+                </option>
+              ))}
+          </select>
+        </Field>
+        <Field label={t("events.from")}>
+          <input type="datetime-local" value={from} onChange={(event) => setFrom(event.currentTarget.value)} />
+        </Field>
+        <Field label={t("events.to")}>
+          <input type="datetime-local" value={to} onChange={(event) => setTo(event.currentTarget.value)} />
+        </Field>
+      </div>
+      {error && <p class="notice bad">{error}</p>}
+      {list === null && !error && <Loading />}
+      {list?.length === 0 && <Empty icon="bell" title={t("events.none")} hint={t("events.noneHint")} />}
+      {list && list.length > 0 && (
+        <div class="card table-scroll" tabIndex={0} role="region" aria-label={t("events.title")}>
+          <table>
+            <thead>
+              <tr>
+                <th>{t("events.snapshot")}</th>
+                <th>{t("events.kind")}</th>
+                <th>{t("incident.grade")}</th>
+                <th>{t("camera.name")}</th>
+                <th>{t("events.region")}</th>
+                <th>{t("admin.at")}</th>
+                <th class="number">{t("events.times", { n: "" }).trim()}</th>
+                <th>{t("events.state")}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {list.map((event) => (
+                <EventRow key={event.id} event={event} />
+              ))}
+            </tbody>
+          </table>
+          <div class="event-list-phone">
+            {list.map((event) => (
+              <EventCard key={event.id} event={event} />
+            ))}
+          </div>
+        </div>
+      )}
+      {next && (
+        <div class="actions">
+          <Button label={t("app.loadMore")} onClick={() => void read(next)} />
+        </div>
+      )}
+    </div>
+  );
+}
+
+function EventRow({ event }: { event: SightEvent }) {
+  const camera = event.camera ? cameras.value.get(event.camera) : undefined;
+  return (
+    <tr data-open={!event.acknowledged}>
+      <td>{event.snapshot ? <img src={event.snapshot} alt="" loading="lazy" /> : <span class="dim">—</span>}</td>
+      <td>{eventWords(event.kind)}</td>
+      <td>
+        <GradeMark grade={event.grade} /> <span class="small">{gradeWords(event.grade)}</span>
+      </td>
+      <td>{event.camera_name ?? camera?.name ?? event.camera ?? "—"}</td>
+      <td class="dim">{regionPath(event.region)}</td>
+      <td>{dayClock(Date.parse(event.start))}</td>
+      <td class="number">{event.count}</td>
+      <td>
+        {event.acknowledged ? (
+          <Button
+            label={event.acknowledged.by}
+            icon="check"
+            title={event.acknowledged.note}
+            onClick={() => {
+              openedEvent.value = event;
+            }}
+          />
+        ) : (
+          <Button
+            tone="accent"
+            label={t("events.open")}
+            onClick={() => {
+              openedEvent.value = event;
+            }}
+          />
+        )}
+      </td>
+    </tr>
+  );
+}

@@ -62,7 +62,9 @@ export class LiveView {
   #shown: MsePlayer | null = null;
   #coming: MsePlayer | null = null;
   #tracks: readonly TrackInfo[] = [];
+  /** What is wanted, and what is sent: a switch can be refused. */
   #profile: Profile;
+  #sent: Profile;
   #refused = new Backoff(4000, 60_000);
   #retry: ReturnType<typeof setTimeout> | undefined;
   #stills: ReturnType<typeof setInterval> | undefined;
@@ -80,6 +82,7 @@ export class LiveView {
     private readonly options: LiveOptions,
   ) {
     this.#profile = options.profile;
+    this.#sent = options.profile;
     this.element = document.createElement("div");
     this.element.className = "live-view";
     this.#still = document.createElement("img");
@@ -169,6 +172,7 @@ export class LiveView {
         return;
       case "opened":
         this.#refused.reset();
+        this.#sent = signal.profile;
         this.#opened(signal.tracks);
         return;
       case "refused":
@@ -309,7 +313,7 @@ export class LiveView {
       this.delayMs.value = Math.max(0, (server - capture) / 1000 - (fresh ? now - this.#count.lastFrameAt : 0));
     }
     this.figures.value = {
-      profile: this.#profile,
+      profile: this.#sent,
       codec: track?.codec ?? "",
       width: player?.video.videoWidth ?? track?.width ?? 0,
       height: player?.video.videoHeight ?? track?.height ?? 0,

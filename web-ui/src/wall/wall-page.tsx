@@ -30,6 +30,14 @@ export function WallPage() {
       navigate(formatWall({ layout: 16, slots: all.slice(0, 16), focus: null }), "replace");
     }
   }, [first, all.length > 0]);
+  // The map puts a camera onto the wall as it was left.
+  useEffect(() => {
+    try {
+      sessionStorage.setItem("sightline.wall", where.value.search.toString());
+    } catch {
+      // Storage may be forbidden; the map then makes a wall of its own.
+    }
+  }, [where.value]);
   if (phone) return <PhoneWall state={state} all={all} />;
   return <Desk state={state} all={all} />;
 }

@@ -1,0 +1,99 @@
+import { useEffect, useState } from "preact/hooks";
+import { api } from "../api/client";
+import { cameras } from "../api/store";
+import type { CameraCode } from "../domain/ids";
+import type { AuditEntry } from "../domain/types";
+import { t } from "../i18n/t";
+import { dayClock } from "../i18n/words";
+import { Button, Empty, Field, Loading, problemWords } from "../ui/widgets";
+
+const PAGE = 100;
+const TYPING_MS = 350;
+
+export function AuditLog() {
+  const [user, setUser] = useState("");
+  const [action, setAction] = useState("");
+  const [from, setFrom] = useState("");
+  const [to, setTo] = useState("");
+  const [entries, setEntries] = useState<readonly AuditEntry[] | null>(null);
+  const [next, setNext] = useState<string | null>(null);
+  const [error, setError] = useState<string | null>(null);
+  const read = async (before: string | null) => {
+    const result = await api.audit({
+      user: user.trim(),
+      action: action.trim(),
+      limit: PAGE,
+      ...(from ? { from: new Date(from).toISOString() } : {}),
+      ...(to ? { to: new Date(to).toISOString() } : {}),
+      ...(before ? { before } : {}),
+    });
+    if (!result.ok) return setError(problemWords(result.problem));
+    setError(null);
+    setNext(result.value.next);
+    setEntries((old) => (before ? [...(old ?? []), ...result.value.entries] : result.value.entries));
+  };
+  useEffect(() => {
+    const wait = setTimeout(() => void read(null), TYPING_MS);
+    return () => clearTimeout(wait);
+  }, [user, action, from, to]);
+  return (
+    <>
+      <div class="filters">
+        <Field label={t("admin.user")}>
+          <input value={user} onInput={(event) => setUser(event.currentTarget.value)} />
+        </Field>
+        <Field label={t("admin.action")}>
+          <input value={action} onInput={(event) => setAction(event.currentTarget.value)} />
+        </Field>
+        <Field label={t("events.from")}>
+          <input type="datetime-local" value={from} onChange={(event) => setFrom(event.currentTarget.value)} />
+        </Field>
+        <Field label={t("events.to")}>
+          <input type="datetime-local" value={to} onChange={(event) => setTo(event.currentTarget.value)} />
+        </Field>
+      </div>
+      {error && <p class="notice bad">{error}</p>}
+      {!entries && !error && <Loading />}
+      {entries?.length === 0 && <Empty icon="info" title={t("admin.noAudit")} hint={t("admin.noAuditHint")} />}
+      {entries && entries.length > 0 && (
+        <div class="card table-scroll" tabIndex={0} role="region" aria-label={t("admin.audit")}>
+          <table>
+            <thead>
+              <tr>
+                <th class="number wide-only">#</th>
+                <th>{t("admin.at")}</th>
+                <th>{t("admin.user")}</th>
+                <th>{t("admin.action")}</th>
+                <th>{t("admin.object")}</th>
+                <th>{t("admin.outcome")}</th>
+                <th class="wide-only">{t("admin.address")}</th>
+                <th class="wide-only">{t("admin.detail")}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {entries.map((entry) => (
+                <tr key={entry.sequence}>
+                  <td class="number dim wide-only">{entry.sequence}</td>
+                  <td class="nowrap">{dayClock(Date.parse(entry.at))}</td>
+                  <td>{entry.user}</td>
+                  <td>{entry.action}</td>
+                  <td class="object" title={entry.object ?? ""}>
+                    {cameras.value.get((entry.object ?? "") as CameraCode)?.name ?? entry.object}
+                  </td>
+                  <td>{entry.outcome}</td>
+                  <td class="dim wide-only">{entry.address}</td>
+                  <td class="dim wide-only">{[entry.reason, entry.detail].filter(Boolean).join(" · ")}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {next && (
+        <div class="actions">
+          <Button label={t("app.loadMore")} onClick={() => void read(next)} />
+        </div>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,234 @@
+/** The map itself: OpenLayers held in one object with one `close()`. Views tell it what there is; it tells what was picked. */
+import "ol/ol.css";
+import Feature from "ol/Feature";
+import GeoJSON from "ol/format/GeoJSON";
+import { defaults as controls } from "ol/control/defaults";
+import { Point, Polygon } from "ol/geom";
+import VectorLayer from "ol/layer/Vector";
+import OlMap from "ol/Map";
+import { unByKey } from "ol/Observable";
+import { fromLonLat } from "ol/proj";
+import ClusterSource from "ol/source/Cluster";
+import VectorSource from "ol/source/Vector";
+import View from "ol/View";
+import type { EventsKey } from "ol/events";
+import { boundingExtent, isEmpty } from "ol/extent";
+import { SKETCH_URL } from "../api/client";
+import { wedge } from "../domain/geo";
+import type { CameraCode } from "../domain/ids";
+import type { Camera, Incident, Place, SightEvent } from "../domain/types";
+import { cameraStyle, eventStyle, incidentStyle, sketchStyle, wedgeStyle } from "./layers";
+
+/** Metres a pixel under which fields of view are drawn. */
+const WEDGE_RESOLUTION = 12;
+const CLUSTER_PX = 38;
+/** A pulse a second, drawn in few steps: the map is not an animation. */
+const PULSE_MS = 1000;
+const PULSE_STEPS = 12;
+
+export interface Picks {
+  readonly camera: (code: CameraCode) => void;
+  readonly event: (event: SightEvent) => void;
+  readonly incident: (incident: Incident) => void;
+  /** A camera under the pointer, and where; `null` when it left. */
+  readonly hover: (code: CameraCode | null, pixel: [number, number]) => void;
+  readonly nothing: () => void;
+}
+
+const at = (place: Place) => fromLonLat([place.lon, place.lat]);
+
+export class MapView {
+  #map: OlMap;
+  #sketch = new VectorSource();
+  #cameras = new VectorSource<Feature<Point>>();
+  #wedges = new VectorSource();
+  #events = new VectorSource();
+  #incidents = new VectorSource();
+  #layers: { sketch: VectorLayer; cameras: VectorLayer; wedges: VectorLayer; events: VectorLayer };
+  #keys: EventsKey[] = [];
+  #pulse: ReturnType<typeof setInterval> | undefined;
+  #chosen: CameraCode | null = null;
+  #english = false;
+  #still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  #hovered: CameraCode | null = null;
+  #aborted = new AbortController();
+
+  constructor(
+    target: HTMLElement,
+    center: Place,
+    zoom: number,
+    private readonly picks: Picks,
+  ) {
+    const clusters = new ClusterSource({ distance: CLUSTER_PX, minDistance: 20, source: this.#cameras });
+    const sketch = new VectorLayer({
+      source: this.#sketch,
+      style: (feature, resolution) => sketchStyle(feature, this.#english, resolution),
+      declutter: true,
+    });
+    const cameras = new VectorLayer({
+      source: clusters,
+      style: (feature) => {
+        const members = (feature.get("features") as Feature[]) ?? [];
+        const states = members.map((member) => (member.get("camera") as Camera).state);
+        const chosen = members.length === 1 && (members[0]?.get("camera") as Camera).code === this.#chosen;
+        return cameraStyle(states, chosen);
+      },
+    });
+    const wedges = new VectorLayer({ source: this.#wedges, style: wedgeStyle, maxResolution: WEDGE_RESOLUTION });
+    const events = new VectorLayer({
+      source: this.#events,
+      style: (feature) => {
+        const event = feature.get("event") as SightEvent;
+        const step = Math.floor((performance.now() % PULSE_MS) / (PULSE_MS / PULSE_STEPS)) / PULSE_STEPS;
+        return eventStyle(event.grade, event.acknowledged || this.#still ? null : step);
+      },
+    });
+    const incidents = new VectorLayer({
+      source: this.#incidents,
+      style: (feature) => {
+        const incident = feature.get("incident") as Incident;
+        return incidentStyle(incident.grade, incident.title);
+      },
+    });
+    this.#layers = { sketch, cameras, wedges, events };
+    this.#map = new OlMap({
+      target,
+      layers: [sketch, wedges, cameras, incidents, events],
+      view: new View({ center: at(center), zoom, minZoom: 7, maxZoom: 19 }),
+      controls: controls({ zoom: false, rotate: false, attribution: false }),
+    });
+    this.#keys = [
+      this.#map.on("singleclick", (event) => this.#press(event.pixel)),
+      this.#map.on("pointermove", (event) => {
+        if (!event.dragging) this.#move(event.pixel);
+      }),
+    ];
+    void this.#loadSketch();
+  }
+
+  setLanguage(english: boolean): void {
+    this.#english = english;
+    this.#layers.sketch.changed();
+  }
+
+  setCameras(cameras: readonly Camera[]): void {
+    const placed = cameras.filter((camera) => camera.place !== null);
+    this.#cameras.clear(true);
+    this.#cameras.addFeatures(placed.map((camera) => new Feature({ geometry: new Point(at(camera.place as Place)), camera })));
+    this.#wedges.clear(true);
+    this.#wedges.addFeatures(
+      placed.flatMap((camera) => {
+        if (camera.heading === null || !camera.view_angle || !camera.view_distance) return [];
+        const ring = wedge(camera.place as Place, camera.heading, camera.view_angle, camera.view_distance);
+        return [new Feature(new Polygon([ring.map((point) => fromLonLat(point))]))];
+      }),
+    );
+  }
+
+  setEvents(events: readonly SightEvent[]): void {
+    this.#events.clear(true);
+    this.#events.addFeatures(
+      events.flatMap((event) => (event.place ? [new Feature({ geometry: new Point(at(event.place)), event })] : [])),
+    );
+    clearInterval(this.#pulse);
+    this.#pulse = undefined;
+    if (!this.#still && events.some((event) => !event.acknowledged && event.place)) {
+      this.#pulse = setInterval(() => {
+        if (!document.hidden) this.#layers.events.changed();
+      }, PULSE_MS / PULSE_STEPS);
+    }
+  }
+
+  setIncidents(incidents: readonly Incident[]): void {
+    this.#incidents.clear(true);
+    this.#incidents.addFeatures(
+      incidents.flatMap((incident) =>
+        incident.place ? [new Feature({ geometry: new Point(at(incident.place)), incident })] : [],
+      ),
+    );
+  }
+
+  choose(code: CameraCode | null): void {
+    this.#chosen = code;
+    this.#layers.cameras.changed();
+  }
+
+  go(place: Place, zoom: number): void {
+    this.#map.getView().animate({ center: at(place), zoom, duration: this.#still ? 0 : 250 });
+  }
+  /** Shows all of these places. */
+  fit(places: readonly Place[]): void {
+    if (places.length === 0) return;
+    const extent = boundingExtent(places.map(at));
+    if (!isEmpty(extent)) this.#fit(extent);
+    else if (places[0]) this.go(places[0], 14);
+  }
+  zoomBy(step: number): void {
+    const view = this.#map.getView();
+    view.animate({ zoom: (view.getZoom() ?? 10) + step, duration: this.#still ? 0 : 150 });
+  }
+  home(): void {
+    const district = this.#sketch.getFeatures().find((feature) => feature.get("kind") === "district");
+    const extent = district?.getGeometry()?.getExtent();
+    if (extent) this.#fit(extent);
+  }
+
+  close(): void {
+    this.#aborted.abort();
+    clearInterval(this.#pulse);
+    for (const key of this.#keys) unByKey(key);
+    this.#map.setTarget(undefined);
+    this.#map.dispose();
+  }
+
+  #fit(extent: number[]): void {
+    this.#map.getView().fit(extent, { padding: [40, 40, 40, 40], maxZoom: 16, duration: this.#still ? 0 : 250 });
+  }
+
+  async #loadSketch(): Promise<void> {
+    try {
+      const answer = await fetch(SKETCH_URL, { signal: this.#aborted.signal });
+      if (!answer.ok) throw new Error(`${answer.status}`);
+      const features = new GeoJSON().readFeatures(await answer.json(), { featureProjection: "EPSG:3857" });
+      const order: Record<string, number> = { neighbour: 0, district: 1, town: 2 };
+      features.sort((a, b) => (order[a.get("kind")] ?? 0) - (order[b.get("kind")] ?? 0));
+      this.#sketch.addFeatures(features);
+      this.home();
+    } catch (error) {
+      if (!this.#aborted.signal.aborted) console.warn(`sketch map: ${String(error)}`);
+    }
+  }
+
+  #press(pixel: number[]): void {
+    const hit = this.#map.forEachFeatureAtPixel(
+      pixel,
+      (feature) => (feature.get("event") || feature.get("incident") || feature.get("features") ? feature : undefined),
+      { hitTolerance: 6 },
+    );
+    const event = hit?.get("event") as SightEvent | undefined;
+    const incident = hit?.get("incident") as Incident | undefined;
+    const members = hit?.get("features") as Feature<Point>[] | undefined;
+    if (event) this.picks.event(event);
+    else if (incident) this.picks.incident(incident);
+    else if (members?.length === 1) this.picks.camera((members[0]?.get("camera") as Camera).code);
+    else if (members) {
+      const places = members.map((member) => (member.get("camera") as Camera).place as Place);
+      const apart = places.some((place) => place.lon !== places[0]?.lon || place.lat !== places[0]?.lat);
+      if (apart) this.fit(places);
+      else this.picks.camera((members[0]?.get("camera") as Camera).code);
+    } else this.picks.nothing();
+  }
+
+  #move(pixel: number[]): void {
+    const hit = this.#map.forEachFeatureAtPixel(pixel, (feature) => feature, {
+      layerFilter: (layer) => layer === this.#layers.cameras,
+      hitTolerance: 3,
+    });
+    const members = hit?.get("features") as Feature[] | undefined;
+    const code = members?.length === 1 ? (members[0]?.get("camera") as Camera).code : null;
+    (this.#map.getTargetElement() as HTMLElement).style.cursor = hit ? "pointer" : "";
+    if (code === this.#hovered) return;
+    this.#hovered = code;
+    this.picks.hover(code, [pixel[0] ?? 0, pixel[1] ?? 0]);
+  }
+}
