@@ -418,3 +418,43 @@ async fn a_change_of_state_reaches_the_viewer_while_no_frame_does() {
         ServerMessage::Back { tile: 1 }
     ));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_walls_frames_are_gathered_into_few_writes_but_never_wait_long() {
+    let mut cams: Vec<Camera> = (0..8).map(live).collect();
+    cams.iter_mut().for_each(Camera::push);
+    let rig = Rig::new(&TestHost::with(&cams.iter().collect::<Vec<_>>()));
+    let (mut client, _task) = rig.client().await;
+    for n in 0..8 {
+        client.send(Message::text(open(n, n))).await.unwrap();
+    }
+    let mut frames = 0;
+    while frames < 8 {
+        if let Message::Binary(b) = receive(&mut client).await {
+            frames += u32::from(Header::read(&b).unwrap().0.kind == Kind::Fragment);
+        }
+    }
+    let before = rig.relay.stats();
+    // A frame of some camera every 2 ms, without a lull.
+    let (sent, mut longest) = (400, Duration::ZERO);
+    let (out, mut pushed) = tokio::sync::mpsc::channel(1000);
+    tokio::spawn(async move {
+        for n in 0..sent {
+            cams[n % 8].push();
+            out.send(tokio::time::Instant::now()).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        cams
+    });
+    for _ in 0..sent {
+        let Message::Binary(_) = receive(&mut client).await else {
+            panic!()
+        };
+        longest = longest.max(pushed.recv().await.unwrap().elapsed());
+    }
+    let stats = rig.relay.stats();
+    assert_eq!(stats.sent_messages - before.sent_messages, sent as u64);
+    let writes = stats.writes - before.writes;
+    assert!(writes <= sent as u64 / 2, "{writes} writes");
+    assert!(longest <= Duration::from_millis(8), "{longest:?}");
+}

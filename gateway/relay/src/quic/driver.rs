@@ -100,7 +100,8 @@ pub(super) async fn drive(
     driver.writers.push(Box::pin(control.write_to(send)));
     let mut tick = pin!(sleep_until(Instant::now() + TICK));
     let mut closed = pin!(connection.closed());
-    let mut cancelled = pin!(shared.cancel.cancelled());
+    let cancel = shared.cancel.child_token();
+    let mut cancelled = pin!(cancel.cancelled());
     let mut revoked = pin!(revoked.cancelled());
     let why = loop {
         let mut rung = pin!(bell.notified());

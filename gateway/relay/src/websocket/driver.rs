@@ -147,10 +147,14 @@ where
         let config = &shared.config;
         let revoked = self.session.viewer().revoked.clone();
         let mut revoked = pin!(revoked.cancelled());
-        let mut stopped = pin!(shared.cancel.cancelled());
+        // One of its own: waiting on the shared one would be a lock that all viewers meet at.
+        let cancel = shared.cancel.child_token();
+        let mut stopped = pin!(cancel.cancelled());
         let mut tick = pin!(sleep_until(Instant::now() + IDLE_TICK));
         let mut gather = pin!(sleep_until(Instant::now()));
         let bell = Arc::clone(&self.bell);
+        // What was gathered goes out before the bell, rung meanwhile, can begin another gathering.
+        let mut due = false;
         loop {
             let mut rung = pin!(bell.notified());
             let wake = poll_fn(|cx| {
@@ -166,11 +170,14 @@ where
                     if gather.as_mut().poll(cx).is_ready() {
                         return Poll::Ready(Wake::Gathered);
                     }
-                } else if rung.as_mut().poll(cx).is_ready() {
+                } else if !due && rung.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(Wake::Bell);
                 }
                 if let Poll::Ready(stop) = self.poll_streams(cx, shared, tick.as_mut()) {
                     return Poll::Ready(Wake::Stop(stop));
+                }
+                if std::mem::take(&mut due) && rung.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Wake::Bell);
                 }
                 if self.watches.poll_changed(cx).is_ready() {
                     return Poll::Ready(Wake::Status);
@@ -195,7 +202,10 @@ where
                         gather.as_mut().reset(now + config.gather());
                     }
                 }
-                Wake::Gathered => self.gathering = false,
+                Wake::Gathered => {
+                    self.gathering = false;
+                    due = true;
+                }
                 Wake::Status => self.session.handle(now.into_std(), Input::Status),
                 Wake::Tick => {
                     if let Err(what) = self.tick(now, shared) {

@@ -123,3 +123,37 @@ impl Outbox {
         messages
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// However little a transport takes at a time, the bytes are those that were put in, in order.
+        #[test]
+        fn bytes_leave_as_they_came(
+            payloads in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..300), 0..100),
+            takes in proptest::collection::vec(1usize..500, 1..20),
+        ) {
+            let (mut outbox, mut want, mut got) = (Outbox::default(), Vec::new(), Vec::new());
+            for payload in &payloads {
+                outbox.control(2, payload);
+                wire::server_frame_header(2, payload.len(), &mut want);
+                want.extend_from_slice(payload);
+            }
+            for take in takes.iter().cycle() {
+                if outbox.is_empty() {
+                    break;
+                }
+                let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+                let n = outbox.gather(&mut slices);
+                let bytes: Vec<u8> = slices[..n].iter().flat_map(|s| s.iter().copied()).collect();
+                let taken = bytes.len().min(*take);
+                got.extend_from_slice(&bytes[..taken]);
+                outbox.advance(taken);
+            }
+            prop_assert_eq!(got, want);
+        }
+    }
+}
