@@ -24,8 +24,8 @@ DISTRICT = "441403"
 CENTRE = "44140300"  # GB/T 28181 centre code of the district, 8 digits
 INDUSTRY, TYPE, NETWORK = "00", "132", "6"  # road and street; network camera; government extranet
 
-# Chinese name of a town -> its entry in cities500.json, as (name, lon, lat rounded to 0.01).
-# The coordinates tell apart places of one name: Daping and Chengjiang are common ones.
+# Code of a town -> its name, its English name, and its entry in cities500.json. Daping and
+# Chengjiang are common names: the one inside the boundary is meant, and there must be just one.
 TOWNS = {
     "441403001": ("新城办事处", "Xincheng", None),
     "441403100": ("松口镇", "Songkou", "Songkou"),

@@ -1,5 +1,7 @@
 //! Each switch does what it says, seen from the wire.
 
+mod wire;
+
 use std::{
     collections::BTreeMap,
     path::PathBuf,
@@ -7,7 +9,7 @@ use std::{
 };
 
 use camsim::{
-    Auth, CameraConfig, CameraHandle, Clip, Desync, Faults, Profile, RefuseAt, SdpQuirks, Server,
+    Auth, CameraConfig, CameraHandle, Clip, Desync, Faults, RefuseAt, SdpQuirks, Server,
     ServerConfig,
     scene::{QuickClip, Sound, quick_clip},
     stamp,
@@ -17,6 +19,7 @@ use tokio::{
     net::{TcpStream, UdpSocket},
     time::timeout,
 };
+use wire::{Client, Stop, sequence, timestamp};
 
 fn clip(want: QuickClip) -> Clip {
     let cache = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("clips");
@@ -44,185 +47,6 @@ async fn camera(config: CameraConfig) -> (Server, CameraHandle) {
         .expect("a free port");
     let camera = server.add_camera(config);
     (server, camera)
-}
-
-/// A client that takes nothing for granted.
-struct Client {
-    stream: TcpStream,
-    url: String,
-    buffer: Vec<u8>,
-    sequence: u32,
-}
-
-#[derive(Debug)]
-enum Item {
-    Response { status: u16, text: String },
-    Packet { channel: u8, data: Vec<u8> },
-}
-
-#[derive(Debug, PartialEq)]
-enum Stop {
-    Closed,
-    Reset,
-    Silence,
-    OutOfStep,
-}
-
-impl Client {
-    async fn connect(camera: &CameraHandle) -> Self {
-        let url = camera.url(Profile::Main);
-        let address = url
-            .trim_start_matches("rtsp://")
-            .split('/')
-            .next()
-            .expect("a host")
-            .to_owned();
-        let stream = TcpStream::connect(address).await.expect("it listens");
-        Self {
-            stream,
-            url,
-            buffer: Vec::new(),
-            sequence: 0,
-        }
-    }
-
-    async fn send(&mut self, method: &str, suffix: &str, headers: &str) {
-        self.sequence += 1;
-        let text = format!(
-            "{method} {}{suffix} RTSP/1.0\r\nCSeq: {}\r\n{headers}\r\n",
-            self.url, self.sequence
-        );
-        self.stream
-            .write_all(text.as_bytes())
-            .await
-            .expect("it reads");
-    }
-
-    /// The next item, within `patience`.
-    async fn item(&mut self, patience: Duration) -> Result<Item, Stop> {
-        let deadline = Instant::now() + patience;
-        loop {
-            if self.buffer.first() == Some(&b'$') && self.buffer.len() >= 4 {
-                let length = u16::from_be_bytes([self.buffer[2], self.buffer[3]]) as usize;
-                if length < 8 {
-                    return Err(Stop::OutOfStep);
-                }
-                if self.buffer.len() >= 4 + length {
-                    let packet: Vec<u8> = self.buffer.drain(..4 + length).collect();
-                    return Ok(Item::Packet {
-                        channel: packet[1],
-                        data: packet[4..].to_vec(),
-                    });
-                }
-            } else if self.buffer.starts_with(b"RTSP") {
-                if let Some(end) = self.buffer.windows(4).position(|w| w == b"\r\n\r\n") {
-                    let head = String::from_utf8_lossy(&self.buffer[..end]).into_owned();
-                    let length = head.split("Content-Length: ").nth(1).map_or(0, |l| {
-                        l.lines()
-                            .next()
-                            .and_then(|l| l.parse().ok())
-                            .expect("a number")
-                    });
-                    if self.buffer.len() >= end + 4 + length {
-                        let all: Vec<u8> = self.buffer.drain(..end + 4 + length).collect();
-                        let status = head[9..12].parse().expect("a status");
-                        return Ok(Item::Response {
-                            status,
-                            text: String::from_utf8_lossy(&all).into_owned(),
-                        });
-                    }
-                }
-            } else if self.buffer.len() >= 4 {
-                return Err(Stop::OutOfStep);
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            match timeout(left, self.stream.read_buf(&mut self.buffer)).await {
-                Err(_) => return Err(Stop::Silence),
-                Ok(Ok(0)) => return Err(Stop::Closed),
-                Ok(Ok(_)) => {}
-                Ok(Err(_)) => return Err(Stop::Reset),
-            }
-        }
-    }
-
-    async fn ask(&mut self, method: &str, suffix: &str, headers: &str) -> (u16, String) {
-        self.send(method, suffix, headers).await;
-        loop {
-            match self.item(Duration::from_secs(10)).await {
-                Ok(Item::Response { status, text }) => return (status, text),
-                Ok(Item::Packet { .. }) => {}
-                Err(stop) => panic!("{method}: {stop:?}"),
-            }
-        }
-    }
-
-    /// Plays over TCP: pictures on channel 0, sound on channel 2.
-    async fn play(camera: &CameraHandle) -> Self {
-        let mut client = Self::connect(camera).await;
-        let (status, sdp) = client.ask("DESCRIBE", "", "").await;
-        assert_eq!(status, 200, "{sdp}");
-        assert_eq!(
-            client
-                .ask(
-                    "SETUP",
-                    "/trackID=0",
-                    "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n"
-                )
-                .await
-                .0,
-            200
-        );
-        if sdp.contains("m=audio") {
-            assert_eq!(
-                client
-                    .ask(
-                        "SETUP",
-                        "/trackID=1",
-                        "Transport: RTP/AVP/TCP;unicast;interleaved=2-3\r\n"
-                    )
-                    .await
-                    .0,
-                200
-            );
-        }
-        assert_eq!(client.ask("PLAY", "", "").await.0, 200);
-        client
-    }
-
-    /// Packets of a channel for a while, or until the end.
-    async fn packets(&mut self, channel: u8, span: Duration) -> (Vec<Vec<u8>>, Option<Stop>) {
-        let (deadline, mut out) = (Instant::now() + span, Vec::new());
-        loop {
-            match self
-                .item(deadline.saturating_duration_since(Instant::now()))
-                .await
-            {
-                Ok(Item::Packet { channel: c, data }) if c == channel => out.push(data),
-                Ok(_) => {}
-                Err(Stop::Silence) => return (out, None),
-                Err(stop) => return (out, Some(stop)),
-            }
-            if Instant::now() >= deadline {
-                return (out, None);
-            }
-        }
-    }
-
-    /// Reads until the connection ends.
-    async fn end(&mut self) -> Stop {
-        self.packets(255, Duration::from_secs(10))
-            .await
-            .1
-            .expect("an end within ten seconds")
-    }
-}
-
-fn timestamp(packet: &[u8]) -> u32 {
-    u32::from_be_bytes([packet[4], packet[5], packet[6], packet[7]])
-}
-
-fn sequence(packet: &[u8]) -> u16 {
-    u16::from_be_bytes([packet[2], packet[3]])
 }
 
 #[tokio::test]

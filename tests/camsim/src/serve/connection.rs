@@ -128,7 +128,7 @@ impl Connection<'_> {
         if let (Some(play), Some(feed)) = (&mut self.session.play, camera.feed(profile)) {
             feed.refresh(&mut play.cursor);
             wake = wake
-                .min(feed.instant(play.cursor.peek().at_90k))
+                .min(feed.instant(play.cursor.wake_90k()))
                 .min(self.report.max(self.started));
             if let Some(seconds) = faults.flap_every_s {
                 wake = wake.min(self.started + seconds_of(seconds));
