@@ -313,6 +313,8 @@ async fn play(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut measured = Instant::now();
     let mut known = false;
+    // Packets in a row that made no sense, without a picture between them.
+    let mut torn = 0u32;
     loop {
         let item = tokio::select! {
             // Packets first: after a pause of this process they are all there, and silence must not be seen.
@@ -333,6 +335,18 @@ async fn play(
         };
         let frame = match item {
             None => return Failure::new(Kind::Cut, "the camera closed the connection"),
+            // One packet that does not fit the ones before it: whoever joins in the middle of a picture cut into many packets gets
+            // such ones (VLC sends them evenly spaced), and some cameras have odd ones now and then. The stream of packets is
+            // sound; what it belongs to is marked.
+            Some(Err(e)) if torn < MAX_TORN && is_of_a_packet(&e) => {
+                if torn == 0 {
+                    let error = Failure::of(&e);
+                    tracing::debug!(%error, "packet left out");
+                }
+                torn += 1;
+                session.handle(Instant::now(), Input::Arrived { video: false });
+                None
+            }
             Some(Err(e)) => return Failure::of(&e),
             Some(Ok(CodecItem::VideoFrame(frame))) if frame.stream_id() == playing.video => {
                 if frame.has_new_parameters() || !known {
@@ -347,7 +361,9 @@ async fn play(
                 }
                 let arrival = frame.end_ctx().received();
                 session.handle(arrival, Input::Arrived { video: true });
-                let (timestamp, lost) = (frame.timestamp(), frame.loss());
+                let lost = frame.loss().saturating_add(u16::from(torn > 0));
+                torn = 0;
+                let timestamp = frame.timestamp();
                 let data = Bytes::from(frame.into_data());
                 if data.len() as u64 > config.max_unit_bytes.0 {
                     let text = format!("an access unit of {} bytes", data.len());
@@ -406,6 +422,16 @@ async fn play(
             }
         }
     }
+}
+
+/// A picture of 4K that begins a group is some 1,000 packets.
+const MAX_TORN: u32 = 2000;
+
+/// Whether an error is about what is in one RTP packet, after which retina goes on (its depacketisers begin anew): those, and
+/// only those, tell the packet's sequence number.
+fn is_of_a_packet(error: &retina::Error) -> bool {
+    let text = error.to_string();
+    text.contains("\nssrc: ") && !text.contains("wrong ssrc") && !text.starts_with("Out-of-order")
 }
 
 #[cfg(test)]
