@@ -137,9 +137,13 @@ impl Eye {
     }
 
     /// The feed ends: what is open ends.
-    pub fn finish(&mut self) -> Vec<Change> {
+    pub fn end(&mut self) -> Outcome {
         self.put_away();
-        self.judge.finish()
+        let changes = self.judge.finish();
+        Outcome {
+            changes: changes.into_iter().map(|c| (c, None)).collect(),
+            ..Outcome::default()
+        }
     }
 
     /// The gateway's clock at a time of the feed.

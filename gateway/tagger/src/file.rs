@@ -2,13 +2,13 @@
 
 use std::{collections::HashMap, path::Path, sync::Arc};
 
-use media::{EventKind, Frame};
+use media::EventKind;
 
 use crate::{
     Config, Error,
-    eye::{Decoders, Eye, Work},
-    judge::Change,
+    eye::{Decoders, Eye, Outcome, Work},
     tag::{Finding, Phase},
+    watch::{Eyed, Unlimited, Watch},
     zone::Zone,
 };
 
@@ -35,31 +35,33 @@ pub fn tag_file_with(path: &Path, config: &Config, zones: &[Zone]) -> Result<Vec
         ..config.clone()
     };
     let mut eye = Eye::new(&config, zones.to_vec(), Arc::new(Decoders::default()));
+    let (mut watch, mut eyed) = (Watch::default(), Eyed::default());
     let mut findings = Findings::default();
-    let mut group: Vec<Arc<Frame>> = Vec::new();
+    let mut look = |work: &Work, eyed: &mut Eyed, findings: &mut Findings| {
+        let seen = eye.look(work);
+        eyed.moving = seen.moving;
+        eyed.differs |= seen.differs;
+        findings.take(seen);
+    };
     for frame in ingest::file::demux(path).map_err(|e| failed(e.to_string()))? {
         let frame = frame.map_err(|e| failed(e.to_string()))?;
-        let full = frame.key && !group.is_empty() || group.len() >= 32;
-        if full {
-            let fresh = group[0].key;
-            let work = Work {
-                frames: std::mem::take(&mut group),
-                fresh,
-                last: frame.key,
-            };
-            findings.take(eye.look(&work).changes.into_iter().map(|(c, _)| c));
+        let now = std::mem::take(&mut eyed.differs);
+        let works = watch.frame(
+            &frame,
+            Eyed {
+                differs: now,
+                ..eyed
+            },
+            &mut Unlimited,
+        );
+        for work in works {
+            look(&work, &mut eyed, &mut findings);
         }
-        group.push(frame);
     }
-    if let Some(first) = group.first() {
-        let work = Work {
-            fresh: first.key,
-            frames: group,
-            last: true,
-        };
-        findings.take(eye.look(&work).changes.into_iter().map(|(c, _)| c));
+    if let Some(work) = watch.finish() {
+        look(&work, &mut eyed, &mut findings);
     }
-    findings.take(eye.finish().into_iter());
+    findings.take(eye.end());
     Ok(findings.sorted())
 }
 
@@ -71,8 +73,8 @@ struct Findings {
 }
 
 impl Findings {
-    fn take(&mut self, changes: impl Iterator<Item = Change>) {
-        for change in changes {
+    fn take(&mut self, seen: Outcome) {
+        for (change, _) in seen.changes {
             let finding = Finding {
                 kind: change.kind,
                 start_s: milliseconds(change.start),

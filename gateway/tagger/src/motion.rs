@@ -80,6 +80,8 @@ const GLOBAL: f32 = 0.5;
 const SHAKE: f32 = 0.02;
 /// A region this large moves even if its edges do not (it fills the picture).
 const LARGE: f32 = 0.06;
+/// Nor do they have to get far if it is this large.
+const HALF_LARGE: f32 = 0.03;
 /// Shares of the learnt size: a good part of what moves here, and as large.
 const FAIR: f32 = 0.25;
 const FULL: f32 = 0.4;
@@ -202,6 +204,7 @@ impl Motion {
             let usual = learnt.usual_size(&region, &mut self.buffer);
             let size = match usual {
                 _ if area >= LARGE => Size::Full,
+                u if u < 0.5 * least && area >= HALF_LARGE => Size::Fair,
                 u if u < 0.5 * least => Size::Unknown,
                 u if area >= FULL * u => Size::Full,
                 u if area >= FAIR * u => Size::Fair,
@@ -260,13 +263,13 @@ impl Learnt {
         factor: f32,
         buffer: &mut Vec<f32>,
     ) -> (Vec<f32>, Array2<bool>) {
-        let plain = difference(new, old, false, buffer);
+        let plain = difference(&new.soft, &old.soft, buffer);
         let cells = self.changed_cells(new, &plain, factor);
         if share(&cells) < SHAKE {
             return (plain, cells);
         }
         // Much has changed: perhaps the pole shakes in the wind.
-        let steadied = difference(new, old, true, buffer);
+        let steadied = steadied(&new.soft, &old.soft, buffer);
         let fewer = self.changed_cells(new, &steadied, factor);
         if share(&fewer) < 0.6 * share(&cells) {
             (steadied, fewer)
@@ -334,13 +337,66 @@ const NOISE_START: f32 = 1.0;
 const NOISE_LEAST: f32 = 0.4;
 const NOISE_FACTOR: f32 = 6.0;
 
-/// How much each pixel changed from `b` to `a`, once brightness and contrast of the whole, and (with `shake`) a shift of the
-/// whole by a pixel or so, are fitted out.
-fn difference(a: &Small, b: &Small, shake: bool, buffer: &mut Vec<f32>) -> Vec<f32> {
-    let (h, w) = a.size();
+/// How much each pixel changed from one picture to another, once brightness and contrast of the whole are fitted out.
+fn difference(new: &Array2<f32>, old: &Array2<f32>, buffer: &mut Vec<f32>) -> Vec<f32> {
+    let [shift, gain, ..] = fit(new, old, false, buffer);
+    let pairs = new.iter().zip(old);
+    pairs
+        .map(|(new, old)| (new - old - shift - gain * (old - 128.0) / 64.0).abs())
+        .collect()
+}
+
+/// The same, once a shift of the whole by a few pixels is taken back as well.
+fn steadied(new: &Array2<f32>, old: &Array2<f32>, buffer: &mut Vec<f32>) -> Vec<f32> {
+    let (mut right, mut down) = (0f32, 0f32);
+    let mut moved = old.clone();
+    for _ in 0..4 {
+        let [_, _, x, y] = fit(new, &moved, true, buffer);
+        // The factors are of the gradient over two pixels, a sixteenth of it.
+        right = (right - x / 8.0).clamp(-MOST_SHIFT, MOST_SHIFT);
+        down = (down - y / 8.0).clamp(-MOST_SHIFT, MOST_SHIFT);
+        moved = shifted(old, right, down);
+        if x.abs().max(y.abs()) < 0.2 {
+            break;
+        }
+    }
+    let mut out = difference(new, &moved, buffer);
+    // Nothing is known of what came in over the edge.
+    let (h, w) = new.dim();
+    let edge = 1 + right.abs().max(down.abs()).ceil() as usize;
+    for (i, d) in out.iter_mut().enumerate() {
+        let (y, x) = (i / w, i % w);
+        if y < edge || x < edge || y + edge >= h || x + edge >= w {
+            *d = 0.0;
+        }
+    }
+    out
+}
+
+/// Furthest shift looked for, pixels.
+const MOST_SHIFT: f32 = 6.0;
+
+/// The picture moved right and down by parts of pixels.
+fn shifted(picture: &Array2<f32>, right: f32, down: f32) -> Array2<f32> {
+    let (h, w) = picture.dim();
+    let (left, up) = ((-right).floor(), (-down).floor());
+    let (fx, fy) = (-right - left, -down - up);
+    let column = |x: usize, by: isize| x.saturating_add_signed(left as isize + by).min(w - 1);
+    Array2::from_shape_fn((h, w), |(y, x)| {
+        let row = |by: isize| {
+            let y = y.saturating_add_signed(up as isize + by).min(h - 1);
+            picture[(y, column(x, 0))] * (1.0 - fx) + picture[(y, column(x, 1))] * fx
+        };
+        row(0) * (1.0 - fy) + row(1) * fy
+    })
+}
+
+/// What explains the change of most pixels, as factors of: 1, the brightness, and (with `shake`) the gradients right and down.
+fn fit(new: &Array2<f32>, old: &Array2<f32>, shake: bool, buffer: &mut Vec<f32>) -> [f32; 4] {
+    let (h, w) = new.dim();
     let (new, old) = (
-        a.soft.as_slice().unwrap_or_default(),
-        b.soft.as_slice().unwrap_or_default(),
+        new.as_slice().unwrap_or_default(),
+        old.as_slice().unwrap_or_default(),
     );
     let at = |i: usize| {
         let (gx, gy) = if shake {
@@ -351,11 +407,11 @@ fn difference(a: &Small, b: &Small, shake: bool, buffer: &mut Vec<f32>) -> Vec<f
         [1.0, (old[i] - 128.0) / 64.0, gx / 16.0, gy / 16.0]
     };
     // An odd stride off the picture's width, so that the samples do not stand in columns.
-    let sampled = (w + 1..w * (h - 1) - 1).step_by(13);
+    let sampled = (w + 1..(w * (h - 1) - 1).min(old.len().saturating_sub(w + 1))).step_by(13);
     let median = median_of(sampled.clone().map(|i| new[i] - old[i]), buffer);
     let mut fit = [median, 0.0, 0.0, 0.0];
     // Least squares over the pixels that the fit before explains, twice: what moves is not to pull at it.
-    for within in [if shake { 30.0 } else { 12.0 }, 12.0] {
+    for within in [if shake { 40.0 } else { 12.0 }, 12.0] {
         let mut sums = [[0f32; 5]; 4];
         let mut n = 0;
         for i in sampled.clone() {
@@ -372,23 +428,16 @@ fn difference(a: &Small, b: &Small, shake: bool, buffer: &mut Vec<f32>) -> Vec<f
         if n * 3 < sampled.len() {
             break;
         }
-        for (i, row) in sums.iter_mut().enumerate() {
+        for (i, row) in sums.iter_mut().enumerate().skip(1) {
             // Holds a factor at nothing where the picture does not tell (a plain wall).
             row[i] += 0.01 * n as f32;
         }
-        sums[0][0] -= 0.01 * n as f32;
         match solve(sums) {
             Some(better) => fit = better,
             None => break,
         }
     }
-    let mut out = vec![0f32; new.len()];
-    for y in 1..h - 1 {
-        for i in y * w + 1..(y + 1) * w - 1 {
-            out[i] = (new[i] - old[i] - dot(&fit, &at(i))).abs();
-        }
-    }
-    out
+    fit
 }
 
 fn dot(a: &[f32; 4], b: &[f32; 4]) -> f32 {
@@ -418,4 +467,203 @@ fn solve(mut m: [[f32; 5]; 4]) -> Option<[f32; 4]> {
 
 fn share(cells: &Array2<bool>) -> f32 {
     cells.iter().filter(|c| **c).count() as f32 / cells.len().max(1) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scene::{Noise, Thing, draw, luma};
+
+    fn motion() -> Motion {
+        Motion::new(config::Motion::default(), Vec::new())
+    }
+
+    /// Judges `seconds` of pictures at ten a second; says from when to when something moved, each time.
+    fn spans(
+        motion: &mut Motion,
+        seconds: u32,
+        mut picture: impl FnMut(f64) -> Small,
+    ) -> Vec<(f64, f64)> {
+        let mut spans: Vec<(f64, f64)> = Vec::new();
+        for n in 0..seconds * 10 {
+            let at = f64::from(n) / 10.0;
+            let Some((from, to)) = motion.judge(&picture(at)).and_then(|s| s.moving) else {
+                continue;
+            };
+            match spans.last_mut() {
+                Some(last) if from - last.1 < 1.0 => last.1 = last.1.max(to),
+                _ => spans.push((from, to)),
+            }
+        }
+        spans
+    }
+
+    /// Somebody of a height who walks in at 5 s, stands in the middle from 8 s to 15 s shifting their weight, and leaves.
+    fn visitor(at: f64, height: f32) -> Vec<Thing> {
+        let width = height * 0.25;
+        let x = match at {
+            a if a < 5.0 => return Vec::new(),
+            a if a < 8.0 => -width + (0.5 + width) * ((a - 5.0) / 3.0) as f32,
+            a if a < 15.0 => 0.5 + 0.006 * height * ((a - 8.0) * 2.0).sin() as f32,
+            a if a < 18.0 => 0.5 + 0.6 * ((a - 15.0) / 3.0) as f32,
+            _ => return Vec::new(),
+        };
+        vec![Thing(x, 0.9 - height, width, height, 55.0)]
+    }
+
+    #[test]
+    fn somebody_walks_in_stands_and_leaves_near_and_far() {
+        for height in [0.8, 0.35, 0.15] {
+            let (mut motion, mut noise) = (motion(), Noise(5));
+            let spans = spans(&mut motion, 22, |at| {
+                draw(at, 320, 180, &visitor(at, height), &mut noise)
+            });
+            assert_eq!(spans.len(), 2, "{height}: {spans:?}");
+            assert!(
+                spans[0].0 >= 4.9 && spans[0].1 <= 8.1,
+                "{height}: {spans:?}"
+            );
+            assert!(
+                spans[1].0 >= 14.9 && spans[1].1 <= 18.1,
+                "{height}: {spans:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn darkness_and_grain_hide_nobody_and_make_nobody() {
+        let (mut motion, mut noise) = (motion(), Noise(6));
+        let spans = spans(&mut motion, 22, |at| {
+            let luma = luma(320, 180, &visitor(at, 0.5), 0.45, 5.0, &mut noise);
+            Small::of(at, 320, 180, &luma).unwrap()
+        });
+        assert_eq!(spans.len(), 2, "{spans:?}");
+    }
+
+    #[test]
+    fn a_lamp_a_cloud_and_a_clock_are_no_motion() {
+        let (mut motion, mut noise) = (motion(), Noise(7));
+        let spans = spans(&mut motion, 60, |at| {
+            let lamp = if (at / 7.0) as u32 % 2 == 0 { 1.0 } else { 0.6 };
+            let cloud = 1.0 + 0.1 * (at / 5.0).sin() as f32;
+            let digit = |place: f32, every: f64| {
+                let odd = (at / every) as u32 % 2 == 1;
+                Thing(
+                    0.02 + place,
+                    0.03,
+                    0.02,
+                    0.05,
+                    if odd { 200.0 } else { 60.0 },
+                )
+            };
+            let clock = [
+                digit(0.0, 60.0),
+                digit(0.03, 10.0),
+                digit(0.06, 1.0),
+                digit(0.09, 0.1),
+            ];
+            let luma = luma(320, 180, &clock, lamp * cloud, 2.0, &mut noise);
+            Small::of(at, 320, 180, &luma).unwrap()
+        });
+        assert_eq!(spans, []);
+    }
+
+    #[test]
+    fn leaves_in_the_wind_rain_and_a_shaking_pole_are_no_motion() {
+        let (mut motion, mut noise) = (motion(), Noise(8));
+        let mut drops = Noise(9);
+        let spans = spans(&mut motion, 40, |at| {
+            let mut things: Vec<Thing> = (0..30u8)
+                .map(|n| {
+                    let (x, y) = (0.7 + 0.05 * f32::from(n % 6), 0.05 * f32::from(n / 6));
+                    let sway = 0.008 * (at * 6.0 + f64::from(n)).sin() as f32;
+                    Thing(x + sway, y, 0.03, 0.035, 60.0 + 3.0 * f32::from(n))
+                })
+                .collect();
+            for _ in 0..25 {
+                let (x, y) = (0.5 + 0.3 * drops.next(), 0.5 + 0.3 * drops.next());
+                things.push(Thing(x, y, 0.004, 0.04, 190.0));
+            }
+            // The whole is drawn a little larger and cut out where the pole points.
+            let whole = luma(336, 196, &things, 1.0, 2.0, &mut noise);
+            let dx = (8.0 + 3.0 * (at * 11.0).sin()) as usize;
+            let dy = (8.0 + 2.0 * (at * 7.0).cos()) as usize;
+            let cut: Vec<u8> = (0..180)
+                .flat_map(|y| whole[(y + dy) * 336 + dx..][..320].to_vec())
+                .collect();
+            Small::of(at, 320, 180, &cut).unwrap()
+        });
+        assert_eq!(spans, []);
+    }
+
+    #[test]
+    fn a_car_that_passes_in_a_second_is_motion() {
+        let (mut motion, mut noise) = (motion(), Noise(10));
+        let spans = spans(&mut motion, 12, |at| {
+            let car = Thing(-0.25 + 1.25 * (at - 6.0) as f32, 0.55, 0.25, 0.2, 190.0);
+            let there = (6.0..7.0).contains(&at);
+            draw(
+                at,
+                320,
+                180,
+                if there {
+                    std::slice::from_ref(&car)
+                } else {
+                    &[]
+                },
+                &mut noise,
+            )
+        });
+        assert_eq!(spans.len(), 1, "{spans:?}");
+        assert!(spans[0].0 >= 5.9 && spans[0].1 <= 7.1, "{spans:?}");
+    }
+
+    #[test]
+    fn who_walks_where_cars_drive_is_seen_too() {
+        let (mut motion, mut noise) = (motion(), Noise(11));
+        let spans = spans(&mut motion, 40, |at| {
+            let car = Thing(-0.4 + 0.5 * (at % 10.0) as f32, 0.3, 0.35, 0.4, 190.0);
+            let walker = Thing(-0.05 + 0.1 * (at - 30.0) as f32, 0.5, 0.05, 0.2, 55.0);
+            let things = if at < 25.0 { [car] } else { [walker] };
+            draw(at, 320, 180, &things, &mut noise)
+        });
+        assert!(spans.iter().any(|s| s.0 > 29.0), "{spans:?}");
+    }
+
+    #[test]
+    fn only_zones_of_interest_count() {
+        let zone = |left: f32| {
+            Zone::new(
+                "yard",
+                vec![
+                    (left, 0.0),
+                    (left + 0.4, 0.0),
+                    (left + 0.4, 1.0),
+                    (left, 1.0),
+                ],
+            )
+            .unwrap()
+        };
+        let walk = |motion: &mut Motion| {
+            let mut noise = Noise(12);
+            spans(motion, 8, |at| {
+                let there = Thing(0.1 + 0.03 * at as f32, 0.3, 0.1, 0.4, 55.0);
+                draw(at, 320, 180, &[there], &mut noise)
+            })
+        };
+        let settings = config::Motion::default;
+        assert!(!walk(&mut Motion::new(settings(), vec![zone(0.0)])).is_empty());
+        assert_eq!(walk(&mut Motion::new(settings(), vec![zone(0.6)])), []);
+    }
+
+    #[test]
+    fn two_pictures_far_apart_differ_by_who_came_in_between_not_by_the_light() {
+        let (mut motion, mut noise) = (motion(), Noise(13));
+        let empty = draw(0.0, 320, 180, &[], &mut noise);
+        let again = luma(320, 180, &[], 0.8, 2.0, &mut noise);
+        let again = Small::of(10.0, 320, 180, &again).unwrap();
+        let visited = draw(20.0, 320, 180, &visitor(10.0, 0.5), &mut noise);
+        assert!(motion.differs(&again, &empty) < 0.004);
+        assert!(motion.differs(&visited, &empty) > 0.02);
+    }
 }

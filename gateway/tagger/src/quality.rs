@@ -87,7 +87,7 @@ impl Quality {
         let margin = if self.dark { 5.0 } else { 0.0 };
         self.dark = f64::from(mean) < self.settings.dark_mean + margin;
         self.covered = self.is_covered(&detail, sigma);
-        if !self.dark && !self.covered {
+        if !self.covered {
             self.remember(detail, picture.at);
         }
         Look {
