@@ -54,7 +54,7 @@ export function CameraAdmin() {
                 <th>{t("camera.state")}</th>
                 <th class="wide-only">{t("camera.recording")}</th>
                 <th class="wide-only">{t("admin.maker")}</th>
-                <th />
+                <th aria-label={t("app.edit")} />
               </tr>
             </thead>
             <tbody>
@@ -85,7 +85,11 @@ export function CameraAdmin() {
         </div>
       )}
       {editing && (
-        <Dialog wide title={editing === "new" ? t("admin.addCamera") : t("admin.editCamera")} onClose={() => setEditing(null)}>
+        <Dialog
+          wide
+          title={editing === "new" ? t("admin.addCamera") : t("admin.editCamera")}
+          onClose={() => setEditing(null)}
+        >
           <CameraForm camera={editing === "new" ? null : editing} onClose={() => setEditing(null)} />
         </Dialog>
       )}

@@ -71,7 +71,9 @@ export function recordOf(draft: Draft, before: Draft | null): Partial<CameraReco
   if (!before) return whole;
   const old = recordOf(before, null) as Record<string, unknown>;
   return Object.fromEntries(
-    Object.entries(whole).filter(([key, value]) => key !== "code" && JSON.stringify(value) !== JSON.stringify(old[key])),
+    Object.entries(whole).filter(
+      ([key, value]) => key !== "code" && JSON.stringify(value) !== JSON.stringify(old[key]),
+    ),
   );
 }
 
@@ -147,12 +149,19 @@ export function CameraForm({ camera, onClose }: { camera: Camera | null; onClose
       {label}
     </label>
   );
-  const regions = [...tree.value.regions.values()].map((region) => [region.code, `${regionPath(region.code)} (${region.code})`] as const);
+  const regions = [...tree.value.regions.values()].map(
+    (region) => [region.code, `${regionPath(region.code)} (${region.code})`] as const,
+  );
 
   return (
     <form class="dialog-body" onSubmit={submit}>
       <div class="form-grid">
-        {text("code", t("admin.code"), { required: true, inputMode: "numeric", maxLength: 20, disabled: camera !== null })}
+        {text("code", t("admin.code"), {
+          required: true,
+          inputMode: "numeric",
+          maxLength: 20,
+          disabled: camera !== null,
+        })}
         {text("name", t("camera.name"), { required: true, maxLength: 100 })}
         {pick("region", t("camera.region"), regions)}
         {text("main_url", t("admin.mainUrl"), { required: !camera, placeholder: "rtsp://" })}
@@ -178,8 +187,16 @@ export function CameraForm({ camera, onClose }: { camera: Camera | null; onClose
         {number("heading", t("admin.heading"), 0, 359)}
         {number("view_angle", t("admin.angle"), 1, 360)}
         {number("view_distance", t("admin.distance"), 1, 5000)}
-        {pick("form", t("admin.form"), FORMS.map((form) => [form, tCode("form", form) ?? form] as const))}
-        {pick("site_class", t("admin.siteClass"), CLASSES.map((one) => [one, tCode("siteClass", one) ?? one] as const))}
+        {pick(
+          "form",
+          t("admin.form"),
+          FORMS.map((form) => [form, tCode("form", form) ?? form] as const),
+        )}
+        {pick(
+          "site_class",
+          t("admin.siteClass"),
+          CLASSES.map((one) => [one, tCode("siteClass", one) ?? one] as const),
+        )}
         {number("keep_days", t("admin.keepDays"), 1, 3650)}
         {text("tags", t("admin.tags"))}
         <div class="full checks">

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../api/client";
-import { district, regionPath, tree, user as me } from "../api/store";
+import { district, user as me, regionPath, tree } from "../api/store";
 import type { Role, User } from "../domain/types";
 import { t } from "../i18n/t";
 import { Button, Dialog, Empty, Field, Loading, problemWords, toast, toastProblem } from "../ui/widgets";
@@ -44,7 +44,7 @@ export function UserAdmin() {
                 <th>{t("admin.userName")}</th>
                 <th>{t("admin.role")}</th>
                 <th>{t("admin.userRegion")}</th>
-                <th />
+                <th aria-label={t("app.edit")} />
               </tr>
             </thead>
             <tbody>
@@ -117,7 +117,13 @@ function UserForm({ user, onDone, onClose }: { user: User | null; onDone: () => 
   return (
     <form class="dialog-body" onSubmit={submit}>
       <Field label={t("admin.user")} error={errors.byField.user}>
-        <input required disabled={user !== null} autocomplete="off" value={name} onInput={(event) => setName(event.currentTarget.value)} />
+        <input
+          required
+          disabled={user !== null}
+          autocomplete="off"
+          value={name}
+          onInput={(event) => setName(event.currentTarget.value)}
+        />
       </Field>
       <Field label={t("admin.userName")} error={errors.byField.name}>
         <input value={words} onInput={(event) => setWords(event.currentTarget.value)} />

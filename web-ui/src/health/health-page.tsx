@@ -37,8 +37,17 @@ export default function HealthPage() {
         )}
       </div>
       <dl class="stats">
-        <Stat label={t("health.online")} hint={t("health.onlineHint")} value={percent(reachable, inService.length)} warn={reachable < inService.length} />
-        <Stat label={t("health.recording")} value={`${all.filter((one) => one.recording_state === "recording").length} / ${all.filter((one) => one.recording).length}`} warn={stopped.length > 0} />
+        <Stat
+          label={t("health.online")}
+          hint={t("health.onlineHint")}
+          value={percent(reachable, inService.length)}
+          warn={reachable < inService.length}
+        />
+        <Stat
+          label={t("health.recording")}
+          value={`${all.filter((one) => one.recording_state === "recording").length} / ${all.filter((one) => one.recording).length}`}
+          warn={stopped.length > 0}
+        />
         {now && (
           <>
             <Stat label={t("health.ingest")} value={rate(now.ingest_bps)} />
@@ -109,7 +118,8 @@ function Stat({ label, value, hint, warn = false }: { label: string; value: stri
 }
 
 function Offline({ list }: { list: readonly Camera[] }) {
-  if (list.length === 0) return <Empty icon="check" title={t("health.noneOffline")} hint={t("health.noneOfflineHint")} />;
+  if (list.length === 0)
+    return <Empty icon="check" title={t("health.noneOffline")} hint={t("health.noneOfflineHint")} />;
   const groups = new Map<string, Camera[]>();
   for (const camera of list) {
     const code = camera.reason?.code ?? "unknown";

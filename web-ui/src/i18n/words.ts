@@ -27,7 +27,9 @@ export const dayClock = (ms: number): string => `${day(ms)} ${clock(ms)}`;
 export function shortTime(text: string | null | undefined): string {
   const ms = text ? Date.parse(text) : Number.NaN;
   if (!Number.isFinite(ms)) return "—";
-  return day(ms) === day(Date.now()) ? clock(ms) : `${format(ms, "monthday", { month: "2-digit", day: "2-digit" })} ${clock(ms)}`;
+  return day(ms) === day(Date.now())
+    ? clock(ms)
+    : `${format(ms, "monthday", { month: "2-digit", day: "2-digit" })} ${clock(ms)}`;
 }
 
 export function rate(bps: number): string {
@@ -67,5 +69,7 @@ export const regionName = (region: Region): string =>
   language.value === "en" && region.name_en ? region.name_en : region.name;
 export const delayWords = (ms: number | null): string => {
   if (ms === null) return t("tile.noDelay");
-  return ms < 10_000 ? t("tile.delay", { ms: Math.round(ms / 10) * 10 }) : t("tile.delayS", { s: Math.round(ms / 1000) });
+  return ms < 10_000
+    ? t("tile.delay", { ms: Math.round(ms / 10) * 10 })
+    : t("tile.delayS", { s: Math.round(ms / 1000) });
 };

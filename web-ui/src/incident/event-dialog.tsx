@@ -57,9 +57,7 @@ function EventDialog({ event, onClose }: { event: SightEvent; onClose: () => voi
           <div class="side-by-side">
             <figure>
               <figcaption>{t("events.live")}</figcaption>
-              <div class="picture-box">
-                {may && <LiveTile code={event.camera} profile="sub" priority="incident" />}
-              </div>
+              <div class="picture-box">{may && <LiveTile code={event.camera} profile="sub" priority="incident" />}</div>
             </figure>
             <figure>
               <figcaption>{t("events.moment")}</figcaption>
@@ -126,7 +124,13 @@ function EventDialog({ event, onClose }: { event: SightEvent; onClose: () => voi
               may && <Button icon="siren" label={t("events.toIncident")} onClick={() => setReporting(true)} />
             )}
             {may && !event.acknowledged && (
-              <Button icon="check" tone="accent" label={t("events.acknowledge")} disabled={busy} onClick={acknowledge} />
+              <Button
+                icon="check"
+                tone="accent"
+                label={t("events.acknowledge")}
+                disabled={busy}
+                onClick={acknowledge}
+              />
             )}
           </div>
         )}

@@ -100,7 +100,7 @@ export default function EventsPage() {
                 <th>{t("camera.name")}</th>
                 <th>{t("events.region")}</th>
                 <th>{t("admin.at")}</th>
-                <th class="number">{t("events.times", { n: "" }).trim()}</th>
+                <th class="number">{t("events.count")}</th>
                 <th>{t("events.state")}</th>
               </tr>
             </thead>

@@ -9,14 +9,17 @@ import { GradeMark } from "../ui/marks";
 import { navigate, where } from "../ui/router";
 import { Button, Choice, Dialog, Empty, Field, toast, toastProblem } from "../ui/widgets";
 import { LiveTile } from "../wall/live-tile";
+import { usePhone } from "../wall/phone-wall";
 import { IncidentForm } from "./incident-form";
 
 export default function IncidentsPage() {
   const [which, setWhich] = useState<"open" | "all">("open");
   const [adding, setAdding] = useState(false);
   const id = where.value.search.get("id");
-  const chosen = incidents.value.find((one) => one.id === id);
+  const phone = usePhone();
   const list = incidents.value.filter((one) => which === "all" || isOpen(one.state));
+  // Beside the list there is room for one; on a phone the list stands alone until one is tapped.
+  const chosen = incidents.value.find((one) => one.id === id) ?? (phone ? undefined : list[0]);
   const may = user.value?.role !== "auditor";
   return (
     <div class={chosen ? "incidents has-detail" : "incidents"}>
@@ -40,7 +43,11 @@ export default function IncidentsPage() {
           <ul class="scroll">
             {list.map((one) => (
               <li key={one.id}>
-                <a class="incident-item" href={`/incidents?id=${one.id}`} aria-current={one.id === id ? "true" : undefined}>
+                <a
+                  class="incident-item"
+                  href={`/incidents?id=${one.id}`}
+                  aria-current={one.id === chosen?.id ? "true" : undefined}
+                >
                   <GradeMark grade={one.grade} />
                   <strong class="clip">{one.title}</strong>
                   <span class="state-word">{t(`incident.state.${one.state}`)}</span>
@@ -56,7 +63,7 @@ export default function IncidentsPage() {
       {chosen ? (
         <Detail key={chosen.id} incident={chosen} may={may} />
       ) : (
-        list.length > 0 && <Empty icon="siren" title={t("incident.choose")} />
+        !phone && <Empty icon="siren" title={t("incident.choose")} />
       )}
       {adding && (
         <Dialog title={t("incident.new")} onClose={() => setAdding(false)}>
@@ -82,6 +89,7 @@ export default function IncidentsPage() {
 }
 
 function Detail({ incident, may }: { incident: Incident; may: boolean }) {
+  const phone = usePhone();
   const [note, setNote] = useState("");
   const [error, setError] = useState<string | undefined>();
   const [busy, setBusy] = useState(false);
@@ -102,6 +110,9 @@ function Detail({ incident, may }: { incident: Incident; may: boolean }) {
   return (
     <article class="incident-detail">
       <header>
+        {phone && (
+          <Button icon="x" label={t("app.close")} hideLabel onClick={() => navigate("/incidents", "replace")} />
+        )}
         <GradeMark grade={incident.grade} words />
         <h2>{incident.title}</h2>
         <span class="state-word">{t(`incident.state.${incident.state}`)}</span>
@@ -155,13 +166,19 @@ function Detail({ incident, may }: { incident: Incident; may: boolean }) {
           {incident.cameras.map((code) => (
             <div key={code}>
               <div class="picture-box">
-                {may && isOpen(incident.state) ? <LiveTile code={code} priority="incident" /> : <div class="caption">{cameras.value.get(code)?.name ?? code}</div>}
+                {may && isOpen(incident.state) ? (
+                  <LiveTile code={code} priority="incident" />
+                ) : (
+                  <div class="caption">{cameras.value.get(code)?.name ?? code}</div>
+                )}
               </div>
               <div class="actions start">
                 <Button
                   icon="history"
                   label={t("events.moment")}
-                  onClick={() => navigate(`/playback?c=${code}&t=${new Date(Date.parse(incident.opened_at) - 30_000).toISOString()}`)}
+                  onClick={() =>
+                    navigate(`/playback?c=${code}&t=${new Date(Date.parse(incident.opened_at) - 30_000).toISOString()}`)
+                  }
                 />
                 <Button icon="map" label={t("nav.map")} onClick={() => navigate(`/map?c=${code}`)} />
               </div>

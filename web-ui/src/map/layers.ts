@@ -1,8 +1,8 @@
 /** How the map draws: shapes first, colour second. No DOM beyond the canvas that OpenLayers owns. */
 import type { FeatureLike } from "ol/Feature";
 import { Circle, Fill, Icon, RegularShape, Stroke, Style, Text } from "ol/style";
-import type { CameraState, Grade } from "../domain/types";
 import { worst } from "../domain/tree";
+import type { CameraState, Grade } from "../domain/types";
 
 export const INK = {
   land: "#16212C",
@@ -90,15 +90,24 @@ function shape(state: CameraState, k: number, chosen: boolean): Style[] {
   const colour = INK[state];
   if (state === "offline") {
     const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="32" height="32" viewBox="0 0 16 16"><path d="M2 2h12v12H2Z" fill="#0F1720"/><path d="M2 2h12v12H2ZM2 9l7-7M4.5 14 14 4.5M10 14l4-4" fill="none" stroke="#E6EDF3" stroke-width="1.5"/></svg>`;
-    return [...ring, new Style({ image: new Icon({ src: `data:image/svg+xml,${encodeURIComponent(svg)}`, scale: 0.55 * k }) })];
+    return [
+      ...ring,
+      new Style({ image: new Icon({ src: `data:image/svg+xml,${encodeURIComponent(svg)}`, scale: 0.55 * k }) }),
+    ];
   }
   if (state === "disabled") {
     return [
       ...ring,
-      new Style({ image: new RegularShape({ points: 2, radius: 7 * k, stroke: new Stroke({ color: colour, width: 3 * k }) }) }),
+      new Style({
+        image: new RegularShape({ points: 2, radius: 7 * k, stroke: new Stroke({ color: colour, width: 3 * k }) }),
+      }),
     ];
   }
-  const stroke = new Stroke({ color: colour, width: 2.5 * k, ...(state === "connecting" ? { lineDash: [4 * k, 3 * k] } : {}) });
+  const stroke = new Stroke({
+    color: colour,
+    width: 2.5 * k,
+    ...(state === "connecting" ? { lineDash: [4 * k, 3 * k] } : {}),
+  });
   return [
     ...ring,
     new Style({
@@ -172,10 +181,25 @@ function gradeImage(grade: Grade, radius: number) {
 }
 
 /** An event's pin; `pulse` 0 to 1 draws the ring that spreads once a second. */
-export function eventStyle(grade: Grade, pulse: number | null): Style[] {
+export function eventStyle(grade: Grade, count: number, pulse: number | null): Style[] {
   const k = scale();
-  const pin = keep(`event/${grade}/${k}`, () => [
+  const pin = keep(`event/${grade}/${count}/${k}`, () => [
     new Style({ image: gradeShift(gradeImage(grade, 9 * k), 0, 18 * k), zIndex: 5 }),
+    ...(count > 1
+      ? [
+          new Style({
+            text: new Text({
+              text: String(count),
+              font: `600 ${12 * k}px ${FONT}`,
+              offsetX: 17 * k,
+              offsetY: -20 * k,
+              fill: new Fill({ color: INK.text }),
+              stroke: new Stroke({ color: INK.halo, width: 4 * k }),
+            }),
+            zIndex: 5,
+          }),
+        ]
+      : []),
   ]);
   if (pulse === null) return pin;
   const alpha = Math.round((1 - pulse) * 200)

@@ -4,9 +4,9 @@ import { api, snapshotUrl } from "../api/client";
 import { cameras, events, openIncidents, takeIncident, tree } from "../api/store";
 import type { CameraCode, RegionCode } from "../domain/ids";
 import { CAMERA_STATES, type Camera, type CameraState, type MapConfig } from "../domain/types";
-import { IncidentForm } from "../incident/incident-form";
 import { language, t } from "../i18n/t";
 import { reasonWords, regionName, shortTime } from "../i18n/words";
+import { IncidentForm } from "../incident/incident-form";
 import { GradeMark, StateMark } from "../ui/marks";
 import { navigate, where } from "../ui/router";
 import { Button, Dialog, toast } from "../ui/widgets";
@@ -92,7 +92,9 @@ export default function MapPage() {
         onRegion={(to) => {
           setRegion(to);
           if (!to) return map?.home();
-          const inside = [...cameras.value.values()].flatMap((one) => (one.place && one.region.startsWith(to) ? [one.place] : []));
+          const inside = [...cameras.value.values()].flatMap((one) =>
+            one.place && one.region.startsWith(to) ? [one.place] : [],
+          );
           map?.fit(inside);
         }}
         onCamera={choose}
@@ -143,7 +145,13 @@ function Preview({ code, x, y }: { code: CameraCode; x: number; y: number }) {
   if (stage === 0) return null;
   const camera = cameras.value.get(code);
   return (
-    <div class="map-preview" style={{ left: `clamp(0px, ${x + 16}px, calc(100% - 21rem))`, top: `clamp(0px, ${y + 16}px, calc(100% - 14rem))` }}>
+    <div
+      class="map-preview"
+      style={{
+        left: `clamp(0px, ${x + 16}px, calc(100% - 21rem))`,
+        top: `clamp(0px, ${y + 16}px, calc(100% - 14rem))`,
+      }}
+    >
       {stage === 2 && camera?.state !== "offline" ? (
         <LiveTile code={code} />
       ) : (
@@ -178,7 +186,9 @@ function RegionList({
 }) {
   const all = tree.value;
   const here = region ? all.regions.get(region) : undefined;
-  const inside = here ? (all.children.get(here.code) ?? []) : all.roots.flatMap((root) => all.children.get(root) ?? [root]);
+  const inside = here
+    ? (all.children.get(here.code) ?? [])
+    : all.roots.flatMap((root) => all.children.get(root) ?? [root]);
   const held = here ? (all.cameras.get(here.code) ?? []) : [];
   return (
     <aside class="regions" aria-label={t("map.regions")}>
@@ -201,7 +211,11 @@ function RegionList({
           if (!one || !counts) return null;
           return (
             <li key={code}>
-              <button type="button" onClick={() => onRegion(code)} title={t("map.offlineOf", { offline: counts.offline, total: counts.total })}>
+              <button
+                type="button"
+                onClick={() => onRegion(code)}
+                title={t("map.offlineOf", { offline: counts.offline, total: counts.total })}
+              >
                 <span class="clip grow">{regionName(one)}</span>
                 {counts.offline > 0 && (
                   <span class="off">

@@ -1,8 +1,10 @@
 /** The map itself: OpenLayers held in one object with one `close()`. Views tell it what there is; it tells what was picked. */
 import "ol/ol.css";
-import Feature from "ol/Feature";
-import GeoJSON from "ol/format/GeoJSON";
 import { defaults as controls } from "ol/control/defaults";
+import type { EventsKey } from "ol/events";
+import { boundingExtent, isEmpty } from "ol/extent";
+import Feature, { type FeatureLike } from "ol/Feature";
+import GeoJSON from "ol/format/GeoJSON";
 import { Point, Polygon } from "ol/geom";
 import VectorLayer from "ol/layer/Vector";
 import OlMap from "ol/Map";
@@ -11,12 +13,10 @@ import { fromLonLat } from "ol/proj";
 import ClusterSource from "ol/source/Cluster";
 import VectorSource from "ol/source/Vector";
 import View from "ol/View";
-import type { EventsKey } from "ol/events";
-import { boundingExtent, isEmpty } from "ol/extent";
 import { SKETCH_URL } from "../api/client";
 import { wedge } from "../domain/geo";
 import type { CameraCode } from "../domain/ids";
-import type { Camera, Incident, Place, SightEvent } from "../domain/types";
+import { type Camera, GRADES, type Incident, type Place, type SightEvent } from "../domain/types";
 import { cameraStyle, eventStyle, incidentStyle, sketchStyle, wedgeStyle } from "./layers";
 
 /** Metres a pixel under which fields of view are drawn. */
@@ -42,7 +42,7 @@ export class MapView {
   #sketch = new VectorSource();
   #cameras = new VectorSource<Feature<Point>>();
   #wedges = new VectorSource();
-  #events = new VectorSource();
+  #events = new VectorSource<Feature<Point>>();
   #incidents = new VectorSource();
   #layers: { sketch: VectorLayer; cameras: VectorLayer; wedges: VectorLayer; events: VectorLayer };
   #keys: EventsKey[] = [];
@@ -51,6 +51,7 @@ export class MapView {
   #english = false;
   #still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   #hovered: CameraCode | null = null;
+  #led = false;
   #aborted = new AbortController();
 
   constructor(
@@ -68,19 +69,23 @@ export class MapView {
     const cameras = new VectorLayer({
       source: clusters,
       style: (feature) => {
-        const members = (feature.get("features") as Feature[]) ?? [];
-        const states = members.map((member) => (member.get("camera") as Camera).state);
-        const chosen = members.length === 1 && (members[0]?.get("camera") as Camera).code === this.#chosen;
-        return cameraStyle(states, chosen);
+        const members = camerasOf(feature);
+        const chosen = members.length === 1 && members[0]?.code === this.#chosen;
+        return cameraStyle(
+          members.map((camera) => camera.state),
+          chosen,
+        );
       },
     });
     const wedges = new VectorLayer({ source: this.#wedges, style: wedgeStyle, maxResolution: WEDGE_RESOLUTION });
     const events = new VectorLayer({
-      source: this.#events,
+      source: new ClusterSource({ distance: CLUSTER_PX, source: this.#events }),
       style: (feature) => {
-        const event = feature.get("event") as SightEvent;
+        const members = eventsOf(feature);
+        const first = members[0];
+        if (!first) return [];
         const step = Math.floor((performance.now() % PULSE_MS) / (PULSE_MS / PULSE_STEPS)) / PULSE_STEPS;
-        return eventStyle(event.grade, event.acknowledged || this.#still ? null : step);
+        return eventStyle(first.grade, members.length, first.acknowledged || this.#still ? null : step);
       },
     });
     const incidents = new VectorLayer({
@@ -114,7 +119,9 @@ export class MapView {
   setCameras(cameras: readonly Camera[]): void {
     const placed = cameras.filter((camera) => camera.place !== null);
     this.#cameras.clear(true);
-    this.#cameras.addFeatures(placed.map((camera) => new Feature({ geometry: new Point(at(camera.place as Place)), camera })));
+    this.#cameras.addFeatures(
+      placed.map((camera) => new Feature({ geometry: new Point(at(camera.place as Place)), camera })),
+    );
     this.#wedges.clear(true);
     this.#wedges.addFeatures(
       placed.flatMap((camera) => {
@@ -154,6 +161,7 @@ export class MapView {
   }
 
   go(place: Place, zoom: number): void {
+    this.#led = true;
     this.#map.getView().animate({ center: at(place), zoom, duration: this.#still ? 0 : 250 });
   }
   /** Shows all of these places. */
@@ -193,7 +201,8 @@ export class MapView {
       const order: Record<string, number> = { neighbour: 0, district: 1, town: 2 };
       features.sort((a, b) => (order[a.get("kind")] ?? 0) - (order[b.get("kind")] ?? 0));
       this.#sketch.addFeatures(features);
-      this.home();
+      // A camera that was asked for by the address has been gone to already.
+      if (!this.#led) this.home();
     } catch (error) {
       if (!this.#aborted.signal.aborted) console.warn(`sketch map: ${String(error)}`);
     }
@@ -202,20 +211,22 @@ export class MapView {
   #press(pixel: number[]): void {
     const hit = this.#map.forEachFeatureAtPixel(
       pixel,
-      (feature) => (feature.get("event") || feature.get("incident") || feature.get("features") ? feature : undefined),
+      (feature) => (feature.get("incident") || feature.get("features") ? feature : undefined),
       { hitTolerance: 6 },
     );
-    const event = hit?.get("event") as SightEvent | undefined;
+    const events = hit ? eventsOf(hit) : [];
+    const event = events[0];
     const incident = hit?.get("incident") as Incident | undefined;
-    const members = hit?.get("features") as Feature<Point>[] | undefined;
-    if (event) this.picks.event(event);
+    const members = hit ? camerasOf(hit) : [];
+    const first = members[0];
+    const places = events.flatMap((one) => (one.place ? [one.place] : []));
+    if (event && apart(places)) this.fit(places);
+    else if (event) this.picks.event(event);
     else if (incident) this.picks.incident(incident);
-    else if (members?.length === 1) this.picks.camera((members[0]?.get("camera") as Camera).code);
-    else if (members) {
-      const places = members.map((member) => (member.get("camera") as Camera).place as Place);
-      const apart = places.some((place) => place.lon !== places[0]?.lon || place.lat !== places[0]?.lat);
-      if (apart) this.fit(places);
-      else this.picks.camera((members[0]?.get("camera") as Camera).code);
+    else if (first) {
+      const spots = members.flatMap((camera) => (camera.place ? [camera.place] : []));
+      if (apart(spots)) this.fit(spots);
+      else this.picks.camera(first.code);
     } else this.picks.nothing();
   }
 
@@ -224,11 +235,33 @@ export class MapView {
       layerFilter: (layer) => layer === this.#layers.cameras,
       hitTolerance: 3,
     });
-    const members = hit?.get("features") as Feature[] | undefined;
-    const code = members?.length === 1 ? (members[0]?.get("camera") as Camera).code : null;
+    const members = hit ? camerasOf(hit) : [];
+    const code = members.length === 1 ? (members[0]?.code ?? null) : null;
     (this.#map.getTargetElement() as HTMLElement).style.cursor = hit ? "pointer" : "";
     if (code === this.#hovered) return;
     this.#hovered = code;
     this.picks.hover(code, [pixel[0] ?? 0, pixel[1] ?? 0]);
   }
 }
+
+/** The cameras of a cluster. */
+function camerasOf(cluster: FeatureLike): Camera[] {
+  return ((cluster.get("features") as Feature[] | undefined) ?? []).flatMap((member) => {
+    const camera = member.get("camera") as Camera | undefined;
+    return camera ? [camera] : [];
+  });
+}
+
+/** The events of a pin, those that wait first, the gravest first among them. */
+function eventsOf(pin: FeatureLike): SightEvent[] {
+  const members = ((pin.get("features") as Feature[] | undefined) ?? []).flatMap((member) => {
+    const event = member.get("event") as SightEvent | undefined;
+    return event ? [event] : [];
+  });
+  const rank = (event: SightEvent): number => (event.acknowledged ? 10 : 0) + GRADES.indexOf(event.grade);
+  return members.sort((a, b) => rank(a) - rank(b));
+}
+
+/** Whether zooming in can part them. */
+const apart = (places: readonly Place[]): boolean =>
+  places.some((place) => place.lon !== places[0]?.lon || place.lat !== places[0]?.lat);

@@ -5,7 +5,7 @@ import { cameras, serverNow } from "../api/store";
 import { type CameraCode, isCameraCode, parseTime, toRfc3339 } from "../domain/ids";
 import type { Recordings } from "../domain/types";
 import { t, tCode } from "../i18n/t";
-import { day, clock, dayClock, duration, shortTime } from "../i18n/words";
+import { clock, day, dayClock, duration, shortTime } from "../i18n/words";
 import { CameraTree } from "../ui/camera-tree";
 import { Icon } from "../ui/icon";
 import { navigate, where } from "../ui/router";
@@ -37,11 +37,20 @@ export default function PlaybackPage() {
   const toggle = (code: CameraCode) => {
     const without = codes.filter((one) => one !== code);
     // A plain choice replaces; with one camera on a wall of four, the next is added by the plus button.
-    navigate(urlOf(without.length < codes.length ? without : [code], parseTime(where.value.search.get("t"))), "replace");
+    navigate(
+      urlOf(without.length < codes.length ? without : [code], parseTime(where.value.search.get("t"))),
+      "replace",
+    );
     setChoosing(false);
   };
   const add = (code: CameraCode) => {
-    navigate(urlOf([...codes.filter((one) => one !== code), code].slice(-MOST_CAMERAS), parseTime(where.value.search.get("t"))), "replace");
+    navigate(
+      urlOf(
+        [...codes.filter((one) => one !== code), code].slice(-MOST_CAMERAS),
+        parseTime(where.value.search.get("t")),
+      ),
+      "replace",
+    );
     setChoosing(false);
   };
   return (
@@ -152,7 +161,8 @@ function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: () => voi
   const settled = cursor === null ? null : Math.floor(cursor / 500);
   useEffect(() => {
     if (cursor === null) return;
-    if (playing && first?.state.value === "ready") setView((now) => (cursor > now.from && cursor < now.to ? follow(now, cursor) : now));
+    if (playing && first?.state.value === "ready")
+      setView((now) => (cursor > now.from && cursor < now.to ? follow(now, cursor) : now));
     for (const player of players.slice(1)) {
       const theirs = player.wall.value;
       if (player.state.value === "loading") continue;
@@ -204,7 +214,18 @@ function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: () => voi
                 recordings={recordings.get(code) ?? null}
                 cursor={cursor}
                 onGo={seek}
-                onRemove={codes.length > 1 ? () => navigate(urlOf(codes.filter((one) => one !== code), cursor), "replace") : null}
+                onRemove={
+                  codes.length > 1
+                    ? () =>
+                        navigate(
+                          urlOf(
+                            codes.filter((one) => one !== code),
+                            cursor,
+                          ),
+                          "replace",
+                        )
+                    : null
+                }
               />
             )
           );
@@ -252,8 +273,18 @@ function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: () => voi
             seek(time);
           }}
         />
-        <Button icon="minus" label={t("playback.zoomOut")} hideLabel onClick={() => setView(zoom(view, 2, cursor ?? view.to))} />
-        <Button icon="plus" label={t("playback.zoomIn")} hideLabel onClick={() => setView(zoom(view, 0.5, cursor ?? view.to))} />
+        <Button
+          icon="minus"
+          label={t("playback.zoomOut")}
+          hideLabel
+          onClick={() => setView(zoom(view, 2, cursor ?? view.to))}
+        />
+        <Button
+          icon="plus"
+          label={t("playback.zoomIn")}
+          hideLabel
+          onClick={() => setView(zoom(view, 0.5, cursor ?? view.to))}
+        />
         {codes.length < MOST_CAMERAS && <Button icon="cctv" label={t("playback.addCamera")} onClick={onAdd} />}
         <Button icon="link" label={t("playback.share")} hideLabel onClick={() => void share(urlOf(codes, cursor))} />
       </div>
@@ -356,7 +387,15 @@ function Pane({
   );
 }
 
-function Export({ codes, selection, onClose }: { codes: readonly CameraCode[]; selection: Window; onClose: () => void }) {
+function Export({
+  codes,
+  selection,
+  onClose,
+}: {
+  codes: readonly CameraCode[];
+  selection: Window;
+  onClose: () => void;
+}) {
   const [code, setCode] = useState(codes[0]);
   const [reason, setReason] = useState("");
   const go = (event: Event) => {

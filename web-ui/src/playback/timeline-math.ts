@@ -34,9 +34,9 @@ export function follow(view: Window, time: number): Window {
 }
 
 /** Steps between ticks that a person reads as round, ms. */
-const STEPS = [
-  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600,
-].map((seconds) => seconds * 1000);
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600].map(
+  (seconds) => seconds * 1000,
+);
 
 /** Moments of the ticks: round in local time, and at least `leastPx` apart. `zoneMs` is local time less UTC. */
 export function ticks(view: Window, width: number, leastPx: number, zoneMs: number): { step: number; at: number[] } {

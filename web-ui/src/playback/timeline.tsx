@@ -204,7 +204,8 @@ function draw(canvas: HTMLCanvasElement, props: Props, hover: number | null, rem
     context.fillRect(from, 0, 2 * rem, height);
     context.fillRect(to - 2 * rem, 0, 2 * rem, height);
   }
-  if (props.cursor !== null) flag(context, x(props.cursor), clock(props.cursor), height, rem, width, ink("--text"), ink("--s0"), font);
+  if (props.cursor !== null)
+    flag(context, x(props.cursor), clock(props.cursor), height, rem, width, ink("--text"), ink("--s0"), font);
   if (hover !== null && props.cursor !== null && Math.abs(x(hover) - x(props.cursor)) > 50 * rem) {
     flag(context, x(hover), hoverWords(props, hover), height, rem, width, ink("--s3"), ink("--text"), font);
   }

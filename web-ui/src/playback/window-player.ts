@@ -187,7 +187,8 @@ export class WindowPlayer {
       void this.#load(part.to, part.to + LENGTH_MS).then((next) => {
         this.#loadingNext = false;
         if (!next) return;
-        if (run === this.#run && !this.#closed && this.#part === part && next.to - next.from > 30_000) this.#next = next;
+        if (run === this.#run && !this.#closed && this.#part === part && next.to - next.from > 30_000)
+          this.#next = next;
         else unload(next.video);
       });
     }

@@ -1,5 +1,5 @@
 /** One feed in one `<video>` by Media Source Extensions. A feed that changes its number gets a new one of these. */
-import { mediaSeconds, type MediaTicks, monoMillis, type UtcMicros } from "../domain/ids";
+import { type MediaTicks, mediaSeconds, monoMillis, type UtcMicros } from "../domain/ids";
 import type { MediaMessage } from "../wire/media";
 import { decide, landing, type Range, trim } from "./live-edge";
 import { concat, type Piece, PieceQueue } from "./queue";

@@ -46,7 +46,9 @@ export default function ResponderPage() {
           <header>
             <h2>{t("field.incidents")}</h2>
           </header>
-          {openIncidents.value.length === 0 && <Empty icon="siren" title={t("incident.none")} hint={t("incident.noneHint")} />}
+          {openIncidents.value.length === 0 && (
+            <Empty icon="siren" title={t("incident.none")} hint={t("incident.noneHint")} />
+          )}
           <ul>
             {openIncidents.value.map((incident) => (
               <li key={incident.id}>
@@ -93,7 +95,11 @@ export default function ResponderPage() {
                     </div>
                     <div class="actions start">
                       <Button icon="map" label={t("nav.map")} onClick={() => navigate(`/map?c=${camera.code}`)} />
-                      <Button icon="history" label={t("nav.playback")} onClick={() => navigate(`/playback?c=${camera.code}`)} />
+                      <Button
+                        icon="history"
+                        label={t("nav.playback")}
+                        onClick={() => navigate(`/playback?c=${camera.code}`)}
+                      />
                     </div>
                   </div>
                 )}
@@ -105,7 +111,9 @@ export default function ResponderPage() {
           <header>
             <h2>{t("field.events")}</h2>
           </header>
-          {openEvents.value.length === 0 && <Empty icon="bell" title={t("wall.noAlarms")} hint={t("wall.noAlarmsHint")} />}
+          {openEvents.value.length === 0 && (
+            <Empty icon="bell" title={t("wall.noAlarms")} hint={t("wall.noAlarmsHint")} />
+          )}
           {openEvents.value.slice(0, 10).map((event) => (
             <EventCard key={event.id} event={event} />
           ))}

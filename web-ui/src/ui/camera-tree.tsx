@@ -31,13 +31,7 @@ function loadInitials(): Promise<void> {
   return loading;
 }
 
-export function CameraTree({
-  onPick,
-  chosen,
-}: {
-  onPick: (code: CameraCode) => void;
-  chosen: ReadonlySet<string>;
-}) {
+export function CameraTree({ onPick, chosen }: { onPick: (code: CameraCode) => void; chosen: ReadonlySet<string> }) {
   const [query, setQuery] = useState("");
   const [ready, setReady] = useState(initials !== null);
   const [open, setOpen] = useState<ReadonlySet<string>>(() => firstOpen());

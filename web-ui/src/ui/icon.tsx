@@ -35,9 +35,9 @@ import route from "lucide-static/icons/route.svg?raw";
 import search from "lucide-static/icons/search.svg?raw";
 import settings from "lucide-static/icons/settings.svg?raw";
 import siren from "lucide-static/icons/siren.svg?raw";
+import snowflake from "lucide-static/icons/snowflake.svg?raw";
 import skipBack from "lucide-static/icons/step-back.svg?raw";
 import skipForward from "lucide-static/icons/step-forward.svg?raw";
-import snowflake from "lucide-static/icons/snowflake.svg?raw";
 import sun from "lucide-static/icons/sun.svg?raw";
 import trash from "lucide-static/icons/trash-2.svg?raw";
 import user from "lucide-static/icons/user.svg?raw";
@@ -47,10 +47,51 @@ import zap from "lucide-static/icons/zap.svg?raw";
 
 // prettier-ignore
 const ICONS = {
-  bell, cctv, check, chevronDown, chevronRight, clock, download, eraser, eye, eyeOff, gauge, history, house, image,
-  imageDown, info, keyboard, languages, layoutGrid, link, logOut, map, mapPin, maximize, minus, moon, panelLeft, pause,
-  pencil, play, plus, radio, route, search, settings, siren, skipBack, skipForward, snowflake, sun, trash, user,
-  videoOff, x, zap,
+  bell,
+  cctv,
+  check,
+  chevronDown,
+  chevronRight,
+  clock,
+  download,
+  eraser,
+  eye,
+  eyeOff,
+  gauge,
+  history,
+  house,
+  image,
+  imageDown,
+  info,
+  keyboard,
+  languages,
+  layoutGrid,
+  link,
+  logOut,
+  map,
+  mapPin,
+  maximize,
+  minus,
+  moon,
+  panelLeft,
+  pause,
+  pencil,
+  play,
+  plus,
+  radio,
+  route,
+  search,
+  settings,
+  siren,
+  skipBack,
+  skipForward,
+  snowflake,
+  sun,
+  trash,
+  user,
+  videoOff,
+  x,
+  zap,
 } as const;
 export type IconName = keyof typeof ICONS;
 

@@ -1,7 +1,8 @@
 /** Shapes that say what colour alone must not: grades and states. */
-import { gradeWords } from "../i18n/words";
-import { t } from "../i18n/t";
+
 import type { CameraState, Grade } from "../domain/types";
+import { t } from "../i18n/t";
+import { gradeWords } from "../i18n/words";
 
 export const GRADE_COLOUR: Record<Grade, string> = { I: "#FF5A5F", II: "#FF9F40", III: "#FFD84D", IV: "#58A6FF" };
 const GRADE_PATH: Record<Grade, string> = {
@@ -26,7 +27,11 @@ export function GradeMark({ grade, words = false }: { grade: Grade; words?: bool
 export function StateMark({ state, words = false }: { state: CameraState; words?: boolean }) {
   return (
     <span class={`state-mark state-${state}`}>
-      <svg viewBox="0 0 16 16" role={words ? "presentation" : "img"} aria-label={words ? undefined : t(`state.${state}`)}>
+      <svg
+        viewBox="0 0 16 16"
+        role={words ? "presentation" : "img"}
+        aria-label={words ? undefined : t(`state.${state}`)}
+      >
         {state === "live" && <circle cx="8" cy="8" r="5" fill="currentColor" />}
         {state === "idle" && <circle cx="8" cy="8" r="4.5" fill="none" stroke="currentColor" stroke-width="2" />}
         {state === "connecting" && (

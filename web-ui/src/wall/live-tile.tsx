@@ -43,7 +43,12 @@ export function tileWords(state: ViewState, camera: Camera | undefined): TileWor
     case "paused":
       return { title: t("tile.paused"), detail: "", icon: "pause", busy: false };
     case "lost":
-      return { title: offline ? since : t("tile.lost"), detail: reasonWords(state.reason), icon: "videoOff", busy: false };
+      return {
+        title: offline ? since : t("tile.lost"),
+        detail: reasonWords(state.reason),
+        icon: "videoOff",
+        busy: false,
+      };
     case "refused":
       return {
         title: state.reason.code === "forbidden" ? reasonWords(state.reason) : offline ? since : t("tile.refused"),
@@ -59,7 +64,9 @@ export function tileWords(state: ViewState, camera: Camera | undefined): TileWor
 /** A budget's sentence names the link and what holds it, which our own words cannot know. */
 function detail(reason: { code: string; text: string }): string {
   const words = reasonWords(reason);
-  return (reason.code === "link-budget" || reason.code === "preempted") && reason.text ? `${words} · ${reason.text}` : words;
+  return (reason.code === "link-budget" || reason.code === "preempted") && reason.text
+    ? `${words} · ${reason.text}`
+    : words;
 }
 
 export function useLiveView(code: CameraCode, profile: Profile, priority: "incident" | "wall" | "viewer") {
@@ -152,7 +159,9 @@ function Delay({ view }: { view: LiveView }) {
   return (
     <>
       {kind === "frozen" && <span class="mark">{t("tile.frozen")}</span>}
-      <span class={delay !== null && delay > 4000 ? "delay late" : "delay"}>{delayWords(kind === "live" ? delay : null)}</span>
+      <span class={delay !== null && delay > 4000 ? "delay late" : "delay"}>
+        {delayWords(kind === "live" ? delay : null)}
+      </span>
       <span class="time">{clock(shown)}</span>
     </>
   );

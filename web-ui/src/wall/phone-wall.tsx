@@ -34,7 +34,9 @@ export function PhoneWall({ state, all }: { state: WallState; all: readonly Came
   const set = (next: WallState) => navigate(formatWall(next), "replace");
   /** What came into view last plays; the oldest of more than four gives way. */
   const seen = (code: CameraCode, inView: boolean) =>
-    setLive((now) => (inView ? [code, ...now.filter((one) => one !== code)].slice(0, PHONE_LIVE) : now.filter((one) => one !== code)));
+    setLive((now) =>
+      inView ? [code, ...now.filter((one) => one !== code)].slice(0, PHONE_LIVE) : now.filter((one) => one !== code),
+    );
   return (
     <div class="page phone-wall">
       <div class="page-head">
@@ -42,7 +44,11 @@ export function PhoneWall({ state, all }: { state: WallState; all: readonly Came
         <Button icon="plus" label={t("playback.addCamera")} onClick={() => setChoosing(true)} />
       </div>
       {codes.length === 0 && (
-        <Empty icon="cctv" title={t("tile.empty")} hint={all.length > 0 ? t("playback.addCamera") : t("wall.noCamerasHint")} />
+        <Empty
+          icon="cctv"
+          title={t("tile.empty")}
+          hint={all.length > 0 ? t("playback.addCamera") : t("wall.noCamerasHint")}
+        />
       )}
       {codes.map((code) => (
         <PhoneTile
@@ -113,7 +119,9 @@ function PhoneTile({
         </button>
       )}
       <div class="phone-actions">
-        <span class="dim clip grow">{camera?.state === "offline" ? reasonWords(camera.reason) : (camera?.region_name ?? "")}</span>
+        <span class="dim clip grow">
+          {camera?.state === "offline" ? reasonWords(camera.reason) : (camera?.region_name ?? "")}
+        </span>
         <Button icon="history" label={t("nav.playback")} hideLabel onClick={() => navigate(`/playback?c=${code}`)} />
         <Button icon="map" label={t("nav.map")} hideLabel onClick={() => navigate(`/map?c=${code}`)} />
         <Button icon="x" label={t("tile.remove")} hideLabel onClick={onRemove} />

@@ -62,6 +62,7 @@ export function useTour(all: readonly CameraCode[], size: number, newest: string
     },
     stop: () => setOn(false),
     hold,
-    setDwell: (seconds) => Number.isFinite(seconds) && setDwell(Math.min(MOST_S, Math.max(LEAST_S, Math.round(seconds)))),
+    setDwell: (seconds) =>
+      Number.isFinite(seconds) && setDwell(Math.min(MOST_S, Math.max(LEAST_S, Math.round(seconds)))),
   };
 }

@@ -131,7 +131,12 @@ function Desk({ state, all }: { state: WallState; all: readonly CameraCode[] }) 
             options={LAYOUTS.map((n) => [String(n), String(n)] as const)}
             onPick={(n) => setLayout(Number(n) as Layout)}
           />
-          <Button icon="route" label={tour.on ? t("wall.tourStop") : t("wall.tour")} aria-pressed={tour.on} onClick={tour.toggle} />
+          <Button
+            icon="route"
+            label={tour.on ? t("wall.tourStop") : t("wall.tour")}
+            aria-pressed={tour.on}
+            onClick={tour.toggle}
+          />
           {tour.on && (
             <label class="dwell">
               <span>{t("wall.tourDwell")}</span>
@@ -167,8 +172,19 @@ function Desk({ state, all }: { state: WallState; all: readonly CameraCode[] }) 
             label={t("wall.fill")}
             onClick={() => set({ ...state, slots: fillUp(state, all), focus: null })}
           />
-          <Button icon="eraser" label={t("wall.clear")} hideLabel onClick={() => set({ ...state, slots: [], focus: null })} />
-          <Button icon="info" label={t("wall.figures")} hideLabel aria-pressed={figures} onClick={() => setFigures(!figures)} />
+          <Button
+            icon="eraser"
+            label={t("wall.clear")}
+            hideLabel
+            onClick={() => set({ ...state, slots: [], focus: null })}
+          />
+          <Button
+            icon="info"
+            label={t("wall.figures")}
+            hideLabel
+            aria-pressed={figures}
+            onClick={() => setFigures(!figures)}
+          />
           <Button icon="maximize" label={t("wall.full")} hideLabel onClick={full} />
           <Button icon="keyboard" label={t("wall.keys")} hideLabel onClick={() => setKeys(true)} />
         </div>

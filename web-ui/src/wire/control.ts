@@ -52,7 +52,9 @@ export function parseControl(text: string): ParsedControl {
   }
   if (!isObject(json)) return { ok: false, error: "not an object" };
   const message = read(json);
-  return message ? { ok: true, message } : { ok: false, error: `type ${String(json.type)}: unknown, or a field is missing` };
+  return message
+    ? { ok: true, message }
+    : { ok: false, error: `type ${String(json.type)}: unknown, or a field is missing` };
 }
 
 function read(json: Fields): ServerMessage | null {
@@ -60,7 +62,12 @@ function read(json: Fields): ServerMessage | null {
     const now = number(json.now);
     return now === null
       ? null
-      : { type: "hello", version: number(json.version) ?? 1, now: utcMicros(now), maxTiles: number(json.max_tiles) ?? 16 };
+      : {
+          type: "hello",
+          version: number(json.version) ?? 1,
+          now: utcMicros(now),
+          maxTiles: number(json.max_tiles) ?? 16,
+        };
   }
   if (json.type === "error") return { type: "error", text: String(json.text ?? "") };
   const n = number(json.tile);
@@ -90,7 +97,8 @@ function read(json: Fields): ServerMessage | null {
 }
 
 type Fields = Record<string, unknown>;
-const isObject = (value: unknown): value is Fields => typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 const number = (value: unknown): number | null => (typeof value === "number" && Number.isFinite(value) ? value : null);
 
 function reason(value: unknown): Reason {

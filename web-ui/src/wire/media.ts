@@ -33,7 +33,9 @@ export interface MediaMessage extends MediaHeader {
   readonly payload: Uint8Array<ArrayBuffer>;
 }
 
-export type Decoded = { readonly ok: true; readonly message: MediaMessage } | { readonly ok: false; readonly error: string };
+export type Decoded =
+  | { readonly ok: true; readonly message: MediaMessage }
+  | { readonly ok: false; readonly error: string };
 
 /** Reads one binary message. Never throws: what is wrong comes back as words with the value that was found. */
 export function decodeMedia(buffer: ArrayBuffer): Decoded {
@@ -77,7 +79,9 @@ export function encodeHeader(header: MediaHeader): Uint8Array<ArrayBuffer> {
   view.setUint8(1, KINDS.indexOf(header.kind));
   view.setUint8(
     2,
-    (header.key ? FLAG_KEY : 0) | (header.discontinuity ? FLAG_DISCONTINUITY : 0) | (header.lastOfGroup ? FLAG_LAST : 0),
+    (header.key ? FLAG_KEY : 0) |
+      (header.discontinuity ? FLAG_DISCONTINUITY : 0) |
+      (header.lastOfGroup ? FLAG_LAST : 0),
   );
   view.setUint8(3, header.track);
   view.setUint32(4, header.feed);

@@ -1,0 +1,68 @@
+// Every page against WCAG 2.2 AA by axe-core, dark and light, wide and narrow; and no request to another origin.
+//   URL=... SIGHTLINE_USER=admin PASSWORD=... node e2e/axe.mjs
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { launch, SIZES, settings, signedIn } from "./lib.mjs";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const PAGES = [
+  "wall",
+  "map",
+  "playback",
+  "events",
+  "incidents",
+  "health",
+  "admin",
+  "admin?tab=users",
+  "admin?tab=audit",
+  "m",
+];
+const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+const found = [];
+
+async function check(page, name) {
+  await page.evaluate(axe);
+  const result = await page.evaluate((tags) => globalThis.axe.run(document, { runOnly: tags }), TAGS);
+  for (const violation of result.violations) {
+    found.push({
+      page: name,
+      rule: violation.id,
+      impact: violation.impact,
+      nodes: violation.nodes.slice(0, 3).map((node) => ({ target: node.target.join(" "), why: node.failureSummary })),
+      count: violation.nodes.length,
+    });
+  }
+}
+
+const browser = await launch();
+try {
+  for (const [size, theme] of [
+    ["desk", "dark"],
+    ["phone", "light"],
+  ]) {
+    const { page, context, strays, errors } = await signedIn(browser, { size: SIZES[size], touch: size === "phone" });
+    await page.evaluate((to) => localStorage.setItem("sightline.theme", to), theme);
+    const code = await page.evaluate(() =>
+      fetch("/api/v1/cameras")
+        .then((answer) => answer.json())
+        .then((list) => list[0]?.code),
+    );
+    for (const path of PAGES) {
+      await page.goto(`${settings.url}/${path}${path === "playback" ? `?c=${code}` : ""}`);
+      await page.waitForSelector(".shell h1", { timeout: 15_000 });
+      await page.waitForTimeout(1500);
+      await check(page, `${size}/${theme}/${path}`);
+    }
+    for (const stray of strays) found.push({ page: size, rule: "other-origin", nodes: [stray], count: 1 });
+    for (const error of errors) found.push({ page: size, rule: "page-error", nodes: [error], count: 1 });
+    await context.close();
+  }
+  const page = await (await browser.newContext({ ignoreHTTPSErrors: true })).newPage();
+  await page.goto(settings.url);
+  await page.waitForSelector("form");
+  await check(page, "sign-in");
+} finally {
+  await browser.close();
+}
+console.log(JSON.stringify({ ok: found.length === 0, violations: found }, null, 2));
+process.exitCode = found.length > 0 ? 1 : 0;

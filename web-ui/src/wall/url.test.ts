@@ -1,0 +1,50 @@
+import { describe, expect, it } from "vitest";
+import { cameraCode } from "../domain/ids";
+import { formatWall, parseWall, place, remove, target, visible, type WallState } from "./url";
+
+const code = (n: number) => cameraCode(`4414030000132000${String(n).padStart(4, "0")}`);
+const read = (text: string) => parseWall(new URLSearchParams(text));
+const wall = (more: Partial<WallState> = {}): WallState => ({
+  layout: 4,
+  slots: [code(1), null, code(3)],
+  focus: null,
+  ...more,
+});
+
+describe("the address", () => {
+  it.each([
+    wall(),
+    wall({ focus: 2 }),
+    wall({ slots: [], layout: 25 }),
+    wall({ slots: [null, null, code(9)], layout: 1 }),
+  ])("restores %j", (state) => expect(parseWall(new URLSearchParams(formatWall(state).split("?")[1]))).toEqual(state));
+  it("falls back on nonsense", () => {
+    expect(read("l=7&c=x,;drop&f=-1")).toEqual({ layout: 16, slots: [], focus: null });
+    expect(read("f=1.5").focus).toBeNull();
+    expect(read("")).toEqual({ layout: 16, slots: [], focus: null });
+  });
+  it("shows a camera once and never more than 25", () => {
+    expect(read(`c=${code(1)},${code(1)}`).slots).toEqual([code(1)]);
+    expect(read(`c=${Array.from({ length: 60 }, (_, i) => code(i + 1)).join()}`).slots).toHaveLength(25);
+  });
+});
+
+describe("places", () => {
+  it("a camera changes places with what stood there", () => {
+    expect(place(wall(), code(1), 2).slots).toEqual([code(3), null, code(1)]);
+    expect(place(wall(), code(7), 1).slots).toEqual([code(1), code(7), code(3)]);
+    expect(place(wall(), code(7), 99)).toEqual(wall());
+  });
+  it("takes away", () => expect(remove(wall(), 2).slots).toEqual([code(1)]));
+  it("a pick goes to the focus, else to the first empty tile, else to the first", () => {
+    expect(target(wall({ focus: 3 }))).toBe(3);
+    expect(target(wall())).toBe(1);
+    expect(target(wall({ layout: 1 }))).toBe(0);
+  });
+  it("shows the page that holds the focus", () => {
+    const slots = Array.from({ length: 16 }, (_, i) => code(i + 1));
+    expect(visible(wall({ slots, layout: 1, focus: 5 }))).toEqual({ first: 5, codes: [code(6)] });
+    expect(visible(wall({ slots, layout: 4, focus: 5 })).codes).toEqual(slots.slice(4, 8));
+    expect(visible(wall()).codes).toEqual([code(1), null, code(3), null]);
+  });
+});
