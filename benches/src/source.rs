@@ -109,6 +109,20 @@ pub fn camera_id(n: u32) -> CameraId {
         .expect("20 digits are a camera's code")
 }
 
+/// Pushes every camera's frames into its ring, in even spacing, 25 a second each, for ever: a task as ingest's are.
+pub async fn push(mut cameras: Vec<Camera>) {
+    let period = Duration::from_secs(1) / (FPS * cameras.len() as u32);
+    let mut due = tokio::time::Instant::now();
+    loop {
+        for camera in &mut cameras {
+            due += period;
+            tokio::time::sleep_until(due).await;
+            let frame = camera.frame();
+            camera.feed.ring.push(frame);
+        }
+    }
+}
+
 /// Calls `each` with every camera's turn in even spacing, 25 times a second each, for ever.
 #[allow(clippy::disallowed_methods)] // a thread of its own that keeps a beat
 pub fn run(mut cameras: Vec<Camera>, mut each: impl FnMut(&mut Camera)) {

@@ -22,6 +22,11 @@ use tokio::io::AsyncReadExt;
 
 type Delays = Histogram<u32>;
 
+/// Microseconds up to a minute.
+fn new_delays() -> Result<Delays> {
+    Ok(Delays::new_with_bounds(1, 60_000_000, 3)?)
+}
+
 /// Prints `ready`, then for each line on standard input the bytes received so far, or with `prompt` the delays since the last
 /// line: median and 99th percentile, milliseconds.
 pub(crate) fn run(floor: bool, port: u16, viewers: usize, tiles: u32, prompt: bool) -> Result<()> {
@@ -30,7 +35,7 @@ pub(crate) fn run(floor: bool, port: u16, viewers: usize, tiles: u32, prompt: bo
         streams.push(connect(floor, port, 1..=tiles)?);
     }
     let bytes = Arc::new(AtomicU64::new(0));
-    let delays = Arc::new(Mutex::new(Delays::new(3)?));
+    let delays = Arc::new(Mutex::new(new_delays()?));
     if prompt {
         let delays = Arc::clone(&delays);
         thread::spawn(move || watch(streams, &delays));
@@ -165,7 +170,7 @@ fn watch(streams: Vec<TcpStream>, delays: &Arc<Mutex<Delays>>) {
 
 /// Comes and goes so many times and prints the 95th percentile from `open` to the key frame's last byte, milliseconds.
 pub(crate) fn join(port: u16, times: usize) -> Result<()> {
-    let mut took = Delays::new(3)?;
+    let mut took = new_delays()?;
     let mut buffer = vec![0; 1 << 16];
     for _ in 0..times {
         let mut stream = connect(false, port, std::iter::empty())?;

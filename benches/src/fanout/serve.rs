@@ -5,7 +5,6 @@ use std::{
     io::{IoSlice, Write},
     net::{SocketAddr, TcpStream},
     sync::Arc,
-    thread,
 };
 
 use anyhow::Result;
@@ -81,22 +80,15 @@ fn viewer(peer: SocketAddr) -> Viewer {
     }
 }
 
-/// The relay behind hyper on tokio's threads, the cameras on a thread of their own.
+/// The relay behind hyper on tokio's threads, the cameras a task as ingest's are.
 pub(crate) fn relay(count: u32, sub: bool) -> Result<()> {
     let cameras = cameras(count, sub);
     let host = BenchHost(cameras.iter().map(|c| Arc::clone(&c.feed)).collect());
-    thread::Builder::new()
-        .name("cameras".into())
-        .spawn(move || {
-            source::run(cameras, |camera| {
-                let frame = camera.frame();
-                camera.feed.ring.push(frame);
-            });
-        })?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
+        tokio::spawn(source::push(cameras));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         println!("{}", listener.local_addr()?.port());
         let relay = Relay::new(Config::default(), Arc::new(host), CancellationToken::new());

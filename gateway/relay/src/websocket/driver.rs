@@ -15,7 +15,7 @@ use media::{
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
-    sync::Notify,
+    sync::{Notify, futures::Notified},
     time::{Instant, Sleep, sleep_until, timeout},
 };
 
@@ -24,7 +24,7 @@ use super::{
     reader::{Event, Reader},
 };
 use crate::{
-    Close, End, Shared, Viewer,
+    Close, Config, End, Shared, Viewer,
     session::{Delivery, Input, Output, Session},
     stats::Counters,
     watches::Watches,
@@ -155,8 +155,8 @@ where
         let bell = Arc::clone(&self.bell);
         // What was gathered goes out before the bell, rung meanwhile, can begin another gathering.
         let mut due = false;
+        let mut rung = pin!(bell.notified());
         loop {
-            let mut rung = pin!(bell.notified());
             let wake = poll_fn(|cx| {
                 if stopped.as_mut().poll(cx).is_ready() {
                     let close = Close::new(Close::GOING_AWAY, "the gateway is shutting down");
@@ -170,13 +170,13 @@ where
                     if gather.as_mut().poll(cx).is_ready() {
                         return Poll::Ready(Wake::Gathered);
                     }
-                } else if !due && rung.as_mut().poll(cx).is_ready() {
+                } else if !due && poll_bell(&bell, rung.as_mut(), cx) && self.gathers(config) {
                     return Poll::Ready(Wake::Bell);
                 }
                 if let Poll::Ready(stop) = self.poll_streams(cx, shared, tick.as_mut()) {
                     return Poll::Ready(Wake::Stop(stop));
                 }
-                if std::mem::take(&mut due) && rung.as_mut().poll(cx).is_ready() {
+                if std::mem::take(&mut due) && poll_bell(&bell, rung.as_mut(), cx) {
                     return Poll::Ready(Wake::Bell);
                 }
                 if self.watches.poll_changed(cx).is_ready() {
@@ -196,8 +196,7 @@ where
                     return stop;
                 }
                 Wake::Bell => {
-                    let many = self.session.tiles() >= config.gather_from_tiles as usize;
-                    if many && self.blocked.is_none() && config.gather_ms > 0 {
+                    if self.gathers(config) {
                         self.gathering = true;
                         gather.as_mut().reset(now + config.gather());
                     }
@@ -221,6 +220,12 @@ where
                 }
             }
         }
+    }
+
+    /// Whether a bell begins a gathering instead of a write.
+    fn gathers(&self, config: &Config) -> bool {
+        let many = self.session.tiles() >= config.gather_from_tiles as usize;
+        many && self.blocked.is_none() && config.gather_ms > 0
     }
 
     fn tick(&mut self, now: Instant, shared: &Shared) -> Result<(), &'static str> {
@@ -381,6 +386,16 @@ where
             }
         }
     }
+}
+
+/// Whether the bell has rung; it is then armed again, before anybody looks at what it rang for, so no ring is lost.
+fn poll_bell<'a>(bell: &'a Notify, mut rung: Pin<&mut Notified<'a>>, cx: &mut Context<'_>) -> bool {
+    let mut any = false;
+    while rung.as_mut().poll(cx).is_ready() {
+        any = true;
+        rung.set(bell.notified());
+    }
+    any
 }
 
 /// Sends the rest and a close frame, waits for the answer, and shuts down; all within [`CLOSE_TIME`].
