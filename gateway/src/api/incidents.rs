@@ -1,0 +1,200 @@
+//! Incidents.
+
+use ::media::{CameraId, EventId, Grade, Place, RegionCode, WallTime};
+use command::{
+    Incident, Stage,
+    incident::{Change, Opening},
+};
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::{Answer, Call, Problem, json, problem, with_json};
+use crate::access::Action;
+
+/// `GET /incidents`.
+pub(super) async fn list(call: Call) -> Answer {
+    let wanted: Box<dyn Fn(Stage) -> bool> = match call.query.get("state").map(String::as_str) {
+        None | Some("all") => Box::new(|_| true),
+        Some("open") => Box::new(Stage::is_open),
+        Some(name) => match Stage::ALL.into_iter().find(|s| s.as_str() == name) {
+            Some(stage) => Box::new(move |s| s == stage),
+            None => {
+                return Err(Problem::bad(
+                    "state",
+                    "expected open, all, reported, verified, handling, closed or filed",
+                ));
+            }
+        },
+    };
+    let limit = call.query_within("limit", 1, 1000)?.unwrap_or(100) as usize;
+    let incidents = call.gateway.incidents.read();
+    let seen: Vec<&Incident> = incidents
+        .newest()
+        .filter(|i| wanted(i.state) && call.sees(Action::ReadEvents, i.region))
+        .take(limit)
+        .collect();
+    json(&seen)
+}
+
+fn existing(call: &Call, action: Action) -> Result<Incident, Problem> {
+    let id: EventId = call
+        .param("id")
+        .parse()
+        .map_err(|e| problem::bad_code("id", &e))?;
+    let incidents = call.gateway.incidents.read();
+    let incident = incidents
+        .get(&id)
+        .ok_or_else(|| Problem::not_found(format!("there is no incident {id}")))?;
+    call.may(action, incident.region, &id.to_string())?;
+    Ok(incident.clone())
+}
+
+/// `GET /incidents/{id}`.
+pub(super) async fn one(call: Call) -> Answer {
+    json(&existing(&call, Action::ReadEvents)?)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewIncident {
+    title: String,
+    grade: Grade,
+    #[serde(default)]
+    kind: String,
+    #[serde(default)]
+    note: String,
+    #[serde(default)]
+    event: Option<EventId>,
+    #[serde(default)]
+    camera: Option<CameraId>,
+    #[serde(default)]
+    place: Option<Place>,
+}
+
+/// `POST /incidents`.
+pub(super) async fn open(call: Call) -> Answer {
+    let new: NewIncident = call.json()?;
+    let gateway = &call.gateway;
+    let event = match new.event {
+        Some(id) => {
+            let found = gateway.book.events().get(id).await?;
+            Some(found.ok_or_else(|| Problem::bad("event", format!("there is no event {id}")))?)
+        }
+        None => None,
+    };
+    let code = new.camera.or(event.as_ref().and_then(|e| e.camera));
+    let register = gateway.register.read();
+    let camera = match code {
+        Some(code) => register.camera(&code).cloned(),
+        None => None,
+    };
+    if let (Some(code), None) = (new.camera, &camera) {
+        return Err(Problem::bad(
+            "camera",
+            format!("camera {code} is not in the register"),
+        ));
+    }
+    let region: RegionCode = camera
+        .as_ref()
+        .map(|c| c.region)
+        .or(event.as_ref().and_then(|e| e.region))
+        .unwrap_or(call.user()?.region);
+    call.may(Action::Handle, region, &new.title)?;
+    if let Some(event_region) = event.as_ref().and_then(|e| e.region) {
+        call.may(Action::Handle, event_region, &new.title)?;
+    }
+    let now = WallTime::now();
+    let id = gateway.new_id(now);
+    let opening = Opening {
+        id,
+        day: gateway.config.district.utc_offset.day(now),
+        by: call.user()?.user.clone(),
+        title: new.title,
+        kind: new.kind,
+        grade: new.grade,
+        region,
+        place: new.place.or(camera.as_ref().and_then(|c| c.place)),
+        cameras: camera.iter().map(|c| c.code).collect(),
+        event: new.event,
+        note: new.note,
+    };
+    let entry = call.entry("incident-opened", id.to_string(), Some(region))?;
+    let after = gateway
+        .incidents
+        .change(now, Change::Open(Box::new(opening)))
+        .await?;
+    if let Some(event) = new.event {
+        gateway
+            .book
+            .change(event, |e| e.incident = Some(id.to_string()))
+            .await?;
+    }
+    call.audit(entry).await?;
+    let incident = after
+        .get(&id)
+        .ok_or_else(|| Problem::internal("a new incident is not there"))?;
+    gateway.hub.incident(incident);
+    with_json(StatusCode::CREATED, incident)
+}
+
+async fn change(
+    call: &Call,
+    incident: &Incident,
+    action: &str,
+    detail: String,
+    change: Change,
+) -> Answer {
+    let mut entry = call.entry(action, incident.id.to_string(), Some(incident.region))?;
+    entry.detail = detail;
+    let after = call
+        .gateway
+        .incidents
+        .change(WallTime::now(), change)
+        .await?;
+    call.audit(entry).await?;
+    let incident = after
+        .get(&incident.id)
+        .ok_or_else(|| Problem::internal("a changed incident is not there"))?;
+    call.gateway.hub.incident(incident);
+    json(incident)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Note {
+    note: String,
+}
+
+/// `POST /incidents/{id}/log`.
+pub(super) async fn note(call: Call) -> Answer {
+    let incident = existing(&call, Action::Report)?;
+    let given: Note = call.json()?;
+    let written = Change::Note {
+        id: incident.id,
+        by: call.user()?.user.clone(),
+        note: given.note,
+    };
+    change(&call, &incident, "incident-note", String::new(), written).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Transition {
+    to: Stage,
+    #[serde(default)]
+    note: String,
+}
+
+/// `POST /incidents/{id}/transitions`.
+pub(super) async fn transition(call: Call) -> Answer {
+    let incident = existing(&call, Action::Handle)?;
+    let given: Transition = call.json()?;
+    let step = Change::Transition {
+        id: incident.id,
+        by: call.user()?.user.clone(),
+        to: given.to,
+        note: given.note,
+    };
+    let detail = format!("{} to {}", incident.state.as_str(), given.to.as_str());
+    change(&call, &incident, "incident-moved", detail, step).await
+}

@@ -1,0 +1,212 @@
+//! Every error of the API is a problem (RFC 9457), and this is the one place that maps what went wrong to a status.
+
+use http::{HeaderValue, StatusCode, header};
+use media::{Reason, ReasonCode, id::CodeError};
+use serde_json::json;
+use warp::reply::Response;
+
+use crate::access::Denied;
+
+/// What an error answer says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// For programs; part of `type`.
+    pub code: &'static str,
+    /// What exactly, for people.
+    pub detail: String,
+    /// Seconds to wait, of a 429.
+    pub retry_after_s: Option<u64>,
+    /// The methods there are, of a 405.
+    pub allow: Option<String>,
+}
+
+impl Problem {
+    /// A problem.
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            retry_after_s: None,
+            allow: None,
+        }
+    }
+
+    /// 400: the request is wrong; the text begins with the field's name.
+    pub fn bad(field: &str, detail: impl std::fmt::Display) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "bad-request",
+            format!("{field}: {detail}"),
+        )
+    }
+
+    /// 404.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", detail)
+    }
+
+    /// 401: nobody is signed in.
+    pub fn no_session() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "no-session",
+            "sign in first: POST /api/v1/session",
+        )
+    }
+
+    /// 500: ours. Logged here, once; the answer gives no insides away.
+    pub fn internal(error: impl std::fmt::Display) -> Self {
+        tracing::error!(%error, "a request failed");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "the gateway could not do this; its log says why",
+        )
+    }
+
+    fn title(&self) -> &'static str {
+        match self.code {
+            "bad-request" => "The request is not understood",
+            "no-session" => "Not signed in",
+            "wrong-credentials" => "Wrong user or password",
+            "too-many-attempts" => "Too many attempts",
+            "forbidden" => "Not allowed",
+            "not-found" => "Not found",
+            "no-recording" => "Nothing is recorded there",
+            "no-picture" => "No picture",
+            "method-not-allowed" => "No such method here",
+            "illegal-transition" => "Not possible from this state",
+            "too-large" => "Too large",
+            "exists" => "It exists already",
+            "conflict" => "Not possible now",
+            "busy" => "Busy",
+            "disk" => "The disk could not take it",
+            "internal" => "The gateway failed",
+            _ => self.status.canonical_reason().unwrap_or("Problem"),
+        }
+    }
+
+    /// As an answer.
+    pub fn into_response(self) -> Response {
+        let body = json!({
+            "type": format!("about:blank#{}", self.code),
+            "title": self.title(),
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+            "code": self.code,
+        });
+        let mut response = Response::new(body.to_string().into());
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(s) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, s.into());
+        }
+        if let Some(allow) = self.allow.and_then(|a| HeaderValue::from_str(&a).ok()) {
+            headers.insert(header::ALLOW, allow);
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"sightline\""),
+            );
+        }
+        response
+    }
+}
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", denied.to_string())
+    }
+}
+
+impl From<Reason> for Problem {
+    fn from(reason: Reason) -> Self {
+        let status = match reason.code {
+            ReasonCode::NotFound => StatusCode::NOT_FOUND,
+            ReasonCode::Forbidden => StatusCode::FORBIDDEN,
+            ReasonCode::Disabled => StatusCode::CONFLICT,
+            _ => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self::new(status, reason.code.as_str(), reason.text)
+    }
+}
+
+impl From<storage::Error> for Problem {
+    fn from(error: storage::Error) -> Self {
+        match &error {
+            storage::Error::Range { .. } => Self::bad("from, to", error),
+            _ if error.is_full() => {
+                tracing::error!(%error, "the disk is full");
+                Self::new(
+                    StatusCode::INSUFFICIENT_STORAGE,
+                    "disk",
+                    "the gateway's disk is full",
+                )
+            }
+            _ => Self::internal(error),
+        }
+    }
+}
+
+impl From<command::register::Error> for Problem {
+    fn from(error: command::register::Error) -> Self {
+        use command::register::Error;
+        match error {
+            Error::Field { field, text } => Self::bad(field, text),
+            Error::Exists(_) => Self::new(StatusCode::CONFLICT, "exists", error.to_string()),
+            Error::NotFound(_) => Self::not_found(error.to_string()),
+        }
+    }
+}
+
+impl From<command::incident::Error> for Problem {
+    fn from(error: command::incident::Error) -> Self {
+        use command::incident::Error;
+        match error {
+            Error::Field { field, text } => Self::bad(field, text),
+            Error::Illegal { .. } => Self::new(
+                StatusCode::CONFLICT,
+                "illegal-transition",
+                error.to_string(),
+            ),
+            Error::NotFound(_) => Self::not_found(error.to_string()),
+        }
+    }
+}
+
+impl From<crate::access::users::Error> for Problem {
+    fn from(error: crate::access::users::Error) -> Self {
+        use crate::access::users::Error;
+        match error {
+            Error::Field { field, text } => Self::bad(field, text),
+            Error::Exists(_) => Self::new(StatusCode::CONFLICT, "exists", error.to_string()),
+            Error::LastAdministrator(_) => {
+                Self::new(StatusCode::CONFLICT, "conflict", error.to_string())
+            }
+            Error::NotFound(_) => Self::not_found(error.to_string()),
+        }
+    }
+}
+
+impl<E: std::error::Error + Into<Self>> From<command::store::ChangeError<E>> for Problem {
+    fn from(error: command::store::ChangeError<E>) -> Self {
+        match error {
+            command::store::ChangeError::Refused(e) => e.into(),
+            command::store::ChangeError::Journal(e) => e.into(),
+        }
+    }
+}
+
+/// A code in a path or query that could not be read.
+pub fn bad_code(field: &str, error: &CodeError) -> Problem {
+    Problem::bad(field, error)
+}

@@ -1,0 +1,313 @@
+//! How cameras, events and regions look in JSON.
+
+use std::sync::Arc;
+
+use ::media::{
+    Event, EventId, EventKind, FeedId, Grade, Place, Profile, Reason, RegionCode, SourceState,
+    SourceStatus, WallTime, event::Acknowledgement, id::Level,
+};
+use command::Register;
+use serde::Serialize;
+
+use crate::gateway::Gateway;
+
+/// A camera with its state.
+#[derive(Debug, Serialize)]
+pub struct Camera<'a> {
+    code: ::media::CameraId,
+    name: &'a str,
+    region: RegionCode,
+    region_name: &'a str,
+    state: State,
+    reason: Option<Reason>,
+    since: WallTime,
+    place: Option<Place>,
+    heading: Option<u16>,
+    view_angle: Option<u16>,
+    view_distance: Option<u32>,
+    site_class: &'a str,
+    form: &'a str,
+    maker: &'a str,
+    address: &'a str,
+    recording: bool,
+    recording_state: &'static str,
+    profiles: Profiles<'a>,
+    clock_offset_ms: Option<i64>,
+    tags: &'a [String],
+    record: bool,
+    keep_days: u32,
+    tag: bool,
+    always: bool,
+    disabled: bool,
+}
+
+/// A camera's state as people see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// A feed plays.
+    Live,
+    /// Nobody needs it.
+    Idle,
+    /// It is being asked for the first time.
+    Connecting,
+    /// It does not deliver; the reason says why.
+    Offline,
+    /// Out of service.
+    Disabled,
+}
+
+#[derive(Debug, Serialize)]
+struct Profiles<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    main: Option<Stream<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub: Option<Stream<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Stream<'a> {
+    state: SourceState,
+    codec: Option<&'a str>,
+    width: Option<u16>,
+    height: Option<u16>,
+    bit_rate_bps: u64,
+    frame_rate: f64,
+}
+
+impl<'a> Stream<'a> {
+    fn of(status: &'a SourceStatus) -> Self {
+        let video = status.tracks.as_ref().map(|t| &t.video);
+        Self {
+            state: status.state,
+            codec: video.map(|v| v.codec_string.as_str()),
+            width: video.map(|v| v.width),
+            height: video.map(|v| v.height),
+            bit_rate_bps: status.bit_rate.0,
+            frame_rate: f64::from(status.frame_rate_x100) / 100.0,
+        }
+    }
+}
+
+/// State, reason and since of a camera, from its feeds'.
+pub fn state(
+    disabled: bool,
+    started: WallTime,
+    feeds: &[&SourceStatus],
+) -> (State, Option<Reason>, WallTime) {
+    if disabled {
+        return (State::Disabled, None, started);
+    }
+    let of = |state: SourceState| feeds.iter().find(|s| s.state == state);
+    if let Some(live) = of(SourceState::Live) {
+        return (State::Live, None, live.since);
+    }
+    // While a broken feed is tried again it stays offline: it is not yet known to be otherwise.
+    let broken = feeds.iter().find(|s| s.reason.is_some());
+    if let Some(broken) = broken {
+        return (State::Offline, broken.reason.clone(), broken.since);
+    }
+    let trying = of(SourceState::WaitingKeyFrame).or(of(SourceState::Connecting));
+    if let Some(trying) = trying {
+        return (State::Connecting, None, trying.since);
+    }
+    let since = feeds.iter().map(|s| s.since).max().unwrap_or(started);
+    (State::Idle, None, since)
+}
+
+/// What is known of a camera's feeds.
+pub struct Known {
+    main: Option<SourceStatus>,
+    sub: Option<SourceStatus>,
+}
+
+impl Known {
+    /// Of one camera.
+    pub fn of(gateway: &Gateway, camera: &command::Camera) -> Self {
+        let status = |profile, url: &Option<String>| {
+            url.as_ref()?;
+            let feed = FeedId {
+                camera: camera.code,
+                profile,
+            };
+            Some(
+                gateway
+                    .feeds
+                    .status(feed)
+                    .unwrap_or_else(|| SourceStatus::idle(gateway.started)),
+            )
+        };
+        Self {
+            main: status(Profile::Main, &camera.main_url),
+            sub: status(Profile::Sub, &camera.sub_url),
+        }
+    }
+
+    /// State, reason and since.
+    pub fn state(&self, gateway: &Gateway, disabled: bool) -> (State, Option<Reason>, WallTime) {
+        let feeds: Vec<&SourceStatus> = [&self.main, &self.sub].into_iter().flatten().collect();
+        state(disabled, gateway.started, &feeds)
+    }
+}
+
+/// Calls `with` with the camera as it looks now.
+pub fn camera<T>(
+    gateway: &Gateway,
+    register: &Register,
+    camera: &command::Camera,
+    with: impl FnOnce(&Camera<'_>) -> T,
+) -> T {
+    let known = Known::of(gateway, camera);
+    let (state, reason, since) = known.state(gateway, camera.disabled);
+    let recording_state = gateway.recorders.state(&camera.code);
+    let region = register.region(&camera.region);
+    let offsets = [&known.main, &known.sub];
+    with(&Camera {
+        code: camera.code,
+        name: &camera.name,
+        region: camera.region,
+        region_name: region.map_or("", |r| &r.name),
+        state,
+        reason,
+        since,
+        place: camera.place,
+        heading: camera.heading,
+        view_angle: camera.view_angle,
+        view_distance: camera.view_distance,
+        site_class: &camera.site_class,
+        form: &camera.form,
+        maker: &camera.maker,
+        address: &camera.address,
+        recording: recording_state == "recording",
+        recording_state,
+        profiles: Profiles {
+            main: known.main.as_ref().map(Stream::of),
+            sub: known.sub.as_ref().map(Stream::of),
+        },
+        clock_offset_ms: offsets
+            .into_iter()
+            .flatten()
+            .find_map(|s| s.clock_offset_ms),
+        tags: &camera.tags,
+        record: camera.record,
+        keep_days: camera.keep_days,
+        tag: camera.tag,
+        always: camera.always,
+        disabled: camera.disabled,
+    })
+}
+
+/// A region.
+#[derive(Debug, Serialize)]
+pub struct Region {
+    code: RegionCode,
+    name: String,
+    name_en: String,
+    parent: Option<RegionCode>,
+    level: Level,
+    place: Option<Place>,
+}
+
+impl Region {
+    /// As it stands in the register.
+    pub fn of(register: &Register, region: &command::Region) -> Self {
+        Self {
+            code: region.code,
+            name: region.name.clone(),
+            name_en: region.name_en.clone(),
+            parent: register.parent(&region.code),
+            level: region.code.level(),
+            place: region.place,
+        }
+    }
+}
+
+/// An event.
+#[derive(Debug, Serialize)]
+pub struct EventView {
+    id: EventId,
+    kind: EventKind,
+    camera: Option<::media::CameraId>,
+    camera_name: Option<String>,
+    region: Option<RegionCode>,
+    place: Option<Place>,
+    start: WallTime,
+    end: Option<WallTime>,
+    last: WallTime,
+    count: u32,
+    grade: Grade,
+    score: f32,
+    snapshot: Option<String>,
+    text: String,
+    acknowledged: Option<Acknowledgement>,
+    incident: Option<String>,
+}
+
+impl EventView {
+    /// With what the register adds.
+    pub fn of(register: &Register, event: Event) -> Self {
+        let camera = event
+            .camera
+            .and_then(|c| register.camera(&c).map(Arc::clone));
+        Self {
+            id: event.id,
+            kind: event.kind,
+            camera: event.camera,
+            camera_name: camera.as_ref().map(|c| c.name.clone()),
+            region: event.region,
+            place: camera.and_then(|c| c.place),
+            start: event.start,
+            end: event.end,
+            last: event.last,
+            count: event.count,
+            grade: event.grade,
+            score: event.score,
+            snapshot: event
+                .snapshot
+                .then(|| format!("/api/v1/events/{}/snapshot.jpg", event.id)),
+            text: event.text,
+            acknowledged: event.acknowledged,
+            incident: event.incident,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ::media::ReasonCode;
+
+    fn status(state: SourceState, reason: Option<ReasonCode>) -> SourceStatus {
+        SourceStatus {
+            state,
+            reason: reason.map(|c| Reason::new(c, "x")),
+            ..SourceStatus::idle(WallTime::from_secs(5))
+        }
+    }
+
+    #[test]
+    fn one_live_feed_makes_a_camera_live_and_a_retry_does_not() {
+        use SourceState::*;
+        let at = WallTime::from_secs(0);
+        let lost = Some(ReasonCode::NoPackets);
+        let of = |feeds: &[SourceStatus]| {
+            let feeds: Vec<&SourceStatus> = feeds.iter().collect();
+            state(false, at, &feeds).0
+        };
+        assert_eq!(
+            of(&[status(Backoff, lost), status(Live, None)]),
+            State::Live
+        );
+        assert_eq!(
+            of(&[status(Connecting, lost), status(Idle, None)]),
+            State::Offline
+        );
+        assert_eq!(
+            of(&[status(Connecting, None), status(Idle, None)]),
+            State::Connecting
+        );
+        assert_eq!(of(&[status(Idle, None)]), State::Idle);
+        assert_eq!(of(&[]), State::Idle);
+        assert_eq!(state(true, at, &[&status(Live, None)]).0, State::Disabled);
+    }
+}

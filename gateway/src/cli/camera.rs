@@ -1,0 +1,186 @@
+//! `sightline camera`.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::{Context, Result, bail};
+use command::{Camera, Register, Store, register::Change};
+use http::Method;
+use media::{CameraId, Place, RegionCode, WallTime};
+use serde_json::{Value, json};
+use storage::DataDir;
+
+use super::remote::{Api, SignIn};
+use crate::api::cameras::set_url;
+
+/// The register of cameras.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Add a camera
+    Add(Box<Add>),
+    /// List the cameras
+    List(List),
+}
+
+/// Where the register is: in a data directory that no gateway uses, or behind a running gateway.
+#[derive(Debug, clap::Args)]
+pub(super) struct Where {
+    /// A data directory on which no gateway runs
+    #[arg(long, value_name = "DIR", conflicts_with = "url")]
+    data: Option<PathBuf>,
+    /// A running gateway: a URL, or HOST[:PORT]
+    #[arg(long, value_name = "URL", required_unless_present = "data")]
+    url: Option<String>,
+    #[command(flatten)]
+    sign_in: SignIn,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Add {
+    /// Its 20-digit code (GB/T 28181)
+    #[arg(value_name = "CODE")]
+    code: CameraId,
+    /// Its name
+    #[arg(long)]
+    name: String,
+    /// The region it stands in
+    #[arg(long, value_name = "CODE")]
+    region: RegionCode,
+    /// RTSP URL of the full picture; user and password may stand in it
+    #[arg(long, value_name = "URL")]
+    main_url: Option<String>,
+    /// RTSP URL of the small picture
+    #[arg(long, value_name = "URL")]
+    sub_url: Option<String>,
+    /// Longitude, WGS-84 degrees
+    #[arg(long, requires = "lat", allow_negative_numbers = true)]
+    lon: Option<f64>,
+    /// Latitude
+    #[arg(long, requires = "lon", allow_negative_numbers = true)]
+    lat: Option<f64>,
+    /// 1, 2, 3, 4 (internal) or 9 (other)
+    #[arg(long, default_value = "")]
+    site_class: String,
+    /// Who made it
+    #[arg(long, default_value = "")]
+    maker: String,
+    /// Where it hangs, in words
+    #[arg(long, default_value = "")]
+    address: String,
+    /// Days to keep its recordings
+    #[arg(long, value_name = "DAYS", default_value_t = 30)]
+    keep_days: u32,
+    /// Do not record it
+    #[arg(long)]
+    no_record: bool,
+    #[command(flatten)]
+    at: Where,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct List {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    at: Where,
+}
+
+pub(super) fn run(command: Command) -> Result<ExitCode> {
+    super::log("warn", false)?;
+    super::runtime()?.block_on(async {
+        match command {
+            Command::Add(args) => add(*args).await?,
+            Command::List(args) => list(args).await?,
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Opens a data directory's register, or says how to reach the gateway that has it.
+pub(super) fn offline(dir: &std::path::Path) -> Result<DataDir> {
+    DataDir::open_existing(dir).map_err(|error| match error {
+        storage::Error::Locked { .. } => {
+            anyhow::anyhow!("{error}: a gateway runs on it; give --url to ask that gateway instead")
+        }
+        other => other.into(),
+    })
+}
+
+async fn add(args: Add) -> Result<()> {
+    let place = args.lon.zip(args.lat).map(|(lon, lat)| Place { lon, lat });
+    match (&args.at.data, &args.at.url) {
+        (Some(dir), _) => {
+            let mut camera = Camera {
+                place,
+                site_class: args.site_class,
+                maker: args.maker,
+                address: args.address,
+                keep_days: args.keep_days,
+                record: !args.no_record,
+                ..Camera::new(args.code, args.name, args.region)
+            };
+            for (field, url) in [("main_url", &args.main_url), ("sub_url", &args.sub_url)] {
+                if let Some(url) = url {
+                    set_url(&mut camera, field, url).map_err(|p| anyhow::anyhow!(p.detail))?;
+                }
+            }
+            let data = offline(dir)?;
+            let register = Store::<Register>::open(data.journal("register"))?;
+            register
+                .change(WallTime::now(), Change::Add(Box::new(camera)))
+                .await?;
+        }
+        (None, Some(url)) => {
+            let api = Api::open(&SignIn::url(url)?, &args.at.sign_in).await?;
+            let body = json!({
+                "code": args.code, "name": args.name, "region": args.region, "place": place,
+                "main_url": args.main_url, "sub_url": args.sub_url, "site_class": args.site_class,
+                "maker": args.maker, "address": args.address, "keep_days": args.keep_days,
+                "record": !args.no_record,
+            });
+            api.json(Method::POST, "cameras", Some(&body)).await?;
+            api.close().await;
+        }
+        (None, None) => bail!("give --data or --url"),
+    }
+    eprintln!("camera {} is in the register", args.code);
+    Ok(())
+}
+
+async fn list(args: List) -> Result<()> {
+    let cameras: Vec<Value> = match (&args.at.data, &args.at.url) {
+        (Some(dir), _) => {
+            let data = offline(dir)?;
+            let register = Store::<Register>::open(data.journal("register"))?;
+            let known = register.read();
+            let shown = known.cameras().map(|c| {
+                json!({"code": c.code, "name": c.name, "region": c.region,
+                    "state": if c.disabled { "disabled" } else { "" },
+                    "main_url": c.main_url, "sub_url": c.sub_url, "record": c.record, "keep_days": c.keep_days})
+            });
+            shown.collect()
+        }
+        (None, Some(url)) => {
+            let api = Api::open(&SignIn::url(url)?, &args.at.sign_in).await?;
+            let cameras = api.json(Method::GET, "cameras", None).await?;
+            api.close().await;
+            serde_json::from_value(cameras).context("the gateway's list of cameras")?
+        }
+        (None, None) => bail!("give --data or --url"),
+    };
+    for camera in cameras {
+        if args.json {
+            println!("{camera}");
+            continue;
+        }
+        let text = |key: &str| camera[key].as_str().unwrap_or_default().to_owned();
+        println!(
+            "{}  {:<12}  {:<10}  {}",
+            text("code"),
+            text("region"),
+            text("state"),
+            text("name")
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,607 @@
+//! The gateway: everything assembled.
+//!
+//! ```text
+//! DataDir (lock) -> journals: register, users, incidents, audit, events
+//!     -> Supervisor (cameras) -> Archive (recordings), Tagger -> Book (events) -> Hub (pages)
+//!     -> Relay (viewers) -> accept loop (TLS, HTTP) and QUIC endpoint
+//! ```
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use command::{Incidents, Region, Register, Store};
+use media::{CameraId, Clock, EventId, EventKind, WallTime};
+use relay::Relay;
+use storage::{AlarmKind, Archive, DataDir, Events, RecorderAlarm};
+use tagger::{Phase, Tag, Tagger};
+use tokio::sync::{broadcast, mpsc};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    access::{Sessions, Users, attempts, attempts::Attempts, password::Hasher},
+    audit::Audit,
+    book::{Book, Repeats},
+    config::Config,
+    feeds::{self, Connections, Feeds, View},
+    front::Front,
+    host::Host,
+    hub::Hub,
+    listen,
+    recording::{self, Recorders},
+    stills::Stills,
+    tls::{self, Identity},
+};
+
+/// What stands beside the configuration: data that a demonstration brings along.
+#[derive(Debug, Default)]
+pub struct Extras {
+    /// Regions to put into the register, beside those of `district.regions`.
+    pub regions: Vec<Region>,
+    /// The map's sketch, instead of `district.sketch`.
+    pub sketch: Option<Bytes>,
+}
+
+/// All parts, for every handler.
+pub struct Gateway {
+    /// What it was told.
+    pub config: Config,
+    /// When it started.
+    pub started: WallTime,
+    /// Accounts.
+    pub users: Arc<Store<Users>>,
+    /// Who is signed in.
+    pub sessions: Sessions,
+    /// Sign-in attempts.
+    pub attempts: Mutex<Attempts>,
+    /// Hashes passwords.
+    pub hasher: Hasher,
+    /// Regions and cameras.
+    pub register: Arc<Store<Register>>,
+    /// Incidents.
+    pub incidents: Arc<Store<Incidents>>,
+    /// Who did what.
+    pub audit: Audit,
+    /// What of it was told just now: session, action, camera, detail.
+    pub repeats: Repeats<(u64, &'static str, CameraId, String)>,
+    /// Events.
+    pub book: Book,
+    /// What changes.
+    pub hub: Arc<Hub>,
+    /// Cameras.
+    pub supervisor: ingest::Supervisor,
+    /// What is known of their feeds.
+    pub feeds: Feeds,
+    /// Recordings.
+    pub archive: Archive,
+    /// Who is recorded.
+    pub recorders: Recorders,
+    /// Who is watched for events.
+    pub tagger: Tagger,
+    /// Stills.
+    pub stills: Stills,
+    /// Bytes to viewers.
+    pub egress: Egress,
+    /// The map's sketch.
+    pub sketch: Option<Bytes>,
+    /// PEM of the authority to trust.
+    pub authority: Option<String>,
+    /// Cancelled when it stops: streams end, policies end.
+    pub stop: CancellationToken,
+    /// Background tasks.
+    pub tasks: TaskTracker,
+    /// Connections and what was upgraded from them.
+    pub connections: TaskTracker,
+    lost: Mutex<Connections>,
+    relay: OnceLock<Relay>,
+    next_id: AtomicU32,
+    /// Dropped last: the lock on the data directory.
+    _data: Arc<DataDir>,
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Gateway({})", self.config.district)
+    }
+}
+
+/// Bytes a second that go to viewers.
+#[derive(Debug, Default)]
+pub struct Egress {
+    last: AtomicU64,
+    rate: AtomicU64,
+}
+
+impl Egress {
+    /// Takes a reading, about once a second.
+    fn sample(&self, total_bytes: u64, passed: Duration) {
+        let before = self.last.swap(total_bytes, Relaxed);
+        let bytes = media::ByteCount(total_bytes.saturating_sub(before));
+        let now = media::BitRate::of(bytes, passed).0;
+        // Half old, half new: steady enough to read.
+        let old = self.rate.load(Relaxed);
+        self.rate.store(old / 2 + now / 2, Relaxed);
+    }
+
+    /// Over the last seconds.
+    pub fn bits_per_second(&self) -> u64 {
+        self.rate.load(Relaxed)
+    }
+}
+
+/// A gateway that serves.
+#[derive(Debug)]
+pub struct Running {
+    /// Its parts.
+    pub gateway: Arc<Gateway>,
+    /// Where it listens, with the real port.
+    pub address: SocketAddr,
+    /// Where people go.
+    pub url: String,
+    /// SHA-256 of the authority to trust.
+    pub fingerprint: Option<String>,
+    pub(crate) listening: CancellationToken,
+    pub(crate) endpoint: Option<quinn::Endpoint>,
+}
+
+struct Journals {
+    users: Arc<Store<Users>>,
+    register: Arc<Store<Register>>,
+    incidents: Arc<Store<Incidents>>,
+    audit: Audit,
+    events: Events,
+    archive: Archive,
+}
+
+impl Gateway {
+    /// Opens the data directory, starts every part, and serves. The socket is taken before anything else is touched.
+    ///
+    /// # Errors
+    /// What could not be had: the address, the data directory, a certificate, a file the configuration names.
+    pub async fn start(config: Config, extras: Extras) -> Result<Running> {
+        let address = config.listen.address;
+        let listener =
+            listen::bind(address).with_context(|| format!("cannot listen on {address}"))?;
+        let address = listener.local_addr().context("the listening address")?;
+        let data = DataDir::open(&config.data.dir)?;
+        let data = Arc::new(data);
+        let identity = identity(&config, address, &data)?;
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let opening = Arc::clone(&data);
+        let archive_config = config.recording.archive();
+        let audit_tasks = tasks.clone();
+        let journals = tokio::task::spawn_blocking(move || {
+            open_journals(&opening, archive_config, &audit_tasks)
+        })
+        .await??;
+        let gateway = assemble(
+            config,
+            extras,
+            data,
+            journals,
+            identity.as_ref(),
+            stop,
+            tasks,
+        )
+        .await?;
+
+        let endpoint = match &identity {
+            Some(identity) if gateway.config.listen.quic => Some(quic(identity, address)?),
+            _ => None,
+        };
+        let listening = CancellationToken::new();
+        let limits = listen::Limits {
+            connections: gateway.config.listen.max_connections,
+            handshake: Duration::from_secs(gateway.config.listen.handshake_timeout_s),
+            header: Duration::from_secs(gateway.config.listen.header_timeout_s),
+        };
+        let server = identity.as_ref().map(Identity::server).transpose()?;
+        let front = Front::new(Arc::clone(&gateway));
+        let serve = listen::serve(
+            listener,
+            server,
+            limits,
+            front,
+            gateway.connections.clone(),
+            listening.clone(),
+        );
+        gateway.connections.spawn(async move {
+            if let Err(error) = serve.await {
+                tracing::error!(%error, "the listener failed");
+            }
+        });
+        if let (Some(endpoint), Some(relay)) = (&endpoint, gateway.relay.get()) {
+            let (relay, endpoint) = (relay.clone(), endpoint.clone());
+            gateway
+                .connections
+                .spawn(async move { relay.quic(endpoint).await });
+        }
+        Ok(Running {
+            url: url(address, identity.is_some()),
+            fingerprint: identity.as_ref().and_then(Identity::fingerprint),
+            gateway,
+            address,
+            listening,
+            endpoint,
+        })
+    }
+
+    /// The relay; there from the start on.
+    pub fn relay(&self) -> Option<&Relay> {
+        self.relay.get()
+    }
+
+    /// The relay's counters.
+    pub fn relay_stats(&self) -> relay::Stats {
+        self.relay.get().map(Relay::stats).unwrap_or_default()
+    }
+
+    /// A new identity that sorts by time.
+    pub fn new_id(&self, at: WallTime) -> EventId {
+        EventId {
+            at: at.as_micros(),
+            number: self.next_id.fetch_add(1, Relaxed),
+        }
+    }
+
+    /// A camera is no longer in the register.
+    pub fn forget_connection(&self, camera: &CameraId) {
+        self.lost().forget(camera);
+    }
+
+    fn lost(&self) -> std::sync::MutexGuard<'_, Connections> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn take(&self, tag: Tag) {
+        let (camera, kind) = (tag.camera, tag.kind);
+        if let Err(error) = self.book.tag(tag).await {
+            tracing::error!(%camera, kind = kind.as_str(), %error, "an event could not be kept");
+        }
+    }
+
+    async fn saw(&self, camera: CameraId, view: View) {
+        let tags = self.lost().saw(WallTime::now(), camera, view);
+        for tag in tags {
+            self.take(tag).await;
+        }
+        self.hub.camera(self, &camera);
+    }
+}
+
+fn open_journals(
+    data: &Arc<DataDir>,
+    archive: storage::Config,
+    tasks: &TaskTracker,
+) -> Result<Journals> {
+    let (audit, write) = Audit::open(&data.journal("audit"))?;
+    tasks.spawn(write);
+    Ok(Journals {
+        users: Store::open(data.journal("users"))?,
+        register: Store::open(data.journal("register"))?,
+        incidents: Store::open(data.journal("incidents"))?,
+        audit,
+        events: Events::open(data)?,
+        archive: Archive::open(data, archive)?,
+    })
+}
+
+fn identity(config: &Config, address: SocketAddr, data: &DataDir) -> Result<Option<Identity>> {
+    if config.listen.plain_http {
+        return Ok(None);
+    }
+    if let (Some(certificate), Some(key)) = (&config.listen.certificate, &config.listen.key) {
+        return Identity::of_files(certificate, key).map(Some);
+    }
+    let hostname = rustix::system::uname();
+    let hostname = hostname.nodename().to_string_lossy().into_owned();
+    let names = tls::names(&config.listen.names, &hostname, &addresses(address.ip()));
+    let district = config.district.code.to_string();
+    Identity::of_district(&data.tls(), &district, &names).map(Some)
+}
+
+/// The addresses people may come to: the one listened on, or those this machine uses towards the outside.
+fn addresses(listening: IpAddr) -> Vec<IpAddr> {
+    if !listening.is_unspecified() {
+        return vec![listening];
+    }
+    // A UDP socket that is "connected" sends nothing, but the system says which address it would use.
+    let towards = |bind: &str, to: &str| {
+        let socket = std::net::UdpSocket::bind(bind).ok()?;
+        socket.connect(to).ok()?;
+        Some(socket.local_addr().ok()?.ip())
+    };
+    [
+        towards("0.0.0.0:0", "192.0.2.1:9"),
+        towards("[::]:0", "[2001:db8::1]:9"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn quic(identity: &Identity, address: SocketAddr) -> Result<quinn::Endpoint> {
+    let config = relay::quic::server_config(identity.chain.clone(), identity.key.clone_key())?;
+    let socket = listen::bind_udp(address).with_context(|| {
+        format!("cannot listen on UDP {address} for QUIC (listen.quic = false does without)")
+    })?;
+    let runtime = Arc::new(quinn::TokioRuntime);
+    Ok(quinn::Endpoint::new(
+        quinn::EndpointConfig::default(),
+        Some(config),
+        socket,
+        runtime,
+    )?)
+}
+
+/// What to type into a browser: an address that is everywhere is here, too.
+fn url(address: SocketAddr, tls: bool) -> String {
+    let scheme = if tls { "https" } else { "http" };
+    let host = match address.ip() {
+        IpAddr::V6(ip) if ip.is_unspecified() => "localhost".to_owned(),
+        IpAddr::V4(ip) if ip.is_unspecified() => "localhost".to_owned(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+        IpAddr::V4(ip) => ip.to_string(),
+    };
+    format!("{scheme}://{host}:{}/", address.port())
+}
+
+async fn assemble(
+    config: Config,
+    extras: Extras,
+    data: Arc<DataDir>,
+    journals: Journals,
+    identity: Option<&Identity>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+) -> Result<Arc<Gateway>> {
+    let register = journals.register;
+    crate::district::put(&config.district, extras.regions, &register).await?;
+    let sketch = match extras.sketch {
+        Some(sketch) => Some(sketch),
+        None => crate::district::sketch(&config.district)?,
+    };
+    let links = ingest::budget::Links::new(config.lines(register.read().regions()));
+    let clock = Arc::new(Mutex::new(Clock::system()));
+    // Not a child of `stop`: cameras are told goodbye after the recorders have ended.
+    let supervisor = ingest::Supervisor::start(
+        config.ingest.clone(),
+        links,
+        clock,
+        CancellationToken::new(),
+    );
+    let (tagger, tags) = Tagger::start(config.tagger.clone(), CancellationToken::new());
+    let hub = Arc::new(Hub::new());
+    let folding = config.tagger.folding.clone();
+    let book = Book::new(
+        journals.events,
+        folding,
+        Arc::clone(&register),
+        Arc::clone(&hub),
+    );
+    let limits = attempts::Limits {
+        pair: config.access.attempts,
+        address: config.access.attempts_per_address,
+        account: config.access.attempts_per_user,
+        window: Duration::from_secs(config.access.attempts_window_s),
+    };
+    let gateway = Arc::new(Gateway {
+        started: WallTime::now(),
+        users: journals.users,
+        sessions: Sessions::new(config.session_idle()),
+        attempts: Mutex::new(Attempts::new(limits)),
+        hasher: Hasher::new(),
+        register,
+        incidents: journals.incidents,
+        audit: journals.audit,
+        repeats: Repeats::new(Duration::from_secs(600)),
+        book,
+        hub,
+        feeds: Feeds::new(supervisor.clone()),
+        supervisor,
+        archive: journals.archive,
+        recorders: Recorders::default(),
+        tagger,
+        stills: Stills::new(config.stills.clone()),
+        egress: Egress::default(),
+        sketch,
+        authority: identity.and_then(|i| i.authority.clone()),
+        stop,
+        tasks,
+        connections: TaskTracker::new(),
+        lost: Mutex::new(Connections::new(Duration::from_secs(
+            config.events.connection_lost_s,
+        ))),
+        relay: OnceLock::new(),
+        next_id: AtomicU32::new(0),
+        config,
+        _data: data,
+    });
+    let host = Arc::new(Host::new(&gateway));
+    let relay = Relay::new(gateway.config.relay.clone(), host, gateway.stop.clone());
+    if gateway.relay.set(relay).is_err() {
+        unreachable!("the relay is set once, here");
+    }
+    let closed = gateway.book.close_left_open().await?;
+    if closed > 0 {
+        tracing::info!(events = closed, "ended what was left open at the last stop");
+    }
+    let changes = gateway.supervisor.changes();
+    let alarms = gateway.archive.alarms();
+    gateway.tasks.spawn(recording::run(Arc::clone(&gateway)));
+    gateway
+        .tasks
+        .spawn(follow_feeds(Arc::clone(&gateway), changes));
+    gateway
+        .tasks
+        .spawn(follow_recorders(Arc::clone(&gateway), alarms));
+    gateway.tasks.spawn(follow_tags(Arc::clone(&gateway), tags));
+    gateway.tasks.spawn(upkeep(Arc::clone(&gateway)));
+    Ok(gateway)
+}
+
+/// Cameras come and go.
+async fn follow_feeds(
+    gateway: Arc<Gateway>,
+    mut changes: broadcast::Receiver<(media::FeedId, media::SourceStatus)>,
+) {
+    loop {
+        let change = tokio::select! {
+            change = changes.recv() => change,
+            () = gateway.stop.cancelled() => return,
+        };
+        match change {
+            Ok((feed, status)) => {
+                let view = gateway.feeds.changed(WallTime::now(), feed, status);
+                gateway.saw(feed.camera, view).await;
+            }
+            Err(broadcast::error::RecvError::Lagged(missed)) => {
+                tracing::warn!(
+                    missed,
+                    "changes of cameras came too fast; reading all of them"
+                );
+                for (camera, view) in gateway.feeds.resync(WallTime::now()) {
+                    gateway.saw(camera, view).await;
+                }
+            }
+            Err(broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}
+
+/// Recordings stop and come back.
+async fn follow_recorders(gateway: Arc<Gateway>, mut alarms: broadcast::Receiver<RecorderAlarm>) {
+    loop {
+        let alarm = tokio::select! {
+            alarm = alarms.recv() => alarm,
+            () = gateway.stop.cancelled() => return,
+        };
+        let alarm = match alarm {
+            Ok(alarm) => alarm,
+            Err(broadcast::error::RecvError::Lagged(missed)) => {
+                tracing::error!(missed, "alarms of recorders came too fast");
+                continue;
+            }
+            Err(broadcast::error::RecvError::Closed) => return,
+        };
+        for tag in recorder_tags(&alarm) {
+            gateway.take(tag).await;
+        }
+        gateway.hub.camera(&gateway, &alarm.feed.camera);
+    }
+}
+
+fn recorder_tags(alarm: &RecorderAlarm) -> Vec<Tag> {
+    let tag = |kind, phase, start, text: &str| {
+        feeds::tag(alarm.feed.camera, kind, phase, start, alarm.at, text)
+    };
+    match &alarm.kind {
+        AlarmKind::Stopped(reason) => {
+            let text = &reason.text;
+            vec![tag(
+                EventKind::RecordingStopped,
+                Phase::Start,
+                alarm.at,
+                text,
+            )]
+        }
+        AlarmKind::Back { since } => {
+            let text = format!("records again after {} s", alarm.at.since(*since).as_secs());
+            vec![
+                tag(EventKind::RecordingStopped, Phase::End, *since, &text),
+                tag(EventKind::RecordingBack, Phase::Start, alarm.at, &text),
+                tag(EventKind::RecordingBack, Phase::End, alarm.at, &text),
+            ]
+        }
+        AlarmKind::Dropped { frames, reason } => {
+            let text = format!("{frames} frames not recorded: {}", reason.text);
+            vec![
+                tag(EventKind::Disk, Phase::Start, alarm.at, &text),
+                tag(EventKind::Disk, Phase::End, alarm.at, &text),
+            ]
+        }
+    }
+}
+
+/// The tagger finds something.
+async fn follow_tags(gateway: Arc<Gateway>, mut tags: mpsc::Receiver<Tag>) {
+    loop {
+        let tag = tokio::select! {
+            tag = tags.recv() => tag,
+            () = gateway.stop.cancelled() => return,
+        };
+        let Some(tag) = tag else { return };
+        gateway.take(tag).await;
+    }
+}
+
+/// What is done every second.
+async fn upkeep(gateway: Arc<Gateway>) {
+    let mut timer = tokio::time::interval(Duration::from_secs(1));
+    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (mut last, mut ticks) = (Instant::now(), 0u64);
+    loop {
+        tokio::select! {
+            _ = timer.tick() => {}
+            () = gateway.stop.cancelled() => return,
+        }
+        let now = Instant::now();
+        gateway
+            .egress
+            .sample(gateway.relay_stats().sent_bytes, now - last);
+        last = now;
+        let lost = gateway.lost().poll(WallTime::now());
+        for tag in lost {
+            gateway.take(tag).await;
+        }
+        ticks += 1;
+        if ticks.is_multiple_of(60) {
+            gateway.sessions.sweep(now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_that_is_printed_can_be_opened() {
+        let url = |a: &str, tls| url(a.parse().unwrap(), tls);
+        assert_eq!(url("[::]:8443", true), "https://localhost:8443/");
+        assert_eq!(url("127.0.0.1:80", false), "http://127.0.0.1:80/");
+        assert_eq!(
+            url("[2001:db8::1]:8443", true),
+            "https://[2001:db8::1]:8443/"
+        );
+    }
+
+    #[test]
+    fn a_recorders_return_ends_its_alarm() {
+        let alarm = RecorderAlarm {
+            feed: media::FeedId {
+                camera: "44140300001326000001".parse().unwrap(),
+                profile: media::Profile::Main,
+            },
+            at: WallTime::from_secs(100),
+            kind: AlarmKind::Back {
+                since: WallTime::from_secs(40),
+            },
+        };
+        let tags = recorder_tags(&alarm);
+        assert_eq!(
+            (tags[0].kind, tags[0].phase),
+            (EventKind::RecordingStopped, Phase::End)
+        );
+        assert_eq!(tags[0].start, WallTime::from_secs(40));
+        assert_eq!(tags[1].text, "records again after 60 s");
+    }
+}

@@ -1,0 +1,192 @@
+//! What the relay asks of the gateway: who may see which camera, at which urgency; and who saw what.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Instant,
+};
+
+use media::{CameraId, FeedId, Lease, Priority, Profile, Reason, ReasonCode, WallTime};
+use relay::Viewer;
+
+use crate::{
+    access::{self, Action, Target, User, sessions::Hold},
+    audit::{Entry, Outcome},
+    gateway::Gateway,
+};
+
+/// The gateway as the relay sees it.
+#[derive(Debug)]
+pub struct Host {
+    /// Weak: the gateway holds the relay, and the relay this.
+    gateway: Weak<Gateway>,
+    /// Streams keep their session from expiring.
+    holds: Mutex<HashMap<(String, CameraId, Profile), Vec<Option<Hold>>>>,
+}
+
+impl Host {
+    /// Of this gateway.
+    pub fn new(gateway: &Arc<Gateway>) -> Self {
+        Self {
+            gateway: Arc::downgrade(gateway),
+            holds: Mutex::default(),
+        }
+    }
+
+    fn gateway(&self) -> Result<Arc<Gateway>, Reason> {
+        self.gateway
+            .upgrade()
+            .ok_or_else(|| Reason::new(ReasonCode::ShuttingDown, "the gateway is stopping"))
+    }
+}
+
+fn entry(user: &str, role: &str, viewer: &Viewer, action: &str, camera: CameraId) -> Entry {
+    let mut entry = Entry::new(user, role, action, camera.to_string());
+    entry.address = Some(viewer.peer.ip().to_canonical());
+    entry
+}
+
+/// What a user may claim: only those who handle incidents may take room from others.
+fn granted(user: &User, wanted: Priority) -> Priority {
+    let handles = access::may(user, Action::Handle, Target::Any).is_ok();
+    match wanted {
+        Priority::Incident | Priority::Wall if handles => wanted,
+        Priority::Diagnosis => Priority::Diagnosis,
+        _ => Priority::Viewer,
+    }
+}
+
+impl relay::Host for Host {
+    fn open(
+        &self,
+        viewer: &Viewer,
+        camera: CameraId,
+        profile: Profile,
+        priority: Priority,
+    ) -> Result<Lease, Reason> {
+        let gateway = self.gateway()?;
+        let account = gateway.users.read().get(&viewer.user).map(|a| a.user());
+        let user = account
+            .ok_or_else(|| Reason::new(ReasonCode::Forbidden, "this account is no longer there"))?;
+        let known = gateway.register.read().camera(&camera).cloned();
+        let known = known.ok_or_else(|| {
+            Reason::new(
+                ReasonCode::NotFound,
+                format!("camera {camera} is not in the register"),
+            )
+        })?;
+        let mut entry = entry(
+            &user.user,
+            user.role.as_str(),
+            viewer,
+            "view-opened",
+            camera,
+        );
+        entry.region = Some(known.region);
+        entry.detail = profile.to_string();
+        let allowed = access::may(&user, Action::Watch, Target::Region(known.region));
+        let pulled = match allowed {
+            Err(denied) => {
+                entry.outcome = Outcome::Denied;
+                Err(Reason::new(ReasonCode::Forbidden, denied.to_string()))
+            }
+            Ok(()) => {
+                let feed = FeedId { camera, profile };
+                let pulled = gateway.supervisor.pull(feed, granted(&user, priority));
+                if let Err(reason) = &pulled {
+                    entry.outcome = Outcome::Failed;
+                    entry.detail = format!("{profile}: {}", reason.code.as_str());
+                }
+                pulled
+            }
+        };
+        let written = gateway.audit.note(WallTime::now(), entry);
+        let lease = pulled?;
+        if written.is_err() {
+            return Err(Reason::new(
+                ReasonCode::DiskSlow,
+                "the audit log does not take what it should; nobody watches without an entry",
+            ));
+        }
+        let hold = viewer
+            .session
+            .parse()
+            .ok()
+            .and_then(|id| gateway.sessions.hold(id));
+        self.holds
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry((viewer.session.clone(), camera, profile))
+            .or_default()
+            .push(hold);
+        Ok(lease)
+    }
+
+    fn closed(&self, viewer: &Viewer, camera: CameraId, profile: Profile) {
+        let key = (viewer.session.clone(), camera, profile);
+        let mut holds = self.holds.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(of_key) = holds.get_mut(&key) {
+            of_key.pop();
+            if of_key.is_empty() {
+                holds.remove(&key);
+            }
+        }
+        drop(holds);
+        let Ok(gateway) = self.gateway() else { return };
+        let role = gateway.users.read().get(&viewer.user).map(|a| a.role);
+        let role = role.map_or("", |r| r.as_str());
+        let mut entry = entry(&viewer.user, role, viewer, "view-closed", camera);
+        entry.region = gateway.register.read().camera(&camera).map(|c| c.region);
+        entry.detail = profile.to_string();
+        // The opening is in the log; that the closing may be missing is logged by the queue.
+        let _ = gateway.audit.note(WallTime::now(), entry);
+    }
+
+    fn authenticate(&self, token: &str, peer: SocketAddr) -> Result<Viewer, Reason> {
+        let gateway = self.gateway()?;
+        let refused = || Reason::new(ReasonCode::Forbidden, "no such session; sign in first");
+        let session = gateway
+            .sessions
+            .get(Instant::now(), token)
+            .ok_or_else(refused)?;
+        let user = gateway.users.read().get(&session.user).map(|a| a.user());
+        let user = user.ok_or_else(refused)?;
+        access::may(&user, Action::Watch, Target::Any)
+            .map_err(|denied| Reason::new(ReasonCode::Forbidden, denied.to_string()))?;
+        Ok(Viewer {
+            user: user.user,
+            session: session.id.to_string(),
+            peer,
+            revoked: session.revoked.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use access::Role;
+
+    #[test]
+    fn only_those_who_handle_incidents_take_room_from_others() {
+        let user = |role| User {
+            user: "u".into(),
+            name: "U".into(),
+            role,
+            region: "441403".parse().unwrap(),
+        };
+        assert_eq!(
+            granted(&user(Role::Operator), Priority::Incident),
+            Priority::Incident
+        );
+        assert_eq!(
+            granted(&user(Role::Responder), Priority::Incident),
+            Priority::Viewer
+        );
+        assert_eq!(
+            granted(&user(Role::Administrator), Priority::Recording),
+            Priority::Viewer
+        );
+    }
+}
