@@ -12,6 +12,7 @@ import { navigate, where } from "../ui/router";
 import { Button, Dialog, toast } from "../ui/widgets";
 import { openedEvent } from "../wall/alarm-strip";
 import { LiveTile } from "../wall/live-tile";
+import { usePhone } from "../wall/phone-wall";
 import { formatWall, parseWall } from "../wall/url";
 import { MapView } from "./map-view";
 
@@ -22,6 +23,7 @@ const PREVIEW_MS = 500;
 const PREVIEW_LIVE_MS = 2000;
 
 export default function MapPage() {
+  const phone = usePhone();
   const target = useRef<HTMLDivElement>(null);
   const [map, setMap] = useState<MapView | null>(null);
   const [config, setConfig] = useState<MapConfig>(FALLBACK);
@@ -80,7 +82,7 @@ export default function MapPage() {
   useEffect(() => map?.setLanguage(language.value === "en"), [map, language.value]);
   useEffect(() => {
     map?.choose(code);
-    if (map && chosen?.place) map.go(chosen.place, 15);
+    if (map && chosen?.place) map.go(chosen.place, 15, phone);
   }, [map, code]);
 
   const placeless = [...cameras.value.values()].filter((camera) => !camera.place).length;

@@ -160,9 +160,13 @@ export class MapView {
     this.#layers.cameras.changed();
   }
 
-  go(place: Place, zoom: number): void {
+  go(place: Place, zoom: number, covered = false): void {
     this.#led = true;
-    this.#map.getView().animate({ center: at(place), zoom, duration: this.#still ? 0 : 250 });
+    const view = this.#map.getView();
+    const [x = 0, y = 0] = at(place);
+    // On a phone the panel covers the lower three quarters: the camera goes into what is left.
+    const down = covered ? (this.#map.getSize()?.[1] ?? 0) * 0.3 * view.getResolutionForZoom(zoom) : 0;
+    view.animate({ center: [x, y - down], zoom, duration: this.#still ? 0 : 250 });
   }
   /** Shows all of these places. */
   fit(places: readonly Place[]): void {
