@@ -6,7 +6,7 @@ import type { Camera } from "../domain/types";
 import { t } from "../i18n/t";
 import { StateMark } from "../ui/marks";
 import { Button, Dialog, Empty, toast, toastProblem } from "../ui/widgets";
-import { CameraForm } from "./camera-form";
+import { CameraForm, withDisabled } from "./camera-form";
 
 const SHOWN = 200;
 
@@ -16,7 +16,9 @@ export function CameraAdmin() {
   const [deleting, setDeleting] = useState<Camera | null>(null);
   const list = [...cameras.value.values()].filter(matcher(query, null)).sort((a, b) => a.code.localeCompare(b.code));
   const toggle = async (camera: Camera) => {
-    const result = await api.putCamera(camera.code, { disabled: camera.state !== "disabled" });
+    const full = await api.camera(camera.code);
+    if (!full.ok) return toastProblem(full.problem);
+    const result = await api.putCamera(camera.code, withDisabled(full.value, camera.state !== "disabled"));
     if (!result.ok) return toastProblem(result.problem);
     takeCamera(result.value);
     toast(t("admin.saved"));

@@ -56,39 +56,38 @@ function draftOf(camera: FullCamera | null): Draft {
   };
 }
 
-/** A new record whole; of an old one what was changed. */
-export function recordOf(draft: Draft, before: Draft | null): Partial<CameraRecord> {
+/**
+ * The whole record: a PUT replaces. What is write only and was left empty is left out, and so stays as it was.
+ * `transport` is sent only where it is known.
+ */
+export function recordOf(draft: Draft): Partial<CameraRecord> {
   const { lon, lat, tags, ...plain } = draft;
-  const whole: Partial<CameraRecord> = {
+  const record: Partial<CameraRecord> = {
     ...plain,
     place: lon !== null && lat !== null ? { lon, lat } : null,
     tags: tags
-      .split(/[,，]/)
+      .split(/[,\uFF0C]/)
       .map((tag) => tag.trim())
       .filter(Boolean),
   };
-  if (!whole.password) delete whole.password;
-  if (!before) return whole;
-  const old = recordOf(before, null) as Record<string, unknown>;
-  return Object.fromEntries(
-    Object.entries(whole).filter(
-      ([key, value]) => key !== "code" && JSON.stringify(value) !== JSON.stringify(old[key]),
-    ),
-  );
+  for (const key of ["main_url", "sub_url", "username", "password"] as const) if (!record[key]) delete record[key];
+  return record;
+}
+
+/** A camera taken out of service, or back into it, with all else as it is. */
+export function withDisabled(camera: FullCamera, disabled: boolean): Partial<CameraRecord> {
+  return recordOf({ ...draftOf(camera), disabled });
 }
 
 export function CameraForm({ camera, onClose }: { camera: Camera | null; onClose: () => void }) {
-  const [before, setBefore] = useState<Draft>(() => draftOf(camera));
-  const [draft, setDraft] = useState<Draft>(before);
+  const [draft, setDraft] = useState<Draft>(() => draftOf(camera));
   const [errors, setErrors] = useState<FieldErrors>(NO_ERRORS);
   const [busy, setBusy] = useState(false);
   useEffect(() => {
     if (!camera) return;
     void api.camera(camera.code).then((result) => {
       if (!result.ok) return;
-      const full = draftOf(result.value);
-      setBefore(full);
-      setDraft(full);
+      setDraft(draftOf(result.value));
     });
   }, [camera]);
   const set = <K extends keyof Draft>(key: K, value: Draft[K]) => setDraft((old) => ({ ...old, [key]: value }));
@@ -97,7 +96,7 @@ export function CameraForm({ camera, onClose }: { camera: Camera | null; onClose
     event.preventDefault();
     if (!isCameraCode(draft.code)) return setErrors({ byField: { code: t("admin.codeShape") }, rest: null });
     setBusy(true);
-    const record = recordOf(draft, camera ? before : null);
+    const record = recordOf(draft);
     const result = camera ? await api.putCamera(camera.code, record) : await api.addCamera(record);
     setBusy(false);
     if (!result.ok) return setErrors(fieldErrors(result.problem, [...Object.keys(BLANK), "place"]));
@@ -107,8 +106,8 @@ export function CameraForm({ camera, onClose }: { camera: Camera | null; onClose
   };
 
   const at = (key: string) => errors.byField[key];
-  const text = (key: keyof Draft, label: string, more: JSX.IntrinsicElements["input"] = {}) => (
-    <Field label={label} error={at(key)}>
+  const text = (key: keyof Draft, label: string, more: JSX.IntrinsicElements["input"] = {}, hint?: string) => (
+    <Field label={label} error={at(key)} hint={hint}>
       <input
         value={String(draft[key] ?? "")}
         autocomplete="off"
@@ -149,6 +148,7 @@ export function CameraForm({ camera, onClose }: { camera: Camera | null; onClose
       {label}
     </label>
   );
+  const keep = camera ? t("admin.urlKeep") : undefined;
   const regions = [...tree.value.regions.values()].map(
     (region) => [region.code, `${regionPath(region.code)} (${region.code})`] as const,
   );
@@ -164,14 +164,14 @@ export function CameraForm({ camera, onClose }: { camera: Camera | null; onClose
         })}
         {text("name", t("camera.name"), { required: true, maxLength: 100 })}
         {pick("region", t("camera.region"), regions)}
-        {text("main_url", t("admin.mainUrl"), { required: !camera, placeholder: "rtsp://" })}
-        {text("sub_url", t("admin.subUrl"), { placeholder: "rtsp://" })}
+        {text("main_url", t("admin.mainUrl"), { required: !camera, placeholder: "rtsp://" }, keep)}
+        {text("sub_url", t("admin.subUrl"), { placeholder: "rtsp://" }, keep)}
         {pick("transport", t("admin.transport"), [
           ["auto", t("admin.auto")],
           ["tcp", "TCP"],
           ["udp", "UDP"],
         ])}
-        {text("username", t("admin.username"))}
+        {text("username", t("admin.username"), {}, camera ? t("admin.passwordKeep") : undefined)}
         <Field label={t("admin.password")} error={at("password")} hint={camera ? t("admin.passwordKeep") : undefined}>
           <input
             type="password"

@@ -372,6 +372,7 @@ export const MESSAGES = {
   "admin.username": ["摄像机账号", "Camera user"],
   "admin.password": ["摄像机密码", "Camera password"],
   "admin.passwordKeep": ["留空则不改", "Empty keeps the old one"],
+  "admin.urlKeep": ["两个地址都留空则不改", "Both empty keep the old ones"],
   "admin.transport": ["传输", "Transport"],
   "admin.auto": ["自动", "Automatic"],
   "admin.lon": ["经度", "Longitude"],

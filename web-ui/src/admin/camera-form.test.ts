@@ -1,0 +1,51 @@
+import { describe, expect, it } from "vitest";
+import { cameraCode, regionCode } from "../domain/ids";
+import type { FullCamera } from "../domain/types";
+import { withDisabled } from "./camera-form";
+
+const camera: FullCamera = {
+  code: cameraCode("44140300001320000001"),
+  name: "A",
+  region: regionCode("441403"),
+  state: "live",
+  reason: null,
+  since: null,
+  place: { lon: 116, lat: 24 },
+  heading: 90,
+  view_angle: 70,
+  view_distance: null,
+  maker: "M",
+  recording: true,
+  recording_state: "recording",
+  tags: ["a", "b"],
+  always: true,
+  keep_days: 90,
+  tag: false,
+};
+
+describe("a PUT replaces the record", () => {
+  const record = withDisabled(camera, true);
+  it("so everything that is known goes with it", () => {
+    expect(record).toMatchObject({
+      code: camera.code,
+      name: "A",
+      region: "441403",
+      place: { lon: 116, lat: 24 },
+      heading: 90,
+      view_distance: null,
+      tags: ["a", "b"],
+      always: true,
+      keep_days: 90,
+      tag: false,
+      disabled: true,
+    });
+  });
+  it("and what is write only does not go empty", () => {
+    for (const key of ["main_url", "sub_url", "username", "password"]) expect(record).not.toHaveProperty(key);
+  });
+  it("and nothing that the gateway makes", () => {
+    for (const key of ["state", "reason", "since", "recording", "recording_state", "profiles"]) {
+      expect(record).not.toHaveProperty(key);
+    }
+  });
+});
