@@ -69,14 +69,7 @@ impl Helper {
     /// # Errors
     /// It has ended.
     pub fn cpu(&self) -> Result<Duration> {
-        let path = format!("/proc/{}/stat", self.child.id());
-        let text = fs::read_to_string(&path).context(path)?;
-        // After the name, which may hold anything but ends in ')': field 3 and on.
-        let (_, rest) = text.rsplit_once(')').context("/proc/PID/stat")?;
-        let fields: Vec<&str> = rest.split_whitespace().collect();
-        let ticks = |n: usize| fields.get(n).and_then(|f| f.parse::<f64>().ok());
-        let (user, system) = ticks(11).zip(ticks(12)).context("/proc/PID/stat")?;
-        Ok(Duration::from_secs_f64((user + system) / TICKS_A_SECOND))
+        cpu(self.child.id())
     }
 
     /// Resident memory in bytes.
@@ -84,16 +77,39 @@ impl Helper {
     /// # Errors
     /// It has ended.
     pub fn resident(&self) -> Result<u64> {
-        let path = format!("/proc/{}/status", self.child.id());
-        let text = fs::read_to_string(&path).context(path)?;
-        let kib = text
-            .lines()
-            .find_map(|l| l.strip_prefix("VmRSS:"))
-            .and_then(|l| l.split_whitespace().next())
-            .and_then(|n| n.parse::<u64>().ok())
-            .context("VmRSS")?;
-        Ok(kib * 1024)
+        resident(self.child.id())
     }
+}
+
+/// User and system time of a process so far.
+///
+/// # Errors
+/// It has ended.
+pub fn cpu(process: u32) -> Result<Duration> {
+    let path = format!("/proc/{process}/stat");
+    let text = fs::read_to_string(&path).context(path)?;
+    // After the name, which may hold anything but ends in ')': field 3 and on.
+    let (_, rest) = text.rsplit_once(')').context("/proc/PID/stat")?;
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    let ticks = |n: usize| fields.get(n).and_then(|f| f.parse::<f64>().ok());
+    let (user, system) = ticks(11).zip(ticks(12)).context("/proc/PID/stat")?;
+    Ok(Duration::from_secs_f64((user + system) / TICKS_A_SECOND))
+}
+
+/// Resident memory of a process, in bytes.
+///
+/// # Errors
+/// It has ended.
+pub fn resident(process: u32) -> Result<u64> {
+    let path = format!("/proc/{process}/status");
+    let text = fs::read_to_string(&path).context(path)?;
+    let kib = text
+        .lines()
+        .find_map(|l| l.strip_prefix("VmRSS:"))
+        .and_then(|l| l.split_whitespace().next())
+        .and_then(|n| n.parse::<u64>().ok())
+        .context("VmRSS")?;
+    Ok(kib * 1024)
 }
 
 impl Drop for Helper {
