@@ -16,14 +16,17 @@ if ! read -r -t 90 ready <"$work/ready"; then
   cat "$work/log" >&2
   exit 1
 fi
-SIGHTLINE_URL=$(jq -r .url <<<"$ready")
+URL=$(jq -r .url <<<"$ready")
 SIGHTLINE_USER=$(jq -r .user <<<"$ready")
-SIGHTLINE_PASSWORD=$(cat "$work/password")
-export SIGHTLINE_URL SIGHTLINE_USER SIGHTLINE_PASSWORD
-for judge in "${@:-wall screens axe}"; do
+PASSWORD=$(cat "$work/password")
+SHOTS=${SHOTS:-$work/shots}
+export URL SIGHTLINE_USER PASSWORD SHOTS
+for judge in "${@:-wall flow screens axe}"; do
   for one in $judge; do
     echo "-- e2e/$one"
-    (cd web-ui && node "e2e/$one.mjs") || { tail -n 40 "$work/log" >&2; exit 1; }
+    args=()
+    [[ $one != screens ]] || args=("$SHOTS")
+    (cd web-ui && node "e2e/$one.mjs" "${args[@]}") || { tail -n 40 "$work/log" >&2; exit 1; }
   done
 done
 kill -TERM "$demo"
