@@ -6,6 +6,7 @@ const at = (currentTime: number, more: Partial<EdgeInput> = {}): EdgeInput => ({
   rate: 1,
   ranges: [{ start: 0, end: 20 }],
   stalledMs: 0,
+  settled: true,
   ...more,
 });
 
@@ -29,6 +30,17 @@ describe("near the edge", () => {
   });
   it("jumps when far behind", () => {
     expect(decide(at(20 - EDGE.jump - 0.1))).toEqual({ kind: "seek", to: 20 - EDGE.target });
+  });
+});
+
+describe("the first run", () => {
+  it("runs up to the edge without dropping a frame, then keeps to the rules", () => {
+    expect(decide(at(18.5, { settled: false }))).toEqual({ kind: "rate", rate: EDGE.runUp });
+    expect(decide(at(18.5, { settled: false, rate: EDGE.runUp }))).toEqual({ kind: "none" });
+    expect(decide(at(19.5, { settled: false, rate: EDGE.runUp }))).toEqual({ kind: "rate", rate: 1 });
+  });
+  it("jumps over a group that is too long to run through", () => {
+    expect(decide(at(10, { settled: false }))).toEqual({ kind: "seek", to: 20 - EDGE.target });
   });
 });
 
@@ -58,7 +70,13 @@ describe("holes and stalls", () => {
       let rate = 1;
       let edge = 100;
       for (let i = 0; i < 600; i++) {
-        const action = decide({ currentTime: time, rate, ranges: [{ start: 0, end: edge }], stalledMs: 0 });
+        const action = decide({
+          currentTime: time,
+          rate,
+          ranges: [{ start: 0, end: edge }],
+          stalledMs: 0,
+          settled: true,
+        });
         if (action.kind === "seek") time = action.to;
         if (action.kind === "rate") rate = action.rate;
         edge += 0.2;

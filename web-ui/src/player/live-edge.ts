@@ -10,6 +10,8 @@ export interface EdgeInput {
   readonly ranges: readonly Range[];
   /** Milliseconds since the element's time last moved. */
   readonly stalledMs: number;
+  /** Whether it has been at the edge before. Until then it runs up to it. */
+  readonly settled: boolean;
 }
 export type EdgeAction =
   | { readonly kind: "none" }
@@ -24,6 +26,13 @@ export const EDGE = {
   /** Above this the rate rises. */
   late: 0.8,
   veryLate: 1.4,
+  /**
+   * A viewer gets the newest group from its key frame on, so the first picture is up to a group old. Running up to the edge
+   * shows every frame; a jump would decode them all the same and drop them.
+   */
+  runUp: 1.75,
+  /** Where the run ends, seconds behind. */
+  arrived: 0.6,
   /** Above this it jumps: catching up by rate would take half a minute. */
   jump: 2.5,
   /** A gap at the head of the element is crossed after this, ms. */
@@ -49,6 +58,7 @@ export function decide(input: EdgeInput): EdgeAction {
   if (latency > EDGE.jump) return { kind: "seek", to: landing(last) };
   // Data is there and the element does not move: a nudge over a hole too small to show as a gap.
   if (input.stalledMs > 3 * EDGE.stallMs && latency > EDGE.target) return { kind: "seek", to: landing(last) };
+  if (!input.settled) return rate(input.rate, latency > EDGE.arrived ? EDGE.runUp : 1);
   return rate(input.rate, wanted(latency, input.rate));
 }
 

@@ -1,7 +1,7 @@
 /** One feed in one `<video>` by Media Source Extensions. A feed that changes its number gets a new one of these. */
 import { type MediaTicks, mediaSeconds, monoMillis, type UtcMicros } from "../domain/ids";
 import type { MediaMessage } from "../wire/media";
-import { decide, landing, type Range, trim } from "./live-edge";
+import { decide, EDGE, type Range, trim } from "./live-edge";
 import { concat, type Piece, PieceQueue } from "./queue";
 import { FeedTimeline } from "./timeline";
 
@@ -44,6 +44,7 @@ export class MsePlayer {
   #pump = false;
   #closed = false;
   #started = false;
+  #settled = false;
   frozen = false;
 
   constructor(
@@ -195,10 +196,9 @@ export class MsePlayer {
     const last = ranges.at(-1);
     if (!last) return;
     if (!this.#started) {
-      // A viewer gets the newest group from its key frame on: up to some seconds that are already old.
       if (last.end - last.start < START_S) return;
       this.#started = true;
-      video.currentTime = landing(last);
+      if (video.currentTime < last.start) video.currentTime = last.start;
       this.#play();
       return;
     }
@@ -207,7 +207,9 @@ export class MsePlayer {
       rate: video.playbackRate,
       ranges,
       stalledMs: now - this.#movedAt,
+      settled: this.#settled,
     });
+    if (last.end - video.currentTime <= EDGE.arrived) this.#settled = true;
     if (action.kind === "seek") {
       video.currentTime = action.to;
       video.playbackRate = 1;
