@@ -1,7 +1,8 @@
 //! The task of one feed: tries, plays, waits, tries again, until nobody wants it.
 
-use std::{sync::Arc, time::Instant};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
+use futures_util::FutureExt as _;
 use media::{Feed, FeedId, Frame, Ring, SourceStatus, WallTime};
 use retina::client::SessionGroup;
 use tokio::{
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     assemble::Assembler,
     driver::{self, Events, Learned},
+    error::{Failure, Kind},
     session::{Input, Output, Session},
     supervisor::{Demand, Shared},
 };
@@ -63,7 +65,7 @@ pub(crate) async fn run(
         let played = async {
             let turn = shared.turn(Instant::now());
             sleep_until(turn.into()).await;
-            driver::run(
+            let session = driver::run(
                 config,
                 &source,
                 Arc::clone(&group),
@@ -71,8 +73,13 @@ pub(crate) async fn run(
                 &mut session,
                 &mut assembler,
                 &mut teller,
-            )
-            .await
+            );
+            // Retina asserts some of what it believes about packets. What a camera sends must not end its feed for ever; all
+            // state that was touched is either begun anew with the next session or whole after every step.
+            match AssertUnwindSafe(session).catch_unwind().await {
+                Ok(failure) => failure,
+                Err(_) => Failure::new(Kind::Framing, "what came could not be taken apart"),
+            }
         };
         // Retina's part of this is large; kept off the stack of every poll.
         let played = Box::pin(played);

@@ -1,6 +1,10 @@
 //! A video file as the frames a camera would have given: same framing, same groups, same times. For `sightline tag FILE`.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use gstreamer as gst;
@@ -14,7 +18,9 @@ use crate::{
 };
 
 /// How long a file may take to give its next frame.
-const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(20);
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How often to look for an error meanwhile: it does not wake the one who waits for a frame.
+const LOOK: gst::ClockTime = gst::ClockTime::from_mseconds(50);
 
 /// The video frames of a file, in order of decoding. Blocks in `next`; dropping it closes the file.
 ///
@@ -108,20 +114,25 @@ impl Iterator for Frames {
     type Item = Result<Arc<Frame>, DecodeError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        let waiting = Instant::now();
         while !self.ended {
-            let Some(sample) = self.sink.try_pull_sample(PATIENCE) else {
+            let Some(sample) = self.sink.try_pull_sample(LOOK) else {
+                let ended = self.sink.is_eos();
+                let error = why(&self.pipeline);
+                if error.is_none() && !ended && waiting.elapsed() < PATIENCE {
+                    continue;
+                }
                 self.ended = true;
-                if let Some(text) = why(&self.pipeline) {
-                    return Some(Err(self.error(text)));
-                }
-                if !self.sink.is_eos() {
-                    let text = format!("no frame within {PATIENCE}: no H.264 or H.265 video?");
-                    return Some(Err(self.error(text)));
-                }
-                if !self.started {
-                    return Some(Err(self.error("no video in it".into())));
-                }
-                return None;
+                return match error {
+                    Some(text) => Some(Err(self.error(text))),
+                    None if !ended => {
+                        let text =
+                            format!("no frame within {PATIENCE:?}: no H.264 or H.265 video?");
+                        Some(Err(self.error(text)))
+                    }
+                    None if !self.started => Some(Err(self.error("no video in it".into()))),
+                    None => None,
+                };
             };
             match self.frame(&sample) {
                 Ok(Some(frame)) => return Some(Ok(frame)),

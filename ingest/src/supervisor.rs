@@ -159,7 +159,7 @@ impl Supervisor {
                 }
                 Some(source) => {
                     entry.demand.send_if_modified(|demand| {
-                        let changed = *demand.source != *source;
+                        let changed = !demand.source.same_session(source);
                         if changed {
                             demand.source = Arc::new(source.clone());
                             demand.revision += 1;

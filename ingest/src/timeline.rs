@@ -197,7 +197,10 @@ impl Track {
         if dts > pts {
             // Shown before something that was decoded already: more is reordered than was known, or time went back a little.
             let by = dts - pts;
-            if let Some(anchor) = &mut self.anchor {
+            // A clock that trembles will make up for it by itself.
+            if self.reorders()
+                && let Some(anchor) = &mut self.anchor
+            {
                 anchor.shift(by);
             }
             if self.learning && self.depth < MAX_LEARNED {
@@ -222,6 +225,10 @@ impl Track {
         }
     }
 
+    fn reorders(&self) -> bool {
+        self.learning || self.depth > 0
+    }
+
     /// Whether this RTP time can follow the last one.
     fn continues(&self, raw: i64, arrival: i64) -> bool {
         let Some(anchor) = &self.anchor else {
@@ -233,11 +240,11 @@ impl Track {
         ) else {
             return false;
         };
-        let back = if self.learning || self.depth > 0 {
+        let back = if self.reorders() {
             MAX_REORDER.max((self.depth as i64 + 2) * self.duration)
         } else {
-            // Rounding of audio clocks.
-            SECOND / 1000
+            // Cameras whose clock trembles; more is a jump.
+            self.duration.min(SECOND / 4) * 3 / 2
         };
         step >= -back && step <= passed.saturating_add(MAX_STEP)
     }
@@ -306,11 +313,11 @@ impl Track {
             anchor.shift(bound.min(pts) - pts);
             pts = bound.min(pts);
         } else {
-            let error = match wanted {
-                // Further apart than this the camera's reports are no help.
-                Some(wanted) if (wanted - pts).abs() < MAX_BEHIND.0 => Some(wanted - pts),
-                _ => late,
-            };
+            // Further apart than this the camera's reports are no help.
+            let error = wanted
+                .and_then(|wanted| wanted.checked_sub(pts))
+                .filter(|error| error.unsigned_abs() < MAX_BEHIND.0.unsigned_abs())
+                .or(late);
             if let Some(error) = error {
                 let rate = (error as f64 / DRAW_OFF).clamp(-MAX_RATE, MAX_RATE);
                 anchor.residue += rate * step as f64;
@@ -513,6 +520,20 @@ mod tests {
             let error = (w[1].pts - w[0].pts).0 - (n[1] - n[0]) * FRAME;
             assert!(error.abs() < 180, "{error} of 90 000");
         }
+    }
+
+    #[test]
+    fn a_clock_that_trembles_is_no_jump() {
+        let mut line = Timeline::new();
+        line.set_reorder(Some(0));
+        let mut stamps = Vec::new();
+        for i in 0..500i64 {
+            let rtp = i * FRAME + if i % 10 == 9 { -FRAME - 900 } else { 0 };
+            stamps.push(line.stamp(V, rtp, 90_000, ms(i * 40)));
+        }
+        assert!(stamps.iter().all(|s| !s.discontinuity));
+        let error = stamps[498].pts - ms(498 * 40);
+        assert!(error.0.abs() < SECOND / 10, "{error:?}");
     }
 
     #[test]

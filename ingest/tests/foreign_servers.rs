@@ -177,13 +177,14 @@ async fn gstreamer_h264_h265_aac_and_g711() {
 
 async fn decodes_from_key(pull: &mut Pull) {
     let key = pull.until_frame(|f| f.key).await;
-    let mut decoder = Decoder::new(&key.tracks.video, Options::default()).unwrap();
-    decoder.push(&key).unwrap();
+    let mut decoder = Decoder::new(&key.tracks.video, Options::default())
+        .expect("the decoder takes sound frames");
+    decoder.push(&key).expect("the decoder takes sound frames");
     let frames = pull.videos(49).await;
     let mut pictures = decoder.drain().len();
     for frame in &frames {
         assert!(!frame.damaged);
-        decoder.push(frame).unwrap();
+        decoder.push(frame).expect("the decoder takes sound frames");
         pictures += decoder.drain().len();
     }
     decoder.flush();

@@ -118,11 +118,13 @@ async fn what_is_not_there_is_refused() {
 
 /// Three cameras of 2 Mbit/s in a village whose link has room for two.
 async fn village() -> (Server, Supervisor) {
-    let server = Server::start(ServerConfig::default()).await.unwrap();
+    let server = Server::start(ServerConfig::default())
+        .await
+        .expect("set up");
     let link = Link {
         capacity: BitRate::megabits(5),
         share: 1.0,
-        ..Link::usual("441403102201".parse().unwrap(), "Shuangqiao")
+        ..Link::usual("441403102201".parse().expect("set up"), "Shuangqiao")
     };
     let ingest = supervisor(config(), vec![link]);
     for n in 1..=3 {
@@ -131,7 +133,7 @@ async fn village() -> (Server, Supervisor) {
             ..quick()
         });
         let mut camera = registered(n, &camera.url_with_password(CamProfile::Main));
-        camera.main.as_mut().unwrap().declared = Some(BitRate::megabits(2));
+        camera.main.as_mut().expect("set up").declared = Some(BitRate::megabits(2));
         ingest.upsert(camera);
     }
     (server, ingest)
