@@ -85,8 +85,10 @@ impl Quality {
         let detail = per_block(&picture.soft, deviation);
         // Hysteresis: a picture at the limit does not come and go.
         let margin = if self.dark { 5.0 } else { 0.0 };
+        let was_dark = self.dark;
         self.dark = f64::from(mean) < self.settings.dark_mean + margin;
-        self.covered = self.is_covered(&detail, sigma);
+        // In the dark nobody can tell: nightfall takes the detail away as well.
+        self.covered = self.is_covered(&detail, sigma) && (self.covered || !was_dark);
         if !self.covered {
             self.remember(detail, picture.at);
         }
@@ -140,7 +142,7 @@ impl Quality {
     fn frozen_since(&mut self, picture: &Small, key: bool, sigma: f32) -> Option<f64> {
         let settings = &self.settings;
         // A black picture is alike by nature.
-        let still = self.still.take().filter(|_| sigma >= 4.0);
+        let still = self.still.take().filter(|_| sigma >= 4.0 && !self.dark);
         let still =
             still.filter(|s| s.anchor.dim() == picture.sharp.dim() && picture.at >= s.since);
         let continued = still.and_then(|mut still| {
