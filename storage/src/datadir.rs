@@ -42,13 +42,13 @@ impl DataDir {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         fs::create_dir_all(path).map_err(|e| Error::io("create", path, e))?;
-        if !path.join(IDENTITY).exists() {
-            if let Some(found) = something_else(path)? {
-                return Err(Error::NotOurs {
-                    path: path.to_owned(),
-                    found,
-                });
-            }
+        if !path.join(IDENTITY).exists()
+            && let Some(found) = something_else(path)?
+        {
+            return Err(Error::NotOurs {
+                path: path.to_owned(),
+                found,
+            });
         }
         let lock = take_lock(path)?;
         if !path.join(IDENTITY).exists() {

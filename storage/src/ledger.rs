@@ -42,9 +42,12 @@ pub(crate) struct Ledger {
     records: AtomicU64,
 }
 
+/// From start to end and reason.
+type Gaps = BTreeMap<(WallTime, Profile), (WallTime, Reason)>;
+
 #[derive(Debug, Default)]
 struct State {
-    gaps: HashMap<CameraId, BTreeMap<(WallTime, Profile), (WallTime, Reason)>>,
+    gaps: HashMap<CameraId, Gaps>,
     keep: HashMap<CameraId, u32>,
     /// Of the newest record that is in the state.
     sequence: u64,

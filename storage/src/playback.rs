@@ -41,6 +41,7 @@ struct Inner {
     head: Bytes,
     extents: Vec<Extent>,
     sources: Vec<Source>,
+    inline: Vec<u8>,
     len: u64,
     etag: String,
     start: WallTime,
@@ -57,6 +58,9 @@ struct Extent {
     source: u32,
     offset: u64,
 }
+
+/// The source of bytes that are in no segment, but in the playback itself.
+const INLINE: u32 = u32::MAX;
 
 #[derive(Debug)]
 struct Source {
@@ -138,6 +142,13 @@ impl Inner {
             let skip = at - extent.at;
             let n = (extent.len - skip).min(rest.len() as u64) as usize;
             let (piece, behind) = rest.split_at_mut(n);
+            let offset = extent.offset + skip;
+            rest = behind;
+            at += n as u64;
+            if extent.source == INLINE {
+                piece.copy_from_slice(&self.inline[offset as usize..offset as usize + n]);
+                continue;
+            }
             let path = &self.sources[extent.source as usize].path;
             let file = match &open {
                 Some((source, file)) if *source == extent.source => file,
@@ -146,11 +157,8 @@ impl Inner {
                     &open.insert((extent.source, file)).1
                 }
             };
-            let offset = extent.offset + skip;
             file.read_exact_at(piece, offset)
                 .map_err(|e| Error::io_at("read", path, offset, e))?;
-            rest = behind;
-            at += n as u64;
         }
         Ok((out.into(), open))
     }
@@ -198,21 +206,21 @@ pub(crate) fn plan(
     let mut hash = Sha256::new();
     hash.update(&muxed.head);
     for extent in &muxed.extents {
-        hash.update(
-            sources[extent.source as usize]
-                .path
-                .as_os_str()
-                .as_encoded_bytes(),
-        );
+        // The path of a segment is its identity; it is never written again.
+        if let Some(source) = sources.get(extent.source as usize) {
+            hash.update(source.path.as_os_str().as_encoded_bytes());
+        }
         hash.update(extent.offset.to_be_bytes());
         hash.update(extent.len.to_be_bytes());
     }
+    hash.update(&muxed.inline);
     let digest: [u8; 32] = hash.finalize().into();
     let etag: String = digest[..16].iter().map(|b| format!("{b:02x}")).collect();
     Ok(Some(Playback(Arc::new(Inner {
         head: muxed.head.into(),
         extents: muxed.extents,
         sources,
+        inline: muxed.inline,
         len,
         etag: format!("\"{etag}\""),
         start: muxed.start,

@@ -100,7 +100,17 @@ pub(crate) fn start(shared: &Arc<Shared>, lease: Lease) -> Recorder {
         state,
         shared: Arc::clone(shared),
     };
-    shared.tasks.spawn(Box::pin(task.run(lease, stop.clone())));
+    // Now, not when the task has its first turn: the recording begins with the group that is there.
+    let reader = Reader {
+        cursor: lease.feed.ring.cursor_at_key(Arc::new(Notify::new())),
+        pending: None,
+        budget: Arc::clone(&shared.budget),
+        budget_kib: shared.budget_kib,
+        look: now,
+    };
+    shared
+        .tasks
+        .spawn(Box::pin(task.run(lease, reader, stop.clone())));
     Recorder {
         state: watch,
         stop: stop.drop_guard(),
@@ -139,17 +149,9 @@ struct Task {
 }
 
 impl Task {
-    async fn run(mut self, lease: Lease, stop: CancellationToken) {
+    async fn run(mut self, lease: Lease, mut reader: Reader, stop: CancellationToken) {
         let mut status = lease.feed.status.clone();
         self.heard(&status.borrow_and_update().clone());
-        let bell = Arc::new(Notify::new());
-        let mut reader = Reader {
-            cursor: lease.feed.ring.cursor_at_key(Arc::clone(&bell)),
-            pending: None,
-            budget: Arc::clone(&self.shared.budget),
-            budget_kib: self.shared.budget_kib,
-            look: Instant::now(),
-        };
         self.shared.live(self.feed, |live| live.recorders += 1);
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -170,6 +172,15 @@ impl Task {
                 },
             }
         };
+        if ended.is_none() {
+            // What is in the ring already; bounded, since it may go on.
+            for _ in 0..64 {
+                let Some(read) = reader.try_next() else { break };
+                if self.drain(read, &mut reader).is_some() {
+                    break;
+                }
+            }
+        }
         drop(reader);
         drop(lease);
         self.end().await;
@@ -262,7 +273,7 @@ impl Task {
                     None
                 }
                 Step::Write(batch) => {
-                    self.until = self.until.max(batch.end);
+                    self.until = batch.end;
                     let kib = batch_kib(batch, self.shared.budget_kib);
                     match &mut self.held {
                         Some(held) if held.num_permits() > kib => held.split(kib),
@@ -270,7 +281,7 @@ impl Task {
                     }
                 }
                 Step::Seal { end } => {
-                    self.until = self.until.max(*end);
+                    self.until = *end;
                     None
                 }
             };

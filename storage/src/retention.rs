@@ -93,7 +93,7 @@ impl Sweep<'_> {
                 let gone = self.delete(feed, &old, Rule::Days(keep))?;
                 count += gone;
                 // The row is not used up, or something in it is being read.
-                if gone < in_row || count >= BATCH {
+                if in_row == 0 || gone < in_row || count >= BATCH {
                     break;
                 }
             }

@@ -6,13 +6,14 @@
 use std::time::Duration;
 
 use media::{
-    AudioTrack, MediaTime, TrackKind, VideoTrack, WallTime,
+    AudioTrack, MediaTime, TrackKind, VideoCodec, VideoTrack, WallTime,
     fmp4::{TrackRef, boxed, full_box, movie_header, put16, put32, put64, track_with},
 };
 
-use super::{Extent, Piece};
+use super::{Extent, INLINE, Piece};
 use crate::segment::{
     Fragment, Layout,
+    format::Bytes,
     reader::{SAMPLE_DESCRIPTION, find},
 };
 
@@ -26,10 +27,12 @@ pub(super) struct Mux {
     extents: Vec<Extent>,
     /// Bytes of samples so far.
     bytes: u64,
-    /// Decode time of the next video sample.
+    /// Decode time of the next segment's first picture: behind all that is decoded and all that is shown.
     now: i64,
-    /// What the first picture is late by; the file begins with it.
-    delay: Option<i64>,
+    /// By how much a picture may be shown later than it is decoded: the most of all segments.
+    delay: i64,
+    /// Parameter sets that stand before a picture, where they change within a lane.
+    inline: Vec<u8>,
     /// Decode time behind the newest audio sample.
     audio_end: i64,
     pieces: Vec<Mapped>,
@@ -42,6 +45,8 @@ pub(super) struct Muxed {
     /// `ftyp`, `moov`, and the header of `mdat`.
     pub(super) head: Vec<u8>,
     pub(super) extents: Vec<Extent>,
+    /// What extents of [`INLINE`] are of.
+    pub(super) inline: Vec<u8>,
     pub(super) pieces: Vec<Piece>,
     pub(super) start: WallTime,
     pub(super) duration: MediaTime,
@@ -53,6 +58,8 @@ struct Lane<T> {
     track: T,
     /// Sample entries, as whole boxes.
     entries: Vec<Vec<u8>>,
+    /// That of the newest segment.
+    last_entry: Option<u32>,
     samples: Vec<Sample>,
     chunks: Vec<Chunk>,
 }
@@ -63,6 +70,7 @@ struct Sample {
     time: i64,
     duration: u32,
     size: u32,
+    /// Shown later than decoded by this and [`Mux::delay`].
     composition: i32,
     sync: bool,
     /// Begins a stretch: another lane was seen before.
@@ -100,7 +108,8 @@ impl Mux {
             extents: Vec::new(),
             bytes: 0,
             now: 0,
-            delay: None,
+            delay: 0,
+            inline: Vec::new(),
             audio_end: 0,
             pieces: Vec::new(),
             start: None,
@@ -123,7 +132,16 @@ impl Mux {
         });
         // Both tracks' times in the segment become the file's by the same shift.
         let shift = self.now - from.dts.0;
+        // The first picture is shown at its decode time, whatever the segment's own delay: so are those around a join in order.
+        let own_delay = (from.pts - from.dts).0;
+        self.delay = self.delay.max(own_delay);
         let mut stretch = self.video[v].is_interrupted(self.now);
+        // Players that do not follow the change of sample entries see the new parameters in the stream.
+        let mut sets = match self.video[v].last_entry {
+            Some(last) if last != video_entry => parameter_sets(video),
+            _ => Vec::new(),
+        };
+        self.video[v].last_entry = Some(video_entry);
         for fragment in &layout.fragments[first..] {
             if fragment.wall >= self.to {
                 break;
@@ -136,25 +154,34 @@ impl Mux {
                 if dts < from.dts || pts < from.pts || fragment.wall_at(dts) >= self.to {
                     continue;
                 }
-                let delay = *self.delay.get_or_insert(sample.composition.0);
                 self.start.get_or_insert(fragment.wall_at(dts));
-                debug_assert!(delay >= 0);
+                let sets = std::mem::take(&mut sets);
                 self.video[v].push(Sample {
                     time: dts.0 + shift,
                     duration: sample.duration.0.clamp(1, i64::from(u32::MAX)) as u32,
-                    size: sample.size,
-                    composition: sample.composition.0.clamp(0, i64::from(i32::MAX)) as i32,
+                    size: sample.size.saturating_add(sets.len() as u32),
+                    composition: (sample.composition.0 - own_delay)
+                        .clamp(i32::MIN.into(), i32::MAX.into())
+                        as i32,
                     sync: sample.sync,
                     first: std::mem::take(&mut stretch),
                 });
-                self.now = dts.0 + shift + sample.duration.0.max(1);
+                let shown = pts.0 - own_delay;
+                self.now = self
+                    .now
+                    .max(shown.max(dts.0) + shift + sample.duration.0.max(1));
+                if !sets.is_empty() {
+                    let at = self.inline.len() as u64;
+                    self.inline.extend_from_slice(&sets);
+                    self.take(INLINE, at, sets.len() as u32);
+                }
                 self.take(source, offset, sample.size);
             }
             let Some((a, entry)) = audio else { continue };
             self.audio[a].new_chunk(self.bytes, entry);
             for (dts, sample, offset) in fragment.audio.timed() {
-                // Pictures are shown `delay` earlier than they are decoded: so is what is heard with them.
-                let time = dts.0 + shift - self.delay.unwrap_or(0);
+                // The pictures are shown earlier by their delay: so is what is heard with them.
+                let time = dts.0 + shift - own_delay;
                 let overlaps = time + sample.duration.0 / 2 < self.audio_end;
                 if time < 0 || dts < from.dts || overlaps || fragment.wall_at(dts) >= self.to {
                     continue;
@@ -245,7 +272,7 @@ impl Mux {
     /// The file's head; none where no sample was added.
     pub(super) fn finish(mut self) -> Option<Muxed> {
         let start = self.start?;
-        let delay = self.delay.unwrap_or(0);
+        let delay = self.delay;
         let duration = self.now.max(self.audio_end);
         let mut head = Vec::new();
         boxed(&mut head, b"ftyp", |out| {
@@ -285,6 +312,7 @@ impl Mux {
         Some(Muxed {
             head,
             extents: self.extents,
+            inline: self.inline,
             pieces: self.pieces.iter().map(Mapped::piece).collect(),
             start,
             duration: MediaTime(duration),
@@ -323,6 +351,7 @@ fn lane<T: Clone>(lanes: &mut Vec<Lane<T>>, track: &T, fits: impl Fn(&T) -> bool
             lanes.push(Lane {
                 track: track.clone(),
                 entries: Vec::new(),
+                last_entry: None,
                 samples: Vec::new(),
                 chunks: Vec::new(),
             });
@@ -376,7 +405,7 @@ impl<T> Lane<T> {
         self.samples.push(sample);
     }
 
-    /// `trak`. The file's time 0 is the lane's decode time `delay`, seen from its presentation.
+    /// `trak`. All samples are shown `delay` later than decoded, and the edit list takes that back.
     fn write(
         &mut self,
         out: &mut Vec<u8>,
@@ -391,7 +420,7 @@ impl<T> Lane<T> {
         let start = out.len();
         track_with(out, track, duration, &edits, |out| {
             self.more_entries(out);
-            self.tables(out, matches!(track, TrackRef::Video(_)), offsets);
+            self.tables(out, matches!(track, TrackRef::Video(_)), delay, offsets);
         });
         // trak and tkhd headers, version and flags, two 64-bit times.
         let at = start + 8 + 8 + 4 + 16;
@@ -405,13 +434,20 @@ impl<T> Lane<T> {
         let (mut seen, mut media) = (0, 0);
         for stretch in self.samples.chunk_by(|_, next| !next.first) {
             let first = stretch[0];
-            let at = (first.time + i64::from(first.composition) - delay).max(seen);
+            let at = first.time.max(seen);
             if at > seen {
                 edits.push((at - seen, -1));
             }
             let length: i64 = stretch.iter().map(|s| i64::from(s.duration)).sum();
-            edits.push((length, media + i64::from(first.composition)));
-            seen = at + length;
+            // The last picture decoded need not be the last one shown.
+            let shown = stretch
+                .iter()
+                .map(|s| s.time + i64::from(s.composition) + i64::from(s.duration));
+            let shown = shown
+                .max()
+                .map_or(length, |end| (end - first.time).max(length));
+            edits.push((shown, media + delay));
+            seen = at + shown;
             media += length;
         }
         let mut out = Vec::new();
@@ -443,14 +479,12 @@ impl<T> Lane<T> {
         out[stsd + 12..stsd + 16].copy_from_slice(&(self.entries.len() as u32).to_be_bytes());
     }
 
-    fn tables(&self, out: &mut Vec<u8>, video: bool, offsets: &mut Vec<(usize, u64)>) {
+    fn tables(&self, out: &mut Vec<u8>, video: bool, delay: i64, offsets: &mut Vec<(usize, u64)>) {
         runs(out, b"stts", self.samples.iter().map(|s| s.duration));
-        if self.samples.iter().any(|s| s.composition != 0) {
-            runs(
-                out,
-                b"ctts",
-                self.samples.iter().map(|s| s.composition as u32),
-            );
+        let late =
+            |s: &Sample| (i64::from(s.composition) + delay).clamp(0, i64::from(i32::MAX)) as u32;
+        if self.samples.iter().any(|s| late(s) != 0) {
+            runs(out, b"ctts", self.samples.iter().map(late));
         }
         if video {
             full_box(out, b"stss", 0, 0, |out| {
@@ -488,6 +522,52 @@ impl<T> Lane<T> {
             }
         });
     }
+}
+
+/// The parameter sets of a decoder configuration record as length-prefixed NAL units; nothing where it cannot be read.
+fn parameter_sets(track: &VideoTrack) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut at = Bytes(&track.config);
+    let read = match track.codec {
+        VideoCodec::H264 => avc_sets(&mut at, &mut out),
+        VideoCodec::H265 => hevc_sets(&mut at, &mut out),
+    };
+    if read.is_none() {
+        out.clear();
+    }
+    out
+}
+
+/// ISO/IEC 14496-15, 5.3.3.1.
+fn avc_sets(at: &mut Bytes<'_>, out: &mut Vec<u8>) -> Option<()> {
+    at.slice(5)?;
+    for mask in [0x1f, 0xff] {
+        let [count] = at.array()?;
+        for _ in 0..count & mask {
+            put_set(at, out)?;
+        }
+    }
+    Some(())
+}
+
+/// ISO/IEC 14496-15, 8.3.3.1.
+fn hevc_sets(at: &mut Bytes<'_>, out: &mut Vec<u8>) -> Option<()> {
+    at.slice(22)?;
+    let [arrays] = at.array()?;
+    for _ in 0..arrays {
+        at.slice(1)?;
+        for _ in 0..at.u16()? {
+            put_set(at, out)?;
+        }
+    }
+    Some(())
+}
+
+fn put_set(at: &mut Bytes<'_>, out: &mut Vec<u8>) -> Option<()> {
+    let len = at.u16()?;
+    put32(out, len.into());
+    out.extend_from_slice(at.slice(len.into())?);
+    Some(())
 }
 
 /// A table of how often each number comes in a row.

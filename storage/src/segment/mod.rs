@@ -15,3 +15,6 @@ pub(crate) mod writer;
 pub use format::{Header, Seal};
 pub use reader::{Fragment, Layout, Run, Source};
 pub(crate) use writer::Writer;
+
+#[cfg(test)]
+mod tests;

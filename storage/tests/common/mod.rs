@@ -1,0 +1,451 @@
+//! Real streams for the tests: clips encoded by ffmpeg, taken apart with ffprobe, pushed through a feed's ring.
+#![allow(dead_code, missing_docs, unreachable_pub)]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use media::{
+    AudioCodec, AudioTrack, ByteCount, CameraId, Feed, FeedId, Frame, Lease, MediaTime, Profile,
+    Reason, Ring, SourceState, SourceStatus, TrackKind, Tracks, VideoCodec, VideoTrack, WallTime,
+    ring::Limits,
+};
+use storage::{Archive, Config, DataDir, Playback};
+use tokio::sync::watch;
+
+/// What to encode.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec {
+    pub codec: VideoCodec,
+    pub size: (u16, u16),
+    pub fps: u32,
+    pub gop: u32,
+    pub b_frames: u32,
+    pub seconds: u32,
+    pub audio: Option<AudioCodec>,
+}
+
+pub const H264: Spec = Spec {
+    codec: VideoCodec::H264,
+    size: (320, 180),
+    fps: 25,
+    gop: 25,
+    b_frames: 0,
+    seconds: 4,
+    audio: None,
+};
+
+/// A clip as access units.
+pub struct Clip {
+    pub tracks: Arc<Tracks>,
+    pub packets: Vec<Packet>,
+    /// Until it repeats, in 90 kHz.
+    pub length: i64,
+}
+
+#[derive(Clone, Debug)]
+pub struct Packet {
+    track: TrackKind,
+    dts: i64,
+    pts: i64,
+    duration: i64,
+    key: bool,
+    data: Bytes,
+}
+
+pub fn run(command: &mut Command) -> String {
+    let out = command
+        .output()
+        .unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    assert!(
+        out.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    assert!(
+        out.stderr.is_empty(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    String::from_utf8(out.stdout).unwrap()
+}
+
+impl Clip {
+    pub fn encode(dir: &Path, spec: Spec) -> Self {
+        let file = dir.join(format!("clip-{:?}-{}.mp4", spec.codec, spec.size.0));
+        let (w, h) = spec.size;
+        let source = format!("testsrc2=s={w}x{h}:r={}:d={}", spec.fps, spec.seconds);
+        let mut ffmpeg = Command::new("ffmpeg");
+        ffmpeg.args(["-v", "error", "-y", "-f", "lavfi", "-i", &source]);
+        if spec.audio == Some(AudioCodec::Aac) {
+            let tone = format!("sine=f=440:r=48000:d={}", spec.seconds);
+            ffmpeg.args(["-f", "lavfi", "-i", &tone, "-c:a", "aac", "-b:a", "64k"]);
+        }
+        let gop = spec.gop.to_string();
+        let common = format!(
+            "keyint={gop}:min-keyint={gop}:scenecut=0:bframes={}:open-gop=0",
+            spec.b_frames
+        );
+        match spec.codec {
+            VideoCodec::H264 => ffmpeg.args([
+                "-c:v",
+                "libx264",
+                "-preset",
+                "ultrafast",
+                "-x264-params",
+                &common,
+            ]),
+            VideoCodec::H265 => ffmpeg.args([
+                "-c:v",
+                "libx265",
+                "-preset",
+                "ultrafast",
+                "-tag:v",
+                "hvc1",
+                "-x265-params",
+                &format!("{common}:log-level=none"),
+            ]),
+        };
+        ffmpeg
+            .args(["-pix_fmt", "yuv420p", "-video_track_timescale", "90000"])
+            .arg(&file);
+        run(&mut ffmpeg);
+        Self::take_apart(&file, spec)
+    }
+
+    fn take_apart(file: &Path, spec: Spec) -> Self {
+        let bytes = Bytes::from(fs::read(file).unwrap());
+        let listed = run(Command::new("ffprobe")
+            .args([
+                "-v",
+                "error",
+                "-show_entries",
+                "packet=stream_index,pts,dts,duration,size,pos,flags",
+                "-of",
+                "csv=p=0",
+            ])
+            .arg(file));
+        let mut packets = Vec::new();
+        for line in listed.lines().filter(|l| !l.is_empty()) {
+            let f: Vec<&str> = line.trim_end_matches(',').split(',').collect();
+            let n = |i: usize| {
+                f[i].parse::<i64>()
+                    .unwrap_or_else(|e| panic!("{line}: {e}"))
+            };
+            let audio = n(0) == 1;
+            let scale = |t: i64| if audio { t * 90_000 / 48_000 } else { t };
+            let (size, pos) = (n(4) as usize, n(5) as usize);
+            packets.push(Packet {
+                track: if audio {
+                    TrackKind::Audio
+                } else {
+                    TrackKind::Video
+                },
+                pts: scale(n(1)),
+                dts: scale(n(2)),
+                duration: scale(n(3)),
+                key: !audio && f[6].starts_with('K'),
+                data: bytes.slice(pos..pos + size),
+            });
+        }
+        let first = packets.iter().map(|p| p.dts).min().unwrap();
+        for p in &mut packets {
+            p.dts -= first;
+            p.pts -= first;
+        }
+        if let Some(AudioCodec::PcmA | AudioCodec::PcmU) = spec.audio {
+            for n in 0..i64::from(spec.seconds) * 50 {
+                let tone = (0..160)
+                    .map(|i| if (i / 20) % 2 == 0 { 0xd5 } else { 0x55 })
+                    .collect::<Vec<u8>>();
+                packets.push(Packet {
+                    track: TrackKind::Audio,
+                    pts: n * 1800,
+                    dts: n * 1800,
+                    duration: 1800,
+                    key: false,
+                    data: tone.into(),
+                });
+            }
+        }
+        // As they would arrive: each when it is complete, pictures before sound.
+        packets.sort_by_key(|p| (p.dts, p.track));
+        let config = |kind: &[u8; 4]| {
+            let at = bytes.windows(4).position(|w| w == kind).unwrap();
+            let len = u32::from_be_bytes(bytes[at - 4..at].try_into().unwrap()) as usize;
+            bytes.slice(at + 4..at - 4 + len)
+        };
+        let video = VideoTrack {
+            codec: spec.codec,
+            codec_string: match spec.codec {
+                VideoCodec::H264 => "avc1.42c00d".into(),
+                VideoCodec::H265 => "hvc1.1.6.L60.90".into(),
+            },
+            config: match spec.codec {
+                VideoCodec::H264 => config(b"avcC"),
+                VideoCodec::H265 => config(b"hvcC"),
+            },
+            width: spec.size.0,
+            height: spec.size.1,
+        };
+        let audio = spec.audio.map(|codec| match codec {
+            AudioCodec::Aac => {
+                let esds = config(b"esds");
+                let at = esds
+                    .windows(5)
+                    .position(|w| w[..4] == [5, 0x80, 0x80, 0x80])
+                    .unwrap();
+                let len = usize::from(esds[at + 4]);
+                AudioTrack {
+                    codec,
+                    codec_string: "mp4a.40.2".into(),
+                    config: esds.slice(at + 5..at + 5 + len),
+                    rate: 48_000,
+                    channels: 1,
+                }
+            }
+            codec => AudioTrack {
+                codec,
+                codec_string: if codec == AudioCodec::PcmA {
+                    "alaw"
+                } else {
+                    "ulaw"
+                }
+                .into(),
+                config: Bytes::new(),
+                rate: 8000,
+                channels: 1,
+            },
+        });
+        Self {
+            tracks: Arc::new(Tracks { video, audio }),
+            packets,
+            length: i64::from(spec.seconds) * 90_000,
+        }
+    }
+
+    pub fn pictures(&self) -> usize {
+        self.packets
+            .iter()
+            .filter(|p| p.track == TrackKind::Video)
+            .count()
+    }
+}
+
+/// A camera that plays clips into a ring.
+pub struct Source {
+    pub feed: Arc<Feed>,
+    status: watch::Sender<SourceStatus>,
+    /// Where the next clip begins.
+    pub dts: i64,
+    pub wall: WallTime,
+    group: u32,
+}
+
+pub fn camera(n: u32) -> CameraId {
+    format!("44140301001320{n:06}").parse().unwrap()
+}
+
+impl Source {
+    pub fn new(n: u32, wall: WallTime) -> Self {
+        let (status, watch) = watch::channel(SourceStatus::idle(wall));
+        let limits = Limits {
+            max: ByteCount::mebibytes(512),
+            history: ByteCount::mebibytes(512),
+        };
+        Self {
+            feed: Arc::new(Feed {
+                id: FeedId {
+                    camera: camera(n),
+                    profile: Profile::Main,
+                },
+                number: n,
+                ring: Ring::new(limits),
+                status: watch,
+            }),
+            status,
+            dts: 0,
+            wall,
+            group: 0,
+        }
+    }
+
+    pub fn with_ring(mut self, limits: Limits) -> Self {
+        let feed = Arc::get_mut(&mut self.feed).unwrap();
+        feed.ring = Ring::new(limits);
+        self
+    }
+
+    pub fn lease(&self) -> Lease {
+        Lease::new(Arc::clone(&self.feed), ())
+    }
+
+    /// Plays a clip a number of times, as fast as it can be pushed.
+    pub fn play(&mut self, clip: &Clip, times: u32) {
+        for _ in 0..times {
+            for p in &clip.packets {
+                self.push(clip, p, false);
+            }
+            self.advance(
+                clip.length,
+                Duration::from_micros((clip.length * 100 / 9) as u64),
+            );
+        }
+    }
+
+    pub fn push(&mut self, clip: &Clip, p: &Packet, discontinuity: bool) {
+        if p.key {
+            self.group += 1;
+        }
+        self.feed.ring.push(Arc::new(Frame {
+            feed: self.feed.number,
+            tracks: Arc::clone(&clip.tracks),
+            track: p.track,
+            key: p.key,
+            discontinuity,
+            damaged: false,
+            group: self.group,
+            number: 0,
+            dts: MediaTime(self.dts + p.dts),
+            pts: MediaTime(self.dts + p.pts),
+            duration: MediaTime(p.duration),
+            captured: self.wall + MediaTime(p.dts).to_duration(),
+            data: p.data.clone(),
+            package: Default::default(),
+        }));
+    }
+
+    /// Lets time go by without frames.
+    pub fn advance(&mut self, dts: i64, wall: Duration) {
+        self.dts += dts;
+        self.wall = self.wall + wall;
+    }
+
+    /// The source says why it is not there.
+    pub fn lost(&self, reason: Reason) {
+        self.status.send_modify(|s| {
+            s.state = SourceState::Backoff;
+            s.reason = Some(reason);
+        });
+    }
+}
+
+pub struct Store {
+    pub dir: tempfile::TempDir,
+    pub data: Arc<DataDir>,
+    pub archive: Archive,
+}
+
+pub fn config() -> Config {
+    Config {
+        keep_free: ByteCount(0),
+        ..Config::default()
+    }
+}
+
+impl Store {
+    pub fn new() -> Self {
+        Self::with(config())
+    }
+    pub fn with(config: Config) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let data = Arc::new(DataDir::open(dir.path()).unwrap());
+        let archive = Archive::open(&data, config).unwrap();
+        Self { dir, data, archive }
+    }
+    /// Closes it as a shutdown does; the directory stays.
+    pub async fn close(self) -> tempfile::TempDir {
+        let Self { dir, data, archive } = self;
+        archive.shutdown(Duration::from_secs(20)).await;
+        drop(archive);
+        drop(data);
+        dir
+    }
+    pub fn files(&self) -> Vec<PathBuf> {
+        segment_files(self.dir.path())
+    }
+}
+
+pub fn segment_files(dir: &Path) -> Vec<PathBuf> {
+    let mut out = Vec::new();
+    let mut dirs = vec![dir.join("recordings")];
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                dirs.push(path);
+            } else {
+                out.push(path);
+            }
+        }
+    }
+    out.sort();
+    out
+}
+
+/// Waits for something to become true, for 20 s at most.
+pub async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while !holds().await {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "not within 20 s: {what}"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Reads all of a playback.
+pub async fn bytes_of(playback: &Playback) -> Vec<u8> {
+    range_of(playback, 0..playback.len()).await
+}
+
+pub async fn range_of(playback: &Playback, range: std::ops::Range<u64>) -> Vec<u8> {
+    use futures_util::TryStreamExt;
+    let chunks: Vec<Bytes> = playback.read(range).try_collect().await.unwrap();
+    chunks.concat()
+}
+
+/// Decodes everything in a file with ffmpeg, which must not complain; gives the number of pictures.
+pub fn decode(path: &Path) -> usize {
+    run(Command::new("ffmpeg")
+        .args(["-v", "error", "-i"])
+        .arg(path)
+        .args(["-map", "0", "-f", "null", "-"]));
+    let count = run(Command::new("ffprobe")
+        .args([
+            "-v",
+            "error",
+            "-count_frames",
+            "-select_streams",
+            "v",
+            "-show_entries",
+            "stream=nb_read_frames",
+            "-of",
+            "csv=p=0",
+        ])
+        .arg(path));
+    count
+        .lines()
+        .map(|l| {
+            l.trim_end_matches(',')
+                .parse::<usize>()
+                .unwrap_or_else(|e| panic!("{l}: {e}"))
+        })
+        .sum()
+}
+
+pub fn probe(path: &Path, entries: &str) -> String {
+    run(Command::new("ffprobe")
+        .args(["-v", "error", "-show_entries", entries, "-of", "csv=p=0"])
+        .arg(path))
+}
+
+pub fn at(text: &str) -> WallTime {
+    text.parse().unwrap()
+}
