@@ -129,6 +129,8 @@ pub struct Decoder {
     origin: Option<MediaTime>,
     /// What is inside the decoder, by GStreamer's time.
     inside: BTreeMap<u64, (MediaTime, WallTime)>,
+    /// Access units that a picture may still come of, and all that came out before.
+    pushed: u64,
     silent: u32,
     failed: bool,
 }
@@ -138,6 +140,7 @@ struct Output {
     info: Option<gst_video::VideoInfo>,
     pictures: VecDeque<Raw>,
     dropped: u64,
+    taken: u64,
 }
 
 /// A picture before its time is looked up.
@@ -248,6 +251,7 @@ impl Decoder {
             output,
             origin: None,
             inside: BTreeMap::new(),
+            pushed: 0,
             silent: 0,
             failed: false,
         })
@@ -302,6 +306,7 @@ impl Decoder {
                 why(&self.pipeline).unwrap_or_else(|| e.to_string()),
             ));
         }
+        self.pushed = self.pushed.max(before) + 1;
         if self.came_out() > before {
             self.silent = 0;
         } else {
@@ -316,22 +321,30 @@ impl Decoder {
         Ok(())
     }
 
-    /// Brings out what the decoder holds back for reordering. The next access unit must be a key frame.
+    /// Brings out what the decoder holds back for reordering. The next access unit must be a key frame. Where nothing is held
+    /// back, as with most cameras, it costs nothing.
     pub fn flush(&mut self) {
-        if !self.failed {
-            // Serialised, and every GStreamer decoder drains on it.
-            let before = self.came_out();
-            let id = gst::event::StreamStart::new("sightline");
-            self.input.push_event(id);
-            if self.came_out() > before {
-                self.silent = 0;
-            }
+        if self.failed || self.pushed <= self.came_out() {
+            return;
         }
+        // Serialised, and every GStreamer decoder drains on it.
+        let before = self.came_out();
+        let id = gst::event::StreamStart::new("sightline");
+        self.input.push_event(id);
+        if self.came_out() > before {
+            self.silent = 0;
+        }
+        // What did not come out now never will.
+        self.pushed = self.came_out();
     }
 
     /// The pictures that came out since the last call, in order of presentation.
     pub fn drain(&mut self) -> Vec<Picture> {
-        let raw = std::mem::take(&mut lock(&self.output).pictures);
+        let raw = {
+            let mut output = lock(&self.output);
+            output.taken += output.pictures.len() as u64;
+            std::mem::take(&mut output.pictures)
+        };
         raw.into_iter()
             .map(|raw| {
                 let (pts, captured) = raw
@@ -353,7 +366,7 @@ impl Decoder {
 
     fn came_out(&self) -> u64 {
         let output = lock(&self.output);
-        output.pictures.len() as u64 + output.dropped
+        output.pictures.len() as u64 + output.dropped + output.taken
     }
 
     fn inner_time(&mut self, pts: MediaTime) -> u64 {

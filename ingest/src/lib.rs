@@ -10,7 +10,7 @@
 //!      access unit ──► assemble (groups, damage, parameters) ──► timeline (re-stamping) ──► media::Frame ──► Ring
 //! ```
 //!
-//! Beside it, [`decode`] makes pictures of frames for the tagger and for stills, and [`file`] makes frames of video files.
+//! Beside it, [`decode`] makes pictures of frames for the tagger and for stills, and [`mod@file`] makes frames of video files.
 //!
 //! What always holds:
 //! - One session a camera and profile, however many leases there are; the first lease starts it, and after the last one's end and

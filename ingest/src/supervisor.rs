@@ -1,7 +1,7 @@
 //! All cameras and their feeds: who asks, what runs, what it takes on the links.
 //!
 //! One mutex holds the book-keeping; it is never held across an `.await` nor while a lease is dropped. Each feed is a task (in
-//! [`crate::feed`]) that owns its session; it learns of leases and changed cameras by a watch channel.
+//! `feed`) that owns its session; it learns of leases and changed cameras by a watch channel.
 
 use std::{
     collections::{BTreeMap, HashMap},
