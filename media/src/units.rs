@@ -52,12 +52,8 @@ impl BitRate {
     }
     /// The mean rate of so many bytes over a time; zero for no time.
     pub fn of(bytes: ByteCount, over: Duration) -> Self {
-        let us = over.as_micros();
-        if us == 0 {
-            Self(0)
-        } else {
-            Self((u128::from(bytes.0) * 8_000_000 / us) as u64)
-        }
+        let bits = u128::from(bytes.0) * 8_000_000;
+        Self(bits.checked_div(over.as_micros()).unwrap_or(0) as u64)
     }
 }
 
