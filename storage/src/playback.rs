@@ -6,7 +6,7 @@
 mod mux;
 mod pins;
 
-use std::{fs::File, ops::Range, os::unix::fs::FileExt, path::PathBuf, sync::Arc};
+use std::{fs::File, ops::Range, os::unix::fs::FileExt, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::Stream;
@@ -68,6 +68,8 @@ struct Source {
     _pin: Pin,
 }
 
+/// Segments of one recorder meet; frames of the first may seem to last a little into the second.
+const OVERLAP: Duration = Duration::from_millis(500);
 /// Bytes of one chunk of [`Playback::read`].
 const CHUNK: u64 = 256 * 1024;
 
@@ -186,7 +188,13 @@ pub(crate) fn plan(
     }
     let mut mux = Mux::new(from, to);
     let mut sources = Vec::new();
-    for (entry, path) in files {
+    let starts: Vec<WallTime> = files
+        .iter()
+        .skip(1)
+        .map(|(entry, _)| entry.start)
+        .chain([to])
+        .collect();
+    for ((entry, path), next) in files.into_iter().zip(starts) {
         let pin = shared.pins.pin(&path);
         let layout = match layout(&path, entry.bytes) {
             Ok(layout) => layout,
@@ -196,7 +204,13 @@ pub(crate) fn plan(
                 continue;
             }
         };
-        mux.segment(sources.len() as u32, &layout);
+        // A recorder that starts again begins with the group in the ring, which the one before may have had.
+        let until = if entry.end.since(next) > OVERLAP {
+            next
+        } else {
+            to
+        };
+        mux.segment(sources.len() as u32, &layout, until);
         sources.push(Source { path, _pin: pin });
     }
     let Some(muxed) = mux.finish() else {

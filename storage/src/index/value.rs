@@ -23,7 +23,8 @@ const MAX_ENTRIES: u64 = 36_000;
 
 /// Microseconds since the epoch at which an hour begins.
 fn hour_start(hour: u32) -> i64 {
-    i64::from(hour) * 3_600_000_000
+    // Hours beyond the year 294,000 are no hours of ours.
+    i64::from(hour).saturating_mul(3_600_000_000)
 }
 
 /// Encodes entries that begin within `hour`, in order of start.

@@ -1,7 +1,7 @@
 //! The tables of one MP4 over the samples of many segments.
 //!
 //! All samples of a codec lie in one *lane*, which becomes a track. Parameters that change within a codec (another resolution)
-//! are another sample entry of the lane; another codec is another lane, with an edit list that says when it is to be seen.
+//! are another sample entry of the lane; another codec is another lane, with an edit list that says when it begins to be seen.
 
 use std::time::Duration;
 
@@ -22,6 +22,8 @@ use crate::segment::{
 pub(super) struct Mux {
     from: WallTime,
     to: WallTime,
+    /// The range's end, or where the next segment has the same again.
+    until: WallTime,
     video: Vec<Lane<VideoTrack>>,
     audio: Vec<Lane<AudioTrack>>,
     extents: Vec<Extent>,
@@ -73,8 +75,6 @@ struct Sample {
     /// Shown later than decoded by this and [`Mux::delay`].
     composition: i32,
     sync: bool,
-    /// Begins a stretch: another lane was seen before.
-    first: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +103,7 @@ impl Mux {
         Self {
             from,
             to,
+            until: to,
             video: Vec::new(),
             audio: Vec::new(),
             extents: Vec::new(),
@@ -116,8 +117,9 @@ impl Mux {
         }
     }
 
-    /// Adds what of a segment lies in the range, from the key frame at or before its start.
-    pub(super) fn segment(&mut self, source: u32, layout: &Layout) {
+    /// Adds what of a segment lies in the range and before `until`, from the key frame at or before its start.
+    pub(super) fn segment(&mut self, source: u32, layout: &Layout, until: WallTime) {
+        self.until = until.min(self.to);
         let Some((first, from)) = self.first_key(layout) else {
             return;
         };
@@ -135,7 +137,6 @@ impl Mux {
         // The first picture is shown at its decode time, whatever the segment's own delay: so are those around a join in order.
         let own_delay = (from.pts - from.dts).0;
         self.delay = self.delay.max(own_delay);
-        let mut stretch = self.video[v].is_interrupted(self.now);
         // Players that do not follow the change of sample entries see the new parameters in the stream.
         let mut sets = match self.video[v].last_entry {
             Some(last) if last != video_entry => parameter_sets(video),
@@ -143,7 +144,7 @@ impl Mux {
         };
         self.video[v].last_entry = Some(video_entry);
         for fragment in &layout.fragments[first..] {
-            if fragment.wall >= self.to {
+            if fragment.wall >= self.until {
                 break;
             }
             self.map(fragment, from.dts, shift);
@@ -151,7 +152,7 @@ impl Mux {
             for (dts, sample, offset) in fragment.video.timed() {
                 let pts = dts + sample.composition;
                 // Before the first picture in order of decoding, or of showing (its references are not here), or behind the end.
-                if dts < from.dts || pts < from.pts || fragment.wall_at(dts) >= self.to {
+                if dts < from.dts || pts < from.pts || fragment.wall_at(dts) >= self.until {
                     continue;
                 }
                 self.start.get_or_insert(fragment.wall_at(dts));
@@ -164,7 +165,6 @@ impl Mux {
                         .clamp(i32::MIN.into(), i32::MAX.into())
                         as i32,
                     sync: sample.sync,
-                    first: std::mem::take(&mut stretch),
                 });
                 let shown = pts.0 - own_delay;
                 self.now = self
@@ -183,11 +183,10 @@ impl Mux {
                 // The pictures are shown earlier by their delay: so is what is heard with them.
                 let time = dts.0 + shift - own_delay;
                 let overlaps = time + sample.duration.0 / 2 < self.audio_end;
-                if time < 0 || dts < from.dts || overlaps || fragment.wall_at(dts) >= self.to {
+                if time < 0 || dts < from.dts || overlaps || fragment.wall_at(dts) >= self.until {
                     continue;
                 }
                 let time = time.max(self.audio_end);
-                let first = self.audio[a].is_interrupted(time);
                 self.audio_end = time + sample.duration.0.max(1);
                 self.audio[a].push(Sample {
                     time,
@@ -195,7 +194,6 @@ impl Mux {
                     size: sample.size,
                     composition: 0,
                     sync: true,
-                    first,
                 });
                 self.take(source, offset, sample.size);
             }
@@ -212,7 +210,7 @@ impl Mux {
                 if found.is_some() && (self.start.is_some() || wall > self.from) {
                     return found;
                 }
-                if wall < self.to {
+                if wall < self.until {
                     found = Some((
                         n,
                         Key {
@@ -229,7 +227,7 @@ impl Mux {
     /// Notes which wall time a fragment has.
     fn map(&mut self, fragment: &Fragment, from: MediaTime, shift: i64) {
         let inside = |(dts, _, _): &(MediaTime, &media::fmp4::Sample, u64)| {
-            *dts >= from && fragment.wall_at(*dts) < self.to
+            *dts >= from && fragment.wall_at(*dts) < self.until
         };
         let Some((dts, ..)) = fragment.video.timed().find(inside) else {
             return;
@@ -374,14 +372,6 @@ impl<T> Lane<T> {
         n as u32 + 1
     }
 
-    /// Whether a sample at `time` does not follow the lane's last one.
-    fn is_interrupted(&self, time: i64) -> bool {
-        // More than a second without anything: an edit says so better than a long sample.
-        self.samples
-            .last()
-            .is_none_or(|s| s.time + i64::from(s.duration) + i64::from(MediaTime::SCALE) < time)
-    }
-
     fn new_chunk(&mut self, at: u64, entry: u32) {
         match self.chunks.last_mut().filter(|c| c.samples == 0) {
             Some(empty) => (empty.at, empty.entry) = (at, entry),
@@ -394,9 +384,9 @@ impl<T> Lane<T> {
     }
 
     fn push(&mut self, sample: Sample) {
-        if let Some(last) = self.samples.last_mut()
-            && !sample.first
-        {
+        // Where another lane is seen in between, or nothing was heard, the last one lasts: edits in the middle of a track are not
+        // understood by every player.
+        if let Some(last) = self.samples.last_mut() {
             last.duration = (sample.time - last.time).clamp(1, i64::from(u32::MAX)) as u32;
         }
         if let Some(chunk) = self.chunks.last_mut() {
@@ -427,29 +417,19 @@ impl<T> Lane<T> {
         out[at..at + 4].copy_from_slice(&id.to_be_bytes());
     }
 
-    /// `edts`: when each stretch of the lane is to be seen.
+    /// `edts`: when the lane begins to be seen, and that its first sample is what is seen first.
     fn edits(&self, delay: i64) -> Vec<u8> {
-        let mut edits: Vec<(i64, i64)> = Vec::new();
-        // Where the file and the lane's own time have got to.
-        let (mut seen, mut media) = (0, 0);
-        for stretch in self.samples.chunk_by(|_, next| !next.first) {
-            let first = stretch[0];
-            let at = first.time.max(seen);
-            if at > seen {
-                edits.push((at - seen, -1));
-            }
-            let length: i64 = stretch.iter().map(|s| i64::from(s.duration)).sum();
-            // The last picture decoded need not be the last one shown.
-            let shown = stretch
-                .iter()
-                .map(|s| s.time + i64::from(s.composition) + i64::from(s.duration));
-            let shown = shown
-                .max()
-                .map_or(length, |end| (end - first.time).max(length));
-            edits.push((shown, media + delay));
-            seen = at + shown;
-            media += length;
+        let start = self.samples.first().map_or(0, |s| s.time);
+        // The last picture decoded need not be the last one shown.
+        let shown = self
+            .samples
+            .iter()
+            .map(|s| s.time + i64::from(s.composition) + i64::from(s.duration));
+        let mut edits = Vec::new();
+        if start > 0 {
+            edits.push((start, -1));
         }
+        edits.push((shown.max().unwrap_or(start) - start, delay));
         let mut out = Vec::new();
         boxed(&mut out, b"edts", |out| {
             full_box(out, b"elst", 1, 0, |out| {

@@ -66,7 +66,7 @@ fn a_long_group_is_written_in_parts_and_so_is_a_heavy_one() {
         s.frame(frame(&t, n * 40, n * 40, n == 0, 100));
     }
     assert_eq!(steps(&mut s), ["O 0", "W 100 0-4000", "W 100 4000-8000"]);
-    for n in 250..262 {
+    for n in 250..263 {
         s.frame(frame(&t, n * 40, n * 40, false, 200_000));
     }
     assert_eq!(steps(&mut s), ["W 56 8000-10240", "W 6 10240-10480"]);
