@@ -380,10 +380,15 @@ impl Call {
     /// # Errors
     /// 400 that names the field, or the place.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        serde_json::from_slice(&self.body).map_err(|e| {
-            let text = e.to_string();
-            Problem::bad("body", text)
-        })
+        let mut body = serde_json::Deserializer::from_slice(&self.body);
+        let value = serde_path_to_error::deserialize(&mut body).map_err(|e| {
+            let path = e.path().to_string();
+            // "." is the body itself: syntax, a missing or an unknown field, which the text names.
+            let field = if path == "." { "body" } else { path.as_str() };
+            Problem::bad(field, e.inner())
+        })?;
+        body.end().map_err(|e| Problem::bad("body", e))?;
+        Ok(value)
     }
 
     /// An entry of the audit log by this user from this address.

@@ -4,17 +4,18 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 
-/// Read every file of a data directory and compare the index; the gateway must not be running on it.
+/// Verify every file of a data directory and rebuild the index; the gateway must not be running on it.
 ///
-/// Ends with status 0 where all is well, 2 where something is wrong.
+/// Torn files are cut back to their last whole fragment and sealed, as a start of the gateway would do. Ends with status 0
+/// where all is well or was put right, 2 where something is left.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The data directory
     #[arg(value_name = "DIR")]
     dir: PathBuf,
-    /// Cut torn files back, seal them, rebuild the index
+    /// Change nothing, only say what is wrong
     #[arg(long)]
-    repair: bool,
+    dry_run: bool,
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
@@ -24,7 +25,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
     super::log("warn", false)?;
     let runtime = super::runtime()?;
     let _inside = runtime.enter();
-    let report = storage::check(&args.dir, args.repair)?;
+    let report = storage::check(&args.dir, !args.dry_run)?;
     if args.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
