@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use media::{Frame, TrackKind, VideoCodec};
 
 /// Size statistics of one feed's pictures between key frames. Plain value.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Sizes {
     /// (time in seconds, bytes), newest last.
     window: VecDeque<(f64, u64)>,
@@ -43,17 +43,6 @@ const LEARN_S: f64 = 5.0;
 const LEAST_OCTAVES: f32 = 0.6;
 /// And in spreads of the quiet.
 const SPREADS: f32 = 3.0;
-
-impl Default for Sizes {
-    fn default() -> Self {
-        Self {
-            window: VecDeque::new(),
-            window_bytes: 0,
-            usual: Quantiles::default(),
-            last: None,
-        }
-    }
-}
 
 impl Sizes {
     /// Takes a frame in order of decoding; key frames and audio tell nothing. `at` is its decode time, seconds.

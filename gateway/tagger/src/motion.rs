@@ -207,6 +207,8 @@ impl Motion {
             let size = match usual {
                 _ if area >= LARGE => Size::Full,
                 u if u < 0.5 * least && area >= HALF_LARGE => Size::Fair,
+                // Somebody who stood there from the beginning must not be one who walks.
+                u if u < 0.5 * least && learnt.known_s < NEW_S => Size::Part,
                 u if u < 0.5 * least => Size::Unknown,
                 u if area >= FULL * u => Size::Full,
                 u if area >= FAIR * u => Size::Fair,
@@ -552,7 +554,11 @@ mod tests {
     fn a_lamp_a_cloud_and_a_clock_are_no_motion() {
         let (mut motion, mut noise) = (motion(), Noise(7));
         let spans = spans(&mut motion, 60, |at| {
-            let lamp = if (at / 7.0) as u32 % 2 == 0 { 1.0 } else { 0.6 };
+            let lamp = if ((at / 7.0) as u32).is_multiple_of(2) {
+                1.0
+            } else {
+                0.6
+            };
             let cloud = 1.0 + 0.1 * (at / 5.0).sin() as f32;
             let digit = |place: f32, every: f64| {
                 let odd = (at / every) as u32 % 2 == 1;

@@ -145,12 +145,17 @@ const SHORT: Way = Way {
     edges: [0.5, -0.2],
     least_s: LEAST_S,
 };
-/// Where nothing is known: somebody who stood there from the beginning must not be one who walks.
+/// Where nothing is known of the place.
 const LONGER: Way = Way {
-    own_widths: 0.9,
-    straight: 0.7,
-    edges: [0.5, 0.1],
-    least_s: 0.4,
+    own_widths: 0.8,
+    ..SHORT
+};
+/// Or, there, a slower way that is kept up: who shifts their weight turns back within a second.
+const STEADY: Way = Way {
+    own_widths: 0.5,
+    straight: 0.75,
+    edges: [0.5, -0.1],
+    least_s: 0.8,
     ..SHORT
 };
 /// Where it is small for its place: only what surely gets away.
@@ -209,10 +214,9 @@ impl Track {
         if now.at - first.at < LEAST_S {
             return None;
         }
-        let fair = if size == Size::Unknown {
-            &LONGER
-        } else {
-            &SHORT
+        let fair: &[Way] = match size {
+            Size::Unknown => &[LONGER, STEADY],
+            _ => &[SHORT],
         };
         let large = self
             .full
@@ -220,7 +224,8 @@ impl Track {
             .and_then(|since| Some(since.max(self.alike_since()?)));
         let on_its_way = || {
             let since = self.counts.lasts(now.at)?;
-            Some(since.max(self.gone(fair, columns)?))
+            let gone = fair.iter().find_map(|way| self.gone(way, columns));
+            Some(since.max(gone?))
         };
         large
             .or_else(on_its_way)

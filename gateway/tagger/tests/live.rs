@@ -49,8 +49,8 @@ fn frames(directory: &Path) -> Option<Vec<Arc<Frame>>> {
             return None;
         }
     }
-    let frames = ingest::file::demux(&path).unwrap();
-    Some(frames.map(|f| f.unwrap()).collect())
+    let frames = ingest::file::demux(&path).expect("ffmpeg has just written it");
+    Some(frames.map(|f| f.expect("a whole file")).collect())
 }
 
 struct Camera {
@@ -63,7 +63,9 @@ fn camera(number: u32) -> Camera {
     status.state = SourceState::Live;
     let (sender, status) = watch::channel(status);
     let id = FeedId {
-        camera: format!("{}{number:02}", &CAMERA[..18]).parse().unwrap(),
+        camera: format!("{}{number:02}", &CAMERA[..18])
+            .parse()
+            .expect("20 digits"),
         profile: Profile::Sub,
     };
     let ring = Ring::new(Limits::default());
