@@ -79,10 +79,10 @@ try {
     expect(name, "no camera with a known name");
     const query = name.includes("广场") ? "gc" : "c";
     await page.fill(".camera-tree input", query);
-    await page.waitForFunction(() => document.querySelectorAll(".camera-tree .row:not(.region)").length > 0);
-    const before = page.url();
+    const found = await page.waitForSelector(".camera-tree .row[data-camera]");
+    const code = await found.getAttribute("data-camera");
     await page.press(".camera-tree input", "Enter");
-    await page.waitForFunction((old) => location.href !== old, before);
+    await page.waitForSelector(`.tile.focused [data-camera="${code}"]`);
     await page.fill(".camera-tree input", "");
   });
   await step("Chinese and back", async () => {

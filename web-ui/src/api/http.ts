@@ -17,6 +17,9 @@ export function whenUnauthorised(listener: Listener): void {
   onUnauthorised = listener;
 }
 
+/** An answer that has not begun by then is none: the page says so instead of turning for ever. */
+const TIMEOUT_MS = 20_000;
+
 export type Query = Record<string, string | number | boolean | null | undefined>;
 
 export function pathWith(path: string, query: Query = {}): string {
@@ -39,16 +42,24 @@ export interface Options {
 
 export async function request<T>(path: string, options: Options = {}): Promise<Result<T>> {
   let response: Response;
+  // AbortSignal.timeout came after chrome100.
+  const abort = new AbortController();
+  const stop = () => abort.abort();
+  options.signal?.addEventListener("abort", stop);
+  const timer = setTimeout(stop, TIMEOUT_MS);
   try {
     response = await fetch(pathWith(path, options.query), {
       method: options.method ?? "GET",
       credentials: "same-origin",
       headers: options.body === undefined ? {} : { "content-type": "application/json" },
       ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
-      ...(options.signal ? { signal: options.signal } : {}),
+      signal: abort.signal,
     });
   } catch (error) {
     return { ok: false, problem: problem(0, "unreachable", String(error)) };
+  } finally {
+    clearTimeout(timer);
+    options.signal?.removeEventListener("abort", stop);
   }
   if (!response.ok) {
     if (response.status === 401 && !options.signIn) onUnauthorised();

@@ -1,6 +1,6 @@
 /** Every text of the page, Chinese and English side by side, so that neither can be forgotten. */
 export const MESSAGES = {
-  "app.name": ["视界", "Sightline"],
+  "app.name": ["通视", "Sightline"],
   "app.loading": ["正在载入", "Loading"],
   "app.failed": ["没有成功：{detail}", "That did not work: {detail}"],
   "app.unreachable": ["连不上网关，请检查网络。", "The gateway cannot be reached. Check the network."],

@@ -9,7 +9,7 @@ import { clock, day, dayClock, duration, shortTime } from "../i18n/words";
 import { CameraTree } from "../ui/camera-tree";
 import { Icon } from "../ui/icon";
 import { navigate, where } from "../ui/router";
-import { Button, Dialog, Empty, Field, toast } from "../ui/widgets";
+import { Button, Dialog, Empty, Field, problemWords, toast } from "../ui/widgets";
 import { usePhone } from "../wall/phone-wall";
 import { Timeline } from "./timeline";
 import { follow, lookUp, opening, type Window, zoom } from "./timeline-math";
@@ -89,6 +89,7 @@ function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: () => voi
   const [selection, setSelection] = useState<Window | null>(null);
   const [exporting, setExporting] = useState(false);
   const [pending, setPending] = useState<number | null>(asked);
+  const [error, setError] = useState<string | null>(null);
   const opened = useRef(false);
   const first = players[0];
   const cursor = first?.wall.value ?? pending;
@@ -118,6 +119,8 @@ function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: () => voi
       if (from >= to) return;
       const answers = await Promise.all(codes.map((code) => api.recordings(code, from, to, abort.signal)));
       if (abort.signal.aborted) return;
+      const failed = answers.find((answer) => !answer.ok);
+      setError(failed && !failed.ok ? problemWords(failed.problem) : null);
       setRecordings((old) => {
         const next = new Map(old);
         answers.forEach((answer, i) => {
@@ -202,6 +205,11 @@ function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: () => voi
 
   return (
     <section class="deck">
+      {error && (
+        <p class="notice bad" role="alert">
+          {error}
+        </p>
+      )}
       <div class={`panes n${codes.length}`}>
         {codes.map((code, i) => {
           const player = players[i];

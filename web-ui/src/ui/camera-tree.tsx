@@ -172,6 +172,7 @@ function TreeRow({
       id={id}
       class={`row ${current ? "current" : ""} ${chosen ? "chosen" : ""}`}
       role="treeitem"
+      data-camera={camera.code}
       aria-level={row.depth + 1}
       aria-selected={chosen}
       tabIndex={-1}
