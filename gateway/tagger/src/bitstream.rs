@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use media::{Frame, TrackKind, VideoCodec};
+use media::{Frame, TrackKind};
 
 /// Size statistics of one feed's pictures between key frames. Plain value.
 #[derive(Debug, Default)]
@@ -134,31 +134,6 @@ impl Quantiles {
     }
 }
 
-/// Whether no other picture needs this one to be decoded: such are left out first when time is short.
-///
-/// H.264: `nal_ref_idc` 0 of the first slice (ITU-T H.264, 7.4.1). H.265: a sub-layer non-reference picture (7.4.2.2, types 0
-/// to 14, even) is only surely unused if it is of the highest sub-layer, which is not known here: never.
-pub fn is_disposable(codec: VideoCodec, data: &[u8]) -> bool {
-    let VideoCodec::H264 = codec else {
-        return false;
-    };
-    let mut rest = data;
-    while let Some((length, after)) = rest.split_first_chunk::<4>() {
-        let length = u32::from_be_bytes(*length) as usize;
-        let Some(head) = after.first().filter(|_| length > 0) else {
-            return false;
-        };
-        if matches!(head & 0x1f, 1..=5) {
-            return head & 0x60 == 0;
-        }
-        let Some(next) = after.get(length..) else {
-            return false;
-        };
-        rest = next;
-    }
-    false
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,21 +174,7 @@ mod tests {
         assert!(during > 1.0, "{during}");
     }
 
-    #[test]
-    fn disposable_pictures_are_known_by_their_first_slice() {
-        let unit = |head: u8| [0, 0, 0, 2, 9, 0xf0, 0, 0, 0, 2, head, 0];
-        assert!(is_disposable(VideoCodec::H264, &unit(0x01)));
-        assert!(!is_disposable(VideoCodec::H264, &unit(0x41)));
-        assert!(!is_disposable(VideoCodec::H264, &unit(0x65)));
-        assert!(!is_disposable(VideoCodec::H265, &unit(0x01)));
-    }
-
     proptest! {
-        #[test]
-        fn any_bytes_can_be_asked_about(data in proptest::collection::vec(any::<u8>(), 0..64)) {
-            is_disposable(VideoCodec::H264, &data);
-        }
-
         #[test]
         fn any_sizes_and_times_can_be_taken(frames in proptest::collection::vec((-1e6f64..1e6, any::<u32>()), 0..300)) {
             let mut sizes = Sizes::default();

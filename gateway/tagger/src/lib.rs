@@ -22,6 +22,7 @@
 //!
 //! What does not belong here: words for users, who gets told, where events are kept, connections that are lost (`ingest` knows).
 
+mod align;
 pub mod bitstream;
 pub mod config;
 pub mod error;
