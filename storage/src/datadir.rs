@@ -4,6 +4,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use fs4::fs_std::FileExt;
@@ -150,6 +151,18 @@ fn something_else(path: &Path) -> Result<Option<String>, Error> {
     Ok(None)
 }
 
+/// Tries until it succeeds, for half a second. A lock that was just given up may be held for an instant more: by a child process
+/// between its fork and its exec.
+pub(crate) fn patiently(mut attempt: impl FnMut() -> bool) {
+    for _ in 0..25 {
+        if attempt() {
+            return;
+        }
+        // Nobody tells when a lock is given up; nobody unparks this thread either.
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
 fn take_lock(path: &Path) -> Result<File, Error> {
     let file_path = path.join(LOCK);
     let mut file = OpenOptions::new()
@@ -159,7 +172,17 @@ fn take_lock(path: &Path) -> Result<File, Error> {
         .truncate(false)
         .open(&file_path)
         .map_err(|e| Error::io("open", &file_path, e))?;
-    if !FileExt::try_lock_exclusive(&file).map_err(|e| Error::io("lock", &file_path, e))? {
+    let mut locked = false;
+    patiently(|| match FileExt::try_lock_exclusive(&file) {
+        Ok(got) => {
+            locked = got;
+            got
+        }
+        Err(_) => true,
+    });
+    if !locked
+        && !FileExt::try_lock_exclusive(&file).map_err(|e| Error::io("lock", &file_path, e))?
+    {
         let mut holder = String::new();
         // Who holds it is a help, not a condition.
         let _ = (&mut file).take(512).read_to_string(&mut holder);

@@ -126,10 +126,12 @@ fn clip(entry: &Entry, profile: Profile, from: WallTime, to: WallTime) -> Option
 }
 
 fn joins(last: &Span, next: &Span, noted: &[Gap]) -> bool {
-    next.start.since(last.end) <= JOIN
-        && !noted
-            .iter()
-            .any(|g| g.start < next.start && g.end > last.end)
+    // Nearly all segments meet: that is decided without looking at the notes.
+    next.start <= last.end
+        || (next.start.since(last.end) <= JOIN
+            && !noted
+                .iter()
+                .any(|g| g.start < next.start && g.end > last.end))
 }
 
 /// What no span covers.

@@ -1,9 +1,14 @@
 //! Any range is one MP4 that plays to its last frame, and the same bytes on every request.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 mod common;
 
-use std::{fs, path::PathBuf, process::Command, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use common::*;
 use media::{AudioCodec, Reason, ReasonCode, VideoCodec, WallTime};
@@ -34,7 +39,7 @@ async fn save(store: &Store, playback: &Playback) -> PathBuf {
     path
 }
 
-fn duration_of(path: &PathBuf) -> f64 {
+fn duration_of(path: &Path) -> f64 {
     probe(path, "format=duration").trim().parse().unwrap()
 }
 

@@ -1,5 +1,5 @@
 //! What is recorded plays everywhere, at every moment, and is found.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! Kills, full disks, deletion: what is there afterwards is whole, and what is not is said.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 mod common;
 

@@ -15,7 +15,7 @@ use std::{
 
 use media::ByteCount;
 
-use crate::Error;
+use crate::{Error, datadir::patiently};
 pub(crate) use segments::Segments;
 pub(crate) use value::Entry;
 
@@ -30,12 +30,21 @@ pub(crate) struct Database {
 
 /// How often sled writes out what it holds.
 const FLUSH_MS: u64 = 1000;
+/// What sled says, in words only, where its lock is held.
+const LOCKED: &str = "could not acquire lock";
 
 impl Database {
     /// Opens the database in `path`; one that does not open is moved to `PATH.damaged` (in the place of an earlier one).
     pub(crate) fn open(path: &Path, cache: ByteCount, format: u8) -> Result<Self, Error> {
-        match attempt(path, cache, format) {
+        let mut opened = Err(String::new());
+        patiently(|| {
+            opened = attempt(path, cache, format);
+            !matches!(&opened, Err(what) if what.contains(LOCKED))
+        });
+        match opened {
             Ok(db) => return Ok(db),
+            // Somebody has it: it is not damaged, and not ours to move.
+            Err(what) if what.contains(LOCKED) => return Err(Error::content(path, 0, what)),
             Err(what) => {
                 tracing::error!(path = %path.display(), %what, "index: does not open; it is moved aside and rebuilt from the files");
             }
@@ -100,4 +109,24 @@ fn attempt(path: &Path, cache: ByteCount, format: u8) -> Result<Database, String
         path: path.to_owned(),
         fresh,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_in_use_is_refused_and_left_where_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let open = || Database::open(&path, ByteCount::mebibytes(4), 1);
+        let first = open().unwrap();
+        first.db.insert("a", "b").unwrap();
+        let said = open().unwrap_err().to_string();
+        assert!(said.contains(LOCKED), "{said}");
+        drop(first);
+        let again = open().unwrap();
+        assert!(!again.fresh);
+        assert!(again.db.contains_key("a").unwrap());
+    }
 }

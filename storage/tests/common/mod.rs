@@ -1,5 +1,5 @@
 //! Real streams for the tests: clips encoded by ffmpeg, taken apart with ffprobe, pushed through a feed's ring.
-#![allow(dead_code, missing_docs, unreachable_pub)]
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 use std::{
     fs,
