@@ -178,12 +178,16 @@ function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: () => voi
     const rate = codes[0] ? cameras.value.get(codes[0])?.profiles?.main?.frame_rate : null;
     for (const player of players) player.step(direction / (rate || 25));
   };
+  const stepTo = (time: number) => {
+    setView((now) => follow(now, time));
+    seek(time);
+  };
   const key = (event: KeyboardEvent): boolean => {
     const at = cursor ?? view.from;
     const step = event.shiftKey ? 10_000 : 1000;
     const keys: Record<string, () => void> = {
-      ArrowLeft: () => seek(at - step),
-      ArrowRight: () => seek(at + step),
+      ArrowLeft: () => stepTo(at - step),
+      ArrowRight: () => stepTo(at + step),
       ",": () => frame(-1),
       ".": () => frame(1),
       " ": () => setPlaying(!playing),

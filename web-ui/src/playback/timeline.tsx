@@ -292,6 +292,7 @@ function flag(
   fore: string,
   font: (px: number, weight?: number) => string,
 ): void {
+  if (at < -1 || at > width + 1) return;
   context.font = font(12, 600);
   const room = context.measureText(words).width + 12 * rem;
   const left = Math.min(width - room, Math.max(0, at - room / 2));
