@@ -96,10 +96,17 @@ impl Book {
             event.region = register.camera(&tag.camera).map(|c| c.region);
         }
         // The first picture of an event is the one that shows how it began.
-        let had_picture = previous.is_some_and(|p| p.id == event.id && p.snapshot);
+        let had_picture = previous
+            .as_ref()
+            .is_some_and(|p| p.id == event.id && p.snapshot);
         let picture = tag.snapshot.filter(|_| !had_picture);
+        let is_new = previous.as_ref().is_none_or(|p| p.id != event.id);
         self.events.put(event.clone(), picture).await?;
         newest.insert(key, Some(event.id));
+        if let (true, Some(first)) = (is_new, event.repeats) {
+            self.write(first, |first| first.count = first.count.saturating_add(1))
+                .await?;
+        }
         self.hub.event(&register, event.clone());
         Ok(event)
     }
@@ -114,6 +121,15 @@ impl Book {
         change: impl FnOnce(&mut Event) + Send,
     ) -> Result<Option<Event>, Error> {
         let _turn = self.newest.lock().await;
+        self.write(id, change).await
+    }
+
+    /// The change itself; the caller holds the turn.
+    async fn write(
+        &self,
+        id: EventId,
+        change: impl FnOnce(&mut Event) + Send,
+    ) -> Result<Option<Event>, Error> {
         let Some(mut event) = self.events.get(id).await? else {
             return Ok(None);
         };

@@ -137,8 +137,12 @@ pub struct Event {
     pub last: WallTime,
     /// When it ended; none while it goes on.
     pub end: Option<WallTime>,
-    /// How many times it was folded into this one, itself included.
+    /// How many times it happened in a row: itself and the repeats folded under it.
     pub count: u32,
+    /// The event that this one repeats. Each keeps its own times, so that what was still in between stays still; screens show the
+    /// first with its count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<EventId>,
     /// How grave.
     pub grade: Grade,
     /// 0 to 1: how sure, or how much.

@@ -235,6 +235,7 @@ pub struct EventView {
     end: Option<WallTime>,
     last: WallTime,
     count: u32,
+    repeats: Option<EventId>,
     grade: Grade,
     score: f32,
     snapshot: Option<String>,
@@ -260,6 +261,7 @@ impl EventView {
             end: event.end,
             last: event.last,
             count: event.count,
+            repeats: event.repeats,
             grade: event.grade,
             score: event.score,
             snapshot: event

@@ -1,8 +1,8 @@
-//! From tags to events: what is repeated soon is folded into the event before. Pure; the gateway keeps the events.
+//! From tags to events: what is repeated soon is folded under the event before. Pure; the gateway keeps the events.
 
 use std::time::Duration;
 
-use media::{CameraId, Event, EventId, EventKind, Grade};
+use media::{CameraId, Event, EventId, EventKind, Grade, WallTime};
 use serde::{Deserialize, Serialize};
 
 use crate::tag::{Phase, Tag};
@@ -13,8 +13,7 @@ use crate::tag::{Phase, Tag};
 pub struct Folding {
     /// A start this soon after the end of the event before is a repeat of it, seconds.
     pub window_s: f64,
-    /// An event that was folded for this long takes no more repeats, seconds: a busy street makes an event every so often,
-    /// not one a day.
+    /// An event takes repeats for this long, seconds: a busy street makes an event every so often, not one a day.
     pub longest_s: f64,
 }
 
@@ -28,7 +27,8 @@ impl Default for Folding {
 }
 
 impl Folding {
-    /// The event that `tag` makes: a changed copy of `previous` (same id: to be written again), or a new one.
+    /// The event that `tag` makes: a changed copy of `previous` (same id: to be written again), or a new one. A new one soon
+    /// after `previous` says in `repeats` under which it is folded; whoever keeps the events counts it there.
     ///
     /// `previous` is the newest event of this camera and kind; one of another camera or kind is not looked at. The region is
     /// left to the caller, who knows the register: it is copied from `previous` and none in a new event.
@@ -37,9 +37,8 @@ impl Folding {
             .filter(|p| p.camera == Some(tag.camera) && p.kind == tag.kind && p.start <= tag.at);
         match (tag.phase, previous) {
             (Phase::Start, Some(p)) if self.repeats(tag, p) => Event {
-                count: p.count.saturating_add(1),
-                end: None,
-                ..extended(tag, p)
+                repeats: Some(p.repeats.unwrap_or(p.id)),
+                ..fresh(tag)
             },
             (Phase::Going, Some(p)) if p.end.is_none_or(|end| end >= tag.start) => Event {
                 end: None,
@@ -60,7 +59,8 @@ impl Folding {
         // An event that never heard its end (the process was killed) counts as ended when it was last seen.
         let ended = p.end.unwrap_or(p.last);
         tag.start.since(ended) <= seconds(self.window_s)
-            && tag.start.since(p.start) <= seconds(self.longest_s)
+            && tag.start > ended
+            && tag.start.since(WallTime(p.repeats.unwrap_or(p.id).at)) <= seconds(self.longest_s)
     }
 }
 
@@ -104,6 +104,7 @@ fn fresh(tag: &Tag) -> Event {
         text: tag.text.clone(),
         snapshot: tag.snapshot.is_some(),
         acknowledged: None,
+        repeats: None,
         incident: None,
     }
 }
@@ -123,7 +124,6 @@ fn number(camera: CameraId, kind: EventKind) -> u32 {
 mod tests {
     use super::*;
     use bytes::Bytes;
-    use media::WallTime;
     use proptest::prelude::*;
 
     fn tag(phase: Phase, start_s: i64, at_s: i64) -> Tag {
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeat_within_the_window_is_the_same_event() {
+    fn a_repeat_within_the_window_is_folded_under_the_first_and_keeps_its_own_times() {
         let folding = Folding::default();
         let first = folding.fold(&tag(Phase::Start, 100, 100), None);
         let first = folding.fold(&tag(Phase::End, 100, 103), Some(&first));
@@ -149,12 +149,24 @@ mod tests {
             (Some(WallTime::from_secs(103)), 1)
         );
         let again = folding.fold(&tag(Phase::Start, 120, 120), Some(&first));
-        assert_eq!((again.id, again.count, again.end), (first.id, 2, None));
+        assert_ne!(again.id, first.id);
+        assert_eq!(
+            (again.repeats, again.start, again.end),
+            (Some(first.id), WallTime::from_secs(120), None)
+        );
         let again = folding.fold(&tag(Phase::End, 120, 125), Some(&again));
         assert_eq!(again.end, Some(WallTime::from_secs(125)));
+        let third = folding.fold(&tag(Phase::Start, 130, 130), Some(&again));
+        assert_eq!(
+            third.repeats,
+            Some(first.id),
+            "under the first, not under the second"
+        );
         let other = folding.fold(&tag(Phase::Start, 200, 200), Some(&again));
-        assert_ne!(other.id, again.id);
-        assert_eq!((other.count, other.start), (1, WallTime::from_secs(200)));
+        assert_eq!(
+            (other.repeats, other.start),
+            (None, WallTime::from_secs(200))
+        );
     }
 
     #[test]
@@ -168,7 +180,7 @@ mod tests {
                 Some(&event),
             );
             event = folding.fold(&tag(Phase::Start, n * 20, n * 20), Some(&event));
-            ids.push(event.id);
+            ids.push(event.repeats.unwrap_or(event.id));
         }
         ids.dedup();
         assert_eq!(ids.len(), 4, "2000 s of repeats, 600 s each");

@@ -107,12 +107,12 @@ export async function load(): Promise<void> {
   const [inRegions, inCameras, inEvents, inIncidents] = await Promise.all([
     api.regions(),
     api.cameras(),
-    api.events({ limit: 100, state: "all" }),
+    api.events({ limit: 300, state: "all" }),
     api.incidents("all"),
   ]);
   if (inRegions.ok) regions.value = inRegions.value;
   if (inCameras.ok) cameras.value = new Map(inCameras.value.map((camera) => [camera.code, camera]));
-  if (inEvents.ok) events.value = inEvents.value.events;
+  if (inEvents.ok) events.value = inEvents.value.events.filter((event) => !event.repeats).slice(0, KEPT_EVENTS);
   if (inIncidents.ok) incidents.value = inIncidents.value;
   const failed = [inRegions, inCameras].find((result) => !result.ok);
   loadProblem.value = failed && !failed.ok && !auditor ? failed.problem : null;
@@ -155,6 +155,7 @@ export function dropCamera(code: CameraCode): void {
 }
 
 export function takeEvent(event: SightEvent): void {
+  if (event.repeats) return; // its first one comes again, with its count
   events.value = merge(events.value, event).slice(0, KEPT_EVENTS);
 }
 export function takeIncident(incident: Incident): void {

@@ -122,6 +122,8 @@ export interface SightEvent {
   readonly end: string | null;
   readonly last?: string | null;
   readonly count: number;
+  /** The event that this one repeats: lists show that one, with its count. */
+  readonly repeats?: EventId | null;
   readonly grade: Grade;
   readonly score?: number | null;
   readonly snapshot: string | null;

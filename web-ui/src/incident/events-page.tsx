@@ -33,7 +33,8 @@ export default function EventsPage() {
     if (!result.ok) return setError(problemWords(result.problem));
     setError(null);
     setNext(result.value.next);
-    setList((old) => (before ? [...(old ?? []), ...result.value.events] : result.value.events));
+    const firsts = result.value.events.filter((event) => !event.repeats);
+    setList((old) => (before ? [...(old ?? []), ...firsts] : firsts));
   };
   // The stream tells when something is new or was acknowledged; the list is read again, filters and all.
   useEffect(() => {
