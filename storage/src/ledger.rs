@@ -188,10 +188,16 @@ impl Ledger {
         keep_from: impl Fn(CameraId) -> WallTime,
     ) -> Result<(), Error> {
         let _alone = self.appending.write().await;
+        // Asked without the lock: `keep_from` may well look into this ledger.
+        let cameras: Vec<CameraId> = self.lock().gaps.keys().copied().collect();
+        let keep_from: HashMap<CameraId, WallTime> =
+            cameras.into_iter().map(|c| (c, keep_from(c))).collect();
         let (through, entries) = {
             let mut state = self.lock();
             state.gaps.retain(|camera, gaps| {
-                let from = keep_from(*camera);
+                let Some(&from) = keep_from.get(camera) else {
+                    return true;
+                };
                 gaps.retain(|_, (end, _)| *end >= from);
                 !gaps.is_empty()
             });
@@ -254,7 +260,12 @@ mod tests {
             []
         );
         let long = std::fs::metadata(data.journal("recordings")).unwrap().len();
-        ledger.prune(|_| WallTime::from_secs(2000)).await.unwrap();
+        // What to keep is asked of the ledger itself, as the archive does.
+        let days = |c| ledger.days(c).map_or(0, |d| i64::from(d) * 22 + 20);
+        ledger
+            .prune(|c| WallTime::from_secs(days(c)))
+            .await
+            .unwrap();
         assert!(std::fs::metadata(data.journal("recordings")).unwrap().len() < long / 100);
         ledger.gap(feed, gap(6000, 6010)).await.unwrap();
         drop(ledger);
