@@ -180,9 +180,13 @@ pub(super) async fn replace(call: Call) -> Answer {
         return Err(Problem::bad("code", "is not the code in the path"));
     }
     // URLs and credentials are write only: who reads a camera and writes it back must not lose them.
+    // One that is left out stays; one that is empty goes.
+    let (keep_main, keep_sub) = (record.main_url.is_none(), record.sub_url.is_none());
     let mut camera = record.into_camera(before.code)?;
-    if camera.main_url.is_none() && camera.sub_url.is_none() {
+    if keep_main {
         camera.main_url.clone_from(&before.main_url);
+    }
+    if keep_sub {
         camera.sub_url.clone_from(&before.sub_url);
     }
     if camera.username.is_none() {

@@ -34,6 +34,7 @@ pub struct Camera<'a> {
     profiles: Profiles<'a>,
     clock_offset_ms: Option<i64>,
     tags: &'a [String],
+    transport: command::register::Transport,
     record: bool,
     keep_days: u32,
     tag: bool,
@@ -189,6 +190,7 @@ pub fn camera<T>(
             .flatten()
             .find_map(|s| s.clock_offset_ms),
         tags: &camera.tags,
+        transport: camera.transport,
         record: camera.record,
         keep_days: camera.keep_days,
         tag: camera.tag,
