@@ -67,9 +67,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
     config.listen.address = args.listen;
     config.listen.plain_http = args.plain_http;
     super::log(&config.log.level, config.log.json)?;
-    let ran = super::runtime()?.block_on(serve(&args, config));
-    // What still blocks a thread (an encoder at its clip) does not hold up the end.
-    ran.map(|()| ExitCode::SUCCESS)
+    super::block_on(serve(&args, config)).map(|()| ExitCode::SUCCESS)
 }
 
 async fn serve(args: &Args, config: Config) -> Result<()> {

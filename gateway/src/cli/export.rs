@@ -39,7 +39,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> Result<ExitCode> {
     super::log("warn", false)?;
-    super::runtime()?.block_on(export(args))
+    super::block_on(export(args))
 }
 
 async fn export(args: Args) -> Result<ExitCode> {

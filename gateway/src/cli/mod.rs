@@ -113,6 +113,14 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
         .context("cannot start the runtime")
 }
 
+/// Runs to its end. A thread that still blocks then (an encoder at its clip, a disk that hangs) does not hold up the exit.
+fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = runtime()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_timeout(std::time::Duration::from_millis(300));
+    done
+}
+
 /// The first line of a file, without its end.
 fn read_secret(path: &Path) -> Result<String> {
     let text =

@@ -49,7 +49,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> Result<ExitCode> {
     super::log("warn", false)?;
-    super::runtime()?.block_on(pull(args))
+    super::block_on(pull(args))
 }
 
 async fn pull(args: Args) -> Result<ExitCode> {

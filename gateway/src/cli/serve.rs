@@ -31,7 +31,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     super::log(&config.log.level, config.log.json)?;
-    super::runtime()?.block_on(async {
+    super::block_on(async {
         let running = Gateway::start(config, Extras::default()).await?;
         announce(&running);
         if running.gateway.users.read().is_empty() {

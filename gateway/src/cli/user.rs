@@ -62,7 +62,7 @@ pub(super) struct List {
 
 pub(super) fn run(command: Command) -> Result<ExitCode> {
     super::log("warn", false)?;
-    super::runtime()?.block_on(async {
+    super::block_on(async {
         match command {
             Command::Add(args) => add(args).await?,
             Command::List(args) => {
