@@ -16,13 +16,16 @@ use crate::{
     gateway::Gateway,
 };
 
+/// By session, camera and profile; a session may have several connections.
+type Holds = HashMap<(String, CameraId, Profile), Vec<Option<Hold>>>;
+
 /// The gateway as the relay sees it.
 #[derive(Debug)]
 pub struct Host {
     /// Weak: the gateway holds the relay, and the relay this.
     gateway: Weak<Gateway>,
     /// Streams keep their session from expiring.
-    holds: Mutex<HashMap<(String, CameraId, Profile), Vec<Option<Hold>>>>,
+    holds: Mutex<Holds>,
 }
 
 impl Host {

@@ -410,7 +410,8 @@ mod tests {
         let mut r = Register::default();
         change(&mut r, Change::Regions(vec![region("441403")])).unwrap();
         let good = camera(1, "441403");
-        let wrong: [(&str, fn(&mut Camera)); 8] = [
+        type Spoil = fn(&mut Camera);
+        let wrong: [(&str, Spoil); 8] = [
             ("region", |c| c.region = "441402".parse().unwrap()),
             ("name", |c| c.name = " ".into()),
             ("heading", |c| c.heading = Some(360)),

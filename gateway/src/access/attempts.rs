@@ -43,6 +43,8 @@ enum Key {
 pub struct Attempts {
     limits: Limits,
     failures: HashMap<Key, VecDeque<Instant>>,
+    /// When the expired were last swept: under an attack every attempt would do it.
+    swept: Option<Instant>,
 }
 
 /// Most keys remembered. Past it the expired are swept; if that is not enough, somebody attacks from many networks at once,
@@ -55,6 +57,7 @@ impl Attempts {
         Self {
             limits,
             failures: HashMap::new(),
+            swept: None,
         }
     }
 
@@ -93,12 +96,20 @@ impl Attempts {
                 return Err(wait.max(Duration::from_secs(1)));
             }
         }
-        if self.failures.len() + keys.len() > MAX_KEYS {
-            self.failures.retain(|_, t| {
-                t.back()
-                    .is_some_and(|t| now.saturating_duration_since(*t) < window)
-            });
-            if self.failures.len() + keys.len() > MAX_KEYS {
+        let is_full = |failures: &HashMap<_, _>| failures.len() + keys.len() > MAX_KEYS;
+        if is_full(&self.failures) {
+            let pause = Duration::from_secs(1);
+            if self
+                .swept
+                .is_none_or(|t| now.saturating_duration_since(t) >= pause)
+            {
+                self.swept = Some(now);
+                self.failures.retain(|_, times| {
+                    let last = times.back();
+                    last.is_some_and(|t| now.saturating_duration_since(*t) < window)
+                });
+            }
+            if is_full(&self.failures) {
                 return Err(Duration::from_secs(10));
             }
         }

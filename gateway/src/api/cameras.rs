@@ -155,6 +155,17 @@ pub fn set_url(camera: &mut command::Camera, field: &str, text: &str) -> Result<
     Ok(())
 }
 
+/// A region that does not exist is wrong input, and not one that the user may not see.
+pub(super) fn region_is_known(call: &Call, region: RegionCode) -> Result<(), Problem> {
+    match call.gateway.register.read().region(&region) {
+        Some(_) => Ok(()),
+        None => Err(Problem::bad(
+            "region",
+            format!("region {region} is not in the register"),
+        )),
+    }
+}
+
 /// `POST /cameras`.
 pub(super) async fn add(call: Call) -> Answer {
     let record: CameraRecord = call.json()?;
@@ -162,6 +173,7 @@ pub(super) async fn add(call: Call) -> Answer {
         .code
         .ok_or_else(|| Problem::bad("code", "is missing, expected 20 digits"))?;
     let camera = record.into_camera(code)?;
+    region_is_known(&call, camera.region)?;
     call.may(Action::ChangeRegister, camera.region, code.as_str())?;
     let entry = call.entry("camera-added", code.to_string(), Some(camera.region))?;
     call.gateway
@@ -195,6 +207,7 @@ pub(super) async fn replace(call: Call) -> Answer {
     if camera.password.is_none() && camera.username == before.username {
         camera.password.clone_from(&before.password);
     }
+    region_is_known(&call, camera.region)?;
     call.may(Action::ChangeRegister, camera.region, before.code.as_str())?;
     let entry = call.entry(
         "camera-changed",

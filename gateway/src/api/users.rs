@@ -4,7 +4,7 @@ use ::media::{RegionCode, WallTime};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Call, Problem, empty, json, with_json};
+use super::{Answer, Call, Problem, cameras::region_is_known, empty, json, with_json};
 use crate::access::{
     Action, Role, password,
     users::{Account, Change},
@@ -56,16 +56,6 @@ pub(super) async fn list(call: Call) -> Answer {
         .map(body)
         .collect();
     json(&seen)
-}
-
-fn region_is_known(call: &Call, region: RegionCode) -> Result<(), Problem> {
-    match call.gateway.register.read().region(&region) {
-        Some(_) => Ok(()),
-        None => Err(Problem::bad(
-            "region",
-            format!("region {region} is not in the register"),
-        )),
-    }
 }
 
 async fn hashed(call: &Call, user: &str, password: String) -> Result<String, Problem> {
