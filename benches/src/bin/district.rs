@@ -239,7 +239,7 @@ impl Gateway {
                 "administrator",
                 "--region",
                 "441403",
-                "--password-file",
+                "--new-password-file",
             ])
             .arg(&password)
             .arg("--data")
