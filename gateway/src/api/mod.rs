@@ -42,6 +42,8 @@ use routes::{Guard, Route};
 
 /// The longest request body, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
+/// Of a body that is too long, so much is read before the connection is closed on it, bytes.
+const MAX_DRAINED: usize = 16 * MAX_BODY;
 /// A body must be there within this time.
 const BODY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
 /// The session's cookie.
@@ -241,16 +243,22 @@ async fn read_body(
     let declared = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
-    if declared.is_some_and(|n| n > MAX_BODY as u64) {
+    if declared.is_some_and(|n| n > MAX_DRAINED as u64) {
         return Err(too_large());
     }
     let read = async {
-        let mut whole = BytesMut::new();
+        let (mut whole, mut seen) = (BytesMut::new(), 0usize);
         tokio::pin!(body);
         while let Some(piece) = body.next().await {
             let piece = piece.map_err(|e| Problem::bad("body", e))?;
-            if whole.len() + piece.remaining() > MAX_BODY {
+            seen = seen.saturating_add(piece.remaining());
+            if seen > MAX_DRAINED {
                 return Err(too_large());
+            }
+            if seen > MAX_BODY {
+                // Read and thrown away: most clients look for the answer only when they have sent everything.
+                whole = BytesMut::new();
+                continue;
             }
             let mut piece = piece;
             while piece.has_remaining() {
@@ -260,7 +268,10 @@ async fn read_body(
                 piece.advance(n);
             }
         }
-        Ok(whole.freeze())
+        match seen > MAX_BODY {
+            true => Err(too_large()),
+            false => Ok(whole.freeze()),
+        }
     };
     match tokio::time::timeout(BODY_TIMEOUT, read).await {
         Ok(read) => read,
