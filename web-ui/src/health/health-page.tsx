@@ -27,7 +27,7 @@ export default function HealthPage() {
   const reachable = inService.filter((camera) => camera.state !== "offline").length;
   const stopped = inService.filter((camera) => camera.recording && camera.recording_state === "stopped");
   return (
-    <div class="page health">
+    <div class="page health" tabIndex={0} role="region" aria-label={t("health.title")}>
       <div class="page-head">
         <h1>{t("health.title")}</h1>
         {now && (
