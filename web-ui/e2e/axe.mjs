@@ -2,20 +2,21 @@
 //   URL=... SIGHTLINE_USER=admin PASSWORD=... node e2e/axe.mjs
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { launch, SIZES, settings, signedIn } from "./lib.mjs";
+import { DEADLINE_MS, launch, SIZES, settings, signedIn, until } from "./lib.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+/** Every page, and what of it must be there before it is judged. */
 const PAGES = [
-  "wall",
-  "map",
-  "playback",
-  "events",
-  "incidents",
-  "health",
-  "admin",
-  "admin?tab=users",
-  "admin?tab=audit",
-  "m",
+  ["wall", ".live-tile"],
+  ["map", ".map-canvas canvas"],
+  ["playback", "canvas.timeline"],
+  ["events", ".page table, .page .empty"],
+  ["incidents", ".incidents .empty, .incidents .incident-item"],
+  ["health", ".card"],
+  ["admin", "table td"],
+  ["admin?tab=users", "table td"],
+  ["admin?tab=audit", "table td"],
+  ["m", ".field-grid .card"],
 ];
 const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 const found = [];
@@ -49,10 +50,11 @@ try {
         .then((answer) => answer.json())
         .then((list) => list[0]?.code),
     );
-    for (const path of PAGES) {
+    for (const [path, there] of PAGES) {
       await page.goto(`${settings.url}/${path}${path === "playback" ? `?c=${code}` : ""}`);
-      await page.waitForSelector(".shell h1", { timeout: 15_000 });
-      await page.waitForTimeout(1500);
+      await page.waitForSelector(".shell h1");
+      await page.waitForSelector(there, { state: "attached" });
+      await until(page, () => !document.querySelector("main .loading"));
       await check(page, `${size}/${theme}/${path}`);
     }
     for (const stray of strays) found.push({ page: size, rule: "other-origin", nodes: [stray], count: 1 });
@@ -61,7 +63,7 @@ try {
   }
   const page = await (await browser.newContext({ ignoreHTTPSErrors: true })).newPage();
   await page.goto(settings.url);
-  await page.waitForSelector("form");
+  await page.waitForSelector("form", { timeout: DEADLINE_MS });
   await check(page, "sign-in");
 } finally {
   await browser.close();

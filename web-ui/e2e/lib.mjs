@@ -8,6 +8,15 @@ export const settings = {
   chromium: process.env.CHROMIUM ?? "/usr/bin/chromium",
 };
 
+/**
+ * How long anything may take before it counts as not happening. The machine may be small, busy, and decode video without
+ * help: nothing here waits for a length of time, everything waits for a condition, this long at the most.
+ */
+export const DEADLINE_MS = Number(process.env.DEADLINE_MS ?? 120_000);
+
+/** Waits until `test` holds in the page. Asked by a timer: a busy page may draw no frame for seconds. */
+export const until = (page, test, arg) => page.waitForFunction(test, arg, { polling: 100, timeout: DEADLINE_MS });
+
 export const SIZES = {
   desk: { width: 1920, height: 1080 },
   hall: { width: 3840, height: 2160 },
@@ -30,6 +39,8 @@ export async function signedIn(browser, { size = SIZES.desk, locale = "zh-CN", p
     hasTouch: touch,
     isMobile: touch,
   });
+  context.setDefaultTimeout(DEADLINE_MS);
+  context.setDefaultNavigationTimeout(DEADLINE_MS);
   const page = await context.newPage();
   const origin = new globalThis.URL(settings.url).origin;
   const strays = [];
@@ -46,6 +57,6 @@ export async function signedIn(browser, { size = SIZES.desk, locale = "zh-CN", p
   await page.fill("input[name=user]", settings.user);
   await page.fill("input[name=password]", settings.password);
   await page.click("button[type=submit]");
-  await page.waitForSelector(".shell", { timeout: 15_000 });
+  await page.waitForSelector(".shell");
   return { page, context, strays, errors };
 }

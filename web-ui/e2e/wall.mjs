@@ -1,10 +1,9 @@
 // Sixteen tiles, each proven alive. Prints one JSON object; the status is 1 when a tile is not.
 //   URL=http://127.0.0.1:8080 SIGHTLINE_USER=admin PASSWORD=... node e2e/wall.mjs [TILES]
-import { launch, settings, signedIn } from "./lib.mjs";
+import { DEADLINE_MS, launch, settings, signedIn } from "./lib.mjs";
 
 const tiles = Number(process.argv[2] ?? 16);
 const FRAMES = 20;
-const DEADLINE_MS = Number(process.env.DEADLINE_MS ?? 60_000);
 
 /** Runs in the page: twenty frame callbacks with rising media time, and two pictures half a second apart. */
 async function prove({ frames, deadlineMs }) {
@@ -51,7 +50,7 @@ async function prove({ frames, deadlineMs }) {
     result.frames = (await rising(video)).length;
     let differs = false;
     // A parked scene may stand still for half a second; the counter in its corner does not, but it is small.
-    for (let attempt = 0; attempt < 8 && !differs; attempt++) {
+    while (!differs && performance.now() < until) {
       const a = sample(video);
       await pause(500);
       const b = sample(video);
@@ -72,7 +71,7 @@ async function prove({ frames, deadlineMs }) {
 const browser = await launch();
 try {
   const { page, strays, errors } = await signedIn(browser);
-  await page.waitForSelector(".grid .live-tile", { timeout: 20_000 });
+  await page.waitForSelector(".grid .live-tile");
   const proofs = await page.evaluate(prove, { frames: FRAMES, deadlineMs: DEADLINE_MS });
   const alive = proofs.filter((proof) => proof.alive).length;
   const ok = alive >= tiles && strays.length === 0 && errors.length === 0;

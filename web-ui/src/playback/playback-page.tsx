@@ -183,17 +183,18 @@ function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: () => voi
     seek(time);
   };
   const key = (event: KeyboardEvent): boolean => {
-    const at = cursor ?? view.from;
+    // Two keys may come before the page is drawn again: the player knows where it is, this drawing may not.
+    const at = first?.wall.value ?? pending ?? view.from;
     const step = event.shiftKey ? 10_000 : 1000;
     const keys: Record<string, () => void> = {
       ArrowLeft: () => stepTo(at - step),
       ArrowRight: () => stepTo(at + step),
       ",": () => frame(-1),
       ".": () => frame(1),
-      " ": () => setPlaying(!playing),
-      "+": () => setView(zoom(view, 0.5, at)),
-      "=": () => setView(zoom(view, 0.5, at)),
-      "-": () => setView(zoom(view, 2, at)),
+      " ": () => setPlaying((now) => !now),
+      "+": () => setView((now) => zoom(now, 0.5, at)),
+      "=": () => setView((now) => zoom(now, 0.5, at)),
+      "-": () => setView((now) => zoom(now, 2, at)),
       Escape: () => setSelection(null),
     };
     const action = keys[event.key];
@@ -265,7 +266,11 @@ function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: () => voi
             </option>
           ))}
         </select>
-        <strong class="recorded-at" title={t("playback.wallClock")}>
+        <strong
+          class="recorded-at"
+          title={t("playback.wallClock")}
+          data-at={cursor === null ? undefined : Math.round(cursor)}
+        >
           {cursor === null ? "—" : `${day(cursor)} ${clock(cursor)}`}
         </strong>
         <span class="dim clip grow" role="status">

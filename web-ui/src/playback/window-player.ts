@@ -120,7 +120,6 @@ export class WindowPlayer {
   }
 
   #take(part: Part | null): void {
-    const old = this.#part;
     this.#part = part;
     if (part) {
       const { video } = part;
@@ -131,13 +130,17 @@ export class WindowPlayer {
       };
       video.onloadeddata = () => {
         this.state.value = "ready";
-        // The old picture stays until the new one is there.
-        if (old) unload(old.video);
+        // The old picture stays until the new one is there; seeks in a row can have left more than one.
+        this.#unloadAllBut(video);
       };
       this.element.append(video);
       if (video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) video.onloadeddata(new Event("loadeddata"));
       if (this.#playing) video.play().catch(() => undefined);
-    } else if (old) unload(old.video);
+    } else this.#unloadAllBut(null);
+  }
+
+  #unloadAllBut(kept: HTMLVideoElement | null): void {
+    for (const video of this.element.querySelectorAll("video")) if (video !== kept) unload(video);
   }
 
   #dropNext(): void {

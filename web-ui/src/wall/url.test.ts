@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { cameraCode } from "../domain/ids";
-import { formatWall, parseWall, place, remove, target, visible, type WallState } from "./url";
+import { formatWall, moveFocus, parseWall, place, remove, target, visible, type WallState } from "./url";
 
 const code = (n: number) => cameraCode(`4414030000132000${String(n).padStart(4, "0")}`);
 const read = (text: string) => parseWall(new URLSearchParams(text));
@@ -46,5 +46,25 @@ describe("places", () => {
     expect(visible(wall({ slots, layout: 1, focus: 5 }))).toEqual({ first: 5, codes: [code(6)] });
     expect(visible(wall({ slots, layout: 4, focus: 5 })).codes).toEqual(slots.slice(4, 8));
     expect(visible(wall()).codes).toEqual([code(1), null, code(3), null]);
+  });
+});
+
+describe("the focus by arrow keys", () => {
+  it("comes to the first tile on the screen, then moves by one", () => {
+    const once = moveFocus(wall(), "right");
+    expect(once.focus).toBe(0);
+    expect(moveFocus(once, "right").focus).toBe(1);
+  });
+  it("moves by a row, and stays at the ends", () => {
+    expect(moveFocus(wall({ focus: 1 }), "down").focus).toBe(3);
+    expect(moveFocus(wall({ focus: 3 }), "up").focus).toBe(1);
+    expect(moveFocus(wall({ focus: 3 }), "down").focus).toBe(3);
+    expect(moveFocus(wall({ focus: 1 }), "up").focus).toBe(1);
+    expect(moveFocus(wall({ focus: 0 }), "left").focus).toBe(0);
+    expect(moveFocus(wall({ focus: 3 }), "right").focus).toBe(3);
+  });
+  it("stays on its page of the layout", () => {
+    expect(moveFocus(wall({ focus: 4 }), "left").focus).toBe(4);
+    expect(moveFocus(wall({ focus: 6 }), "up").focus).toBe(4);
   });
 });

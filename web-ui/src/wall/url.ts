@@ -61,6 +61,20 @@ export function target(state: WallState): number {
   return 0;
 }
 
+export type Direction = "left" | "right" | "up" | "down";
+
+/**
+ * The focus one tile on, within the tiles on the screen; the first move focuses the first tile. Left and right go on into
+ * the next row, up and down stay in their column; at the ends it stays where it is.
+ */
+export function moveFocus(state: WallState, to: Direction): WallState {
+  const { first } = visible(state);
+  if (state.focus === null) return { ...state, focus: first };
+  const by = to === "left" || to === "right" ? 1 : Math.sqrt(state.layout);
+  const at = state.focus - first + (to === "left" || to === "up" ? -by : by);
+  return at < 0 || at >= state.layout ? state : { ...state, focus: first + at };
+}
+
 /** The tiles on the screen: the page of the layout that holds the focus. */
 export function visible(state: WallState): { first: number; codes: (CameraCode | null)[] } {
   const first = state.focus === null ? 0 : Math.floor(state.focus / state.layout) * state.layout;

@@ -15,7 +15,19 @@ import { KeySheet } from "./key-sheet";
 import { LiveTile } from "./live-tile";
 import { PhoneWall, usePhone } from "./phone-wall";
 import { useTour } from "./tour";
-import { formatWall, LAYOUTS, type Layout, parseWall, place, remove, target, visible, type WallState } from "./url";
+import {
+  type Direction,
+  formatWall,
+  LAYOUTS,
+  type Layout,
+  moveFocus,
+  parseWall,
+  place,
+  remove,
+  target,
+  visible,
+  type WallState,
+} from "./url";
 
 const REPLAY_MS = 30_000;
 
@@ -53,31 +65,43 @@ function Desk({ state, all }: { state: WallState; all: readonly CameraCode[] }) 
   const codes = tour.codes ?? shown.codes;
   const focused = state.focus === null || tour.codes ? null : (state.slots[state.focus] ?? null);
 
-  const set = (next: WallState) => navigate(formatWall(next), "replace");
+  // Two keys may come before the page is drawn again: what they change is the address, not what this drawing saw.
+  const change = (next: (now: WallState) => WallState) => {
+    navigate(formatWall(next(parseWall(where.value.search))), "replace");
+  };
   const focus = (at: number) => {
     tour.hold();
-    set({ ...state, focus: at });
+    change((now) => ({ ...now, focus: at }));
   };
-  const setLayout = (layout: Layout) => set({ ...state, layout });
-  const put = (code: CameraCode, at = target(state)) => {
+  const setLayout = (layout: Layout) => change((now) => ({ ...now, layout }));
+  const put = (code: CameraCode, at?: number) => {
     tour.stop();
-    set({ ...place(state, code, at), focus: state.focus });
+    change((now) => ({ ...place(now, code, at ?? target(now)), focus: now.focus }));
+  };
+  const focusedNow = (): CameraCode | null => {
+    const now = parseWall(where.value.search);
+    return now.focus === null || tour.codes ? null : (now.slots[now.focus] ?? null);
   };
   const freeze = () => {
-    const view = focused && views.current.get(focused);
+    const code = focusedNow();
+    const view = code && views.current.get(code);
     if (view) view.freeze(!view.frozen);
   };
   const replay = () => {
-    if (focused) navigate(`/playback?c=${focused}&t=${toRfc3339(Date.now() - REPLAY_MS)}`);
+    const code = focusedNow();
+    if (code) navigate(`/playback?c=${code}&t=${toRfc3339(Date.now() - REPLAY_MS)}`);
+  };
+  const snapshot = () => {
+    const code = focusedNow();
+    if (code) void saveSnapshot(views.current.get(code), code);
   };
   const full = () => {
     if (document.fullscreenElement) void document.exitFullscreen();
     else void page.current?.requestFullscreen();
   };
-  const move = (by: number) => {
-    const most = state.layout - 1;
-    const at = state.focus === null ? 0 : Math.min(most, Math.max(0, state.focus - shown.first + by));
-    focus(shown.first + at);
+  const move = (to: Direction) => {
+    tour.hold();
+    change((now) => moveFocus(now, to));
   };
   const side = Math.sqrt(state.layout);
 
@@ -89,19 +113,19 @@ function Desk({ state, all }: { state: WallState; all: readonly CameraCode[] }) 
       if (event.key === " " && at.closest("button, a")) return;
       const layout = /^[1-5]$/.test(event.key) ? LAYOUTS[Number(event.key) - 1] : undefined;
       const actions: Record<string, () => void> = {
-        ArrowLeft: () => move(-1),
-        ArrowRight: () => move(1),
-        ArrowUp: () => move(-side),
-        ArrowDown: () => move(side),
+        ArrowLeft: () => move("left"),
+        ArrowRight: () => move("right"),
+        ArrowUp: () => move("up"),
+        ArrowDown: () => move("down"),
         f: full,
         " ": freeze,
-        s: () => focused && void saveSnapshot(views.current.get(focused), focused),
+        s: snapshot,
         r: replay,
         i: () => setFigures((on) => !on),
         t: tour.toggle,
         "?": () => setKeys(true),
-        Delete: () => state.focus !== null && set(remove(state, state.focus)),
-        Escape: () => set({ ...state, focus: null }),
+        Delete: () => change((now) => (now.focus === null ? now : remove(now, now.focus))),
+        Escape: () => change((now) => ({ ...now, focus: null })),
       };
       const action = layout ? () => setLayout(layout) : (actions[event.key] ?? actions[event.key.toLowerCase()]);
       if (!action) return;
@@ -158,25 +182,20 @@ function Desk({ state, all }: { state: WallState; all: readonly CameraCode[] }) 
           {focused && (
             <>
               <Button icon="snowflake" label={t("wall.freeze")} hideLabel onClick={freeze} />
-              <Button
-                icon="imageDown"
-                label={t("wall.snapshot")}
-                hideLabel
-                onClick={() => void saveSnapshot(views.current.get(focused), focused)}
-              />
+              <Button icon="imageDown" label={t("wall.snapshot")} hideLabel onClick={snapshot} />
               <Button icon="history" label={t("wall.replay")} onClick={replay} />
             </>
           )}
           <Button
             icon="layoutGrid"
             label={t("wall.fill")}
-            onClick={() => set({ ...state, slots: fillUp(state, all), focus: null })}
+            onClick={() => change((now) => ({ ...now, slots: fillUp(now, all), focus: null }))}
           />
           <Button
             icon="eraser"
             label={t("wall.clear")}
             hideLabel
-            onClick={() => set({ ...state, slots: [], focus: null })}
+            onClick={() => change((now) => ({ ...now, slots: [], focus: null }))}
           />
           <Button
             icon="info"
@@ -203,7 +222,7 @@ function Desk({ state, all }: { state: WallState; all: readonly CameraCode[] }) 
                 figures={figures}
                 onFocus={() => focus(shown.first + i)}
                 onDrop={(dropped) => put(dropped, shown.first + i)}
-                onRemove={() => set(remove(state, shown.first + i))}
+                onRemove={() => change((now) => remove(now, shown.first + i))}
                 onView={(view) => {
                   if (!code) return;
                   if (view) views.current.set(code, view);
