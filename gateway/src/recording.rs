@@ -84,6 +84,12 @@ struct Recording {
     recorder: Recorder,
 }
 
+/// What the tagger was given: a new feed after one ended, and new zones when they are drawn anew.
+struct Tagged {
+    feed: Arc<Feed>,
+    zones: Vec<command::Zone>,
+}
+
 /// Pulls that were refused: asked for again after a while.
 #[derive(Default)]
 struct Refusals(HashMap<CameraId, (Instant, Reason)>);
@@ -131,8 +137,7 @@ struct Policy {
     known: HashMap<CameraId, Arc<Camera>>,
     recordings: HashMap<CameraId, Recording>,
     recording_refused: Refusals,
-    /// The feed that the tagger was given: a new one after it ended.
-    tagged: HashMap<CameraId, Arc<Feed>>,
+    tagged: HashMap<CameraId, Tagged>,
     tagging_refused: Refusals,
 }
 
@@ -224,9 +229,9 @@ impl Policy {
         let over: Vec<CameraId> = self
             .tagged
             .iter()
-            .filter(|(code, feed)| {
+            .filter(|(code, tagged)| {
                 let wanted = self.known.get(*code).and_then(|c| tagged_feed(c));
-                wanted != Some(feed.id) || !is_running(gateway, feed)
+                wanted != Some(tagged.feed.id) || !is_running(gateway, &tagged.feed)
             })
             .map(|(code, _)| *code)
             .collect();
@@ -238,14 +243,23 @@ impl Policy {
             let Some(feed) = tagged_feed(camera) else {
                 continue;
             };
-            if self.tagged.contains_key(code) || !self.tagging_refused.may_ask(now, code) {
+            // With new zones it is watched anew, on the feed that runs: nobody else on it notices.
+            let is_watched = self
+                .tagged
+                .get(code)
+                .is_some_and(|t| t.zones == camera.zones);
+            if is_watched || !self.tagging_refused.may_ask(now, code) {
                 continue;
             }
             match gateway.supervisor.pull(feed, Priority::Recording) {
                 Ok(lease) => {
                     self.tagging_refused.0.remove(code);
-                    self.tagged.insert(*code, Arc::clone(&lease.feed));
-                    gateway.tagger.watch(lease, Vec::new());
+                    let tagged = Tagged {
+                        feed: Arc::clone(&lease.feed),
+                        zones: camera.zones.clone(),
+                    };
+                    self.tagged.insert(*code, tagged);
+                    gateway.tagger.watch(lease, zones(camera));
                 }
                 Err(reason) => {
                     self.tagging_refused
@@ -274,6 +288,19 @@ fn is_running(gateway: &Gateway, feed: &Arc<Feed>) -> bool {
         .supervisor
         .feed(feed.id)
         .is_some_and(|running| Arc::ptr_eq(&running, feed))
+}
+
+/// A camera's zones as the tagger wants them.
+fn zones(camera: &Camera) -> Vec<tagger::Zone> {
+    let zone = |zone: &command::Zone| {
+        let points = zone.points.iter().map(|[x, y]| (*x as f32, *y as f32));
+        tagger::Zone::new(zone.name.as_str(), points.collect())
+    };
+    let (zones, wrong): (Vec<_>, Vec<_>) = camera.zones.iter().map(zone).partition(Result::is_ok);
+    for error in wrong.into_iter().filter_map(Result::err) {
+        tracing::error!(camera = %camera.code, %error, "a zone in the register is not understood");
+    }
+    zones.into_iter().flatten().collect()
 }
 
 /// A camera of the register as ingest wants it.
@@ -333,6 +360,23 @@ mod tests {
         c.disabled = true;
         assert_eq!(recorded_feed(&config, &c), None);
         assert_eq!(tagged_feed(&c), None);
+    }
+
+    #[test]
+    fn every_zone_that_the_register_takes_the_tagger_takes() {
+        let mut c = camera();
+        let most = *command::Zone::POINTS.end();
+        let corner = |n: usize| {
+            let (y, x) = (n as f64 / most as f64 * std::f64::consts::TAU).sin_cos();
+            [0.5 + x / 2.0, 0.5 + y / 2.0]
+        };
+        c.zones = vec![command::Zone {
+            name: "pond".into(),
+            points: (0..most).map(corner).collect(),
+        }];
+        let taken = zones(&c);
+        assert_eq!((taken.len(), taken[0].name()), (1, "pond"));
+        assert!(taken[0].contains(0.5, 0.5) && !taken[0].contains(0.02, 0.02));
     }
 
     #[test]

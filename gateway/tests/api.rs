@@ -3,7 +3,10 @@
 
 mod common;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use common::{CAMERA, ELSEWHERE, PASSWORD, Station, eventually};
 use futures_util::StreamExt;
@@ -163,6 +166,28 @@ async fn bad_input_is_named_and_changes_nothing() {
         (with("code", json!("4414")), "4414"),
         (with("nmae", json!("x")), "nmae"),
         (with("heading", json!(400)), "heading"),
+        (
+            with("zones", json!([{"name": "yard"}])),
+            "zones[0]: missing field `points`",
+        ),
+        (
+            with(
+                "zones",
+                json!([{"name": "yard", "points": [[0, 0], [1, 0], [0]]}]),
+            ),
+            "zones[0].points[2]",
+        ),
+        (
+            with(
+                "zones",
+                json!([{"name": "yard", "points": [[0, 0], [1, 0], [0, 1.5]]}]),
+            ),
+            "zones[0].points[2]: [0, 1.5] is outside the picture, expected 0 to 1",
+        ),
+        (
+            with("zones", json!([{"name": "yard", "corners": []}])),
+            "zones[0].corners: unknown field",
+        ),
     ] {
         let got = admin.post("cameras", body).await;
         assert_eq!(got.status, StatusCode::BAD_REQUEST);
@@ -243,6 +268,68 @@ async fn a_camera_is_added_changed_and_removed_and_its_password_never_comes_back
     assert_eq!(camera.main_url.as_deref(), Some("rtsp://127.0.0.1:9/x"));
     assert_eq!(admin.delete(path).await.status, StatusCode::NO_CONTENT);
     assert_eq!(admin.get(path).await.code(), "not-found");
+    station.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_zones_hold_at_once_and_the_recording_goes_on() {
+    let station = Station::start().await;
+    let admin = station.sign_in("admin").await;
+    let camera = admin
+        .camera_once(|c| c["state"] == "live" && c["recording"] == true)
+        .await;
+    assert_eq!(camera["zones"], json!([]));
+    let gateway = &station.running.gateway;
+    let watched = || gateway.tagger.zones(CAMERA.parse().unwrap());
+    eventually(|| async { watched() }).await;
+    let feed = |profile| {
+        let camera = CAMERA.parse().unwrap();
+        gateway.supervisor.feed(media::FeedId { camera, profile })
+    };
+    let (main, sub) = (feed(media::Profile::Main), feed(media::Profile::Sub));
+    let zones = json!([
+        {"name": "yard", "points": [[0.1, 0.5], [0.9, 0.5], [0.9, 1.0]]},
+        {"name": "gate", "points": [[0.0, 0.0], [0.25, 0.0], [0.25, 0.25], [0.0, 0.25]]},
+    ]);
+    let path = format!("cameras/{CAMERA}");
+    let from = media::WallTime::now();
+    let put = |zones: &Value| {
+        let body = json!({"name": "码头", "region": "441403102201", "zones": zones});
+        let (admin, path) = (admin.clone(), path.clone());
+        async move { admin.put(&path, body).await }
+    };
+    assert_eq!(put(&zones).await.json()["zones"], zones);
+    assert_eq!(admin.get(&path).await.json()["zones"], zones);
+    let names = || -> Vec<String> {
+        let zones = watched().unwrap_or_default();
+        zones.iter().map(|z| z.name().to_owned()).collect()
+    };
+    eventually(|| async { (names() == ["yard", "gate"]).then_some(()) }).await;
+    assert_eq!(put(&json!([])).await.json()["zones"], json!([]));
+    eventually(|| async { names().is_empty().then_some(()) }).await;
+    // Neither session was begun anew, and nothing is missing from the recording.
+    let same = |a: Option<Arc<media::Feed>>, b: Option<Arc<media::Feed>>| {
+        Arc::ptr_eq(&a.expect("it ran"), &b.expect("it runs"))
+    };
+    assert!(same(main, feed(media::Profile::Main)) && same(sub, feed(media::Profile::Sub)));
+    let now = media::WallTime::now();
+    let range = format!("cameras/{CAMERA}/recordings?from={from}&to={now}");
+    let recorded = eventually(|| async {
+        let got = admin.get(&range).await.json();
+        let spans = got["spans"].as_array().unwrap().clone();
+        let reaches = |s: &Value| {
+            s["end"]
+                .as_str()
+                .unwrap()
+                .parse::<media::WallTime>()
+                .unwrap()
+                >= now
+        };
+        spans.iter().any(reaches).then_some(got)
+    })
+    .await;
+    assert_eq!(recorded["gaps"], json!([]), "{recorded}");
+    assert_eq!(recorded["spans"].as_array().unwrap().len(), 1, "{recorded}");
     station.stop().await;
 }
 

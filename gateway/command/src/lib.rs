@@ -16,13 +16,17 @@
 //!
 //! What does not belong here: sockets, streams, HTTP, who may do what. The gateway asks its access check before it asks here.
 
+pub mod camera;
 pub mod health;
 pub mod incident;
 pub mod register;
 pub mod state;
 pub mod store;
+pub mod zone;
 
+pub use camera::Camera;
 pub use incident::{Incident, Incidents, Stage};
-pub use register::{Camera, Region, Register};
+pub use register::{Region, Register};
 pub use state::State;
 pub use store::Store;
+pub use zone::Zone;

@@ -1,7 +1,10 @@
 //! The register: regions, cameras, links; and stills.
 
 use ::media::{CameraId, Place, Profile, RegionCode, WallTime};
-use command::register::{Change, Transport};
+use command::{
+    Zone,
+    register::{Change, Transport},
+};
 use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
@@ -103,6 +106,8 @@ struct CameraRecord {
     disabled: bool,
     #[serde(default)]
     tags: Vec<String>,
+    #[serde(default)]
+    zones: Vec<Zone>,
 }
 
 impl CameraRecord {
@@ -125,6 +130,7 @@ impl CameraRecord {
             tag: self.tag.unwrap_or(true),
             disabled: self.disabled,
             tags: self.tags,
+            zones: self.zones,
             ..command::Camera::new(code, self.name, self.region)
         };
         for (field, text) in [("main_url", self.main_url), ("sub_url", self.sub_url)] {

@@ -161,7 +161,7 @@ impl From<command::register::Error> for Problem {
     fn from(error: command::register::Error) -> Self {
         use command::register::Error;
         match error {
-            Error::Field { field, text } => Self::bad(field, text),
+            Error::Field { field, text } => Self::bad(&field, text),
             Error::Exists(_) => Self::new(StatusCode::CONFLICT, "exists", error.to_string()),
             Error::NotFound(_) => Self::not_found(error.to_string()),
         }

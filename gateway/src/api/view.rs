@@ -40,6 +40,7 @@ pub struct Camera<'a> {
     tag: bool,
     always: bool,
     disabled: bool,
+    zones: &'a [command::Zone],
 }
 
 /// A camera's state as people see it.
@@ -196,6 +197,7 @@ pub fn camera<T>(
         tag: camera.tag,
         always: camera.always,
         disabled: camera.disabled,
+        zones: &camera.zones,
     })
 }
 

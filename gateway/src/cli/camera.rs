@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
-use command::{Camera, Register, Store, register::Change};
+use command::{Camera, Register, Store, Zone, register::Change};
 use http::Method;
 use media::{CameraId, Place, RegionCode, WallTime};
 use serde_json::{Value, json};
@@ -72,6 +72,9 @@ pub(super) struct Add {
     /// Do not record it
     #[arg(long)]
     no_record: bool,
+    /// A zone in which motion counts, as NAME=X,Y X,Y X,Y...: shares of the picture from its upper left; may be repeated
+    #[arg(long = "zone", value_name = "ZONE", value_parser = zone)]
+    zones: Vec<Zone>,
     #[command(flatten)]
     at: Where,
 }
@@ -83,6 +86,22 @@ pub(super) struct List {
     json: bool,
     #[command(flatten)]
     at: Where,
+}
+
+/// `yard=0,0.5 1,0.5 0.5,1`. Whether it is a polygon in the picture is the register's to say.
+fn zone(text: &str) -> Result<Zone, String> {
+    let (name, corners) = text.split_once('=').ok_or("expected NAME=X,Y X,Y X,Y...")?;
+    let corner = |corner: &str| {
+        let (x, y) = corner.split_once(',')?;
+        Some([x.parse().ok()?, y.parse().ok()?])
+    };
+    let corners = corners.split_whitespace().map(|c| {
+        corner(c).ok_or_else(|| format!("'{c}' is no corner, expected X,Y such as 0.25,1"))
+    });
+    Ok(Zone {
+        name: name.trim().to_owned(),
+        points: corners.collect::<Result<_, _>>()?,
+    })
 }
 
 pub(super) fn run(command: Command) -> Result<ExitCode> {
@@ -117,6 +136,7 @@ async fn add(args: Add) -> Result<()> {
                 address: args.address,
                 keep_days: args.keep_days,
                 record: !args.no_record,
+                zones: args.zones,
                 ..Camera::new(args.code, args.name, args.region)
             };
             for (field, url) in [("main_url", &args.main_url), ("sub_url", &args.sub_url)] {
@@ -136,7 +156,7 @@ async fn add(args: Add) -> Result<()> {
                 "code": args.code, "name": args.name, "region": args.region, "place": place,
                 "main_url": args.main_url, "sub_url": args.sub_url, "site_class": args.site_class,
                 "maker": args.maker, "address": args.address, "keep_days": args.keep_days,
-                "record": !args.no_record,
+                "record": !args.no_record, "zones": args.zones,
             });
             api.json(Method::POST, "cameras", Some(&body)).await?;
             api.close().await;
@@ -183,4 +203,19 @@ async fn list(args: List) -> Result<()> {
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zone_is_read_from_the_command_line_or_refused_with_what_was_expected() {
+        let yard = zone("the yard=0,0.5 1,0.5  0.5,1").unwrap();
+        assert_eq!(yard.name, "the yard");
+        assert_eq!(yard.points, [[0.0, 0.5], [1.0, 0.5], [0.5, 1.0]]);
+        assert!(zone("0,0 1,1").unwrap_err().starts_with("expected NAME="));
+        let error = zone("yard=0,0 1;1").unwrap_err();
+        assert_eq!(error, "'1;1' is no corner, expected X,Y such as 0.25,1");
+    }
 }

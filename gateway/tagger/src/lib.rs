@@ -72,7 +72,13 @@ struct Inner {
     shared: Arc<Shared>,
     cancel: CancellationToken,
     tasks: TaskTracker,
-    watched: Mutex<HashMap<CameraId, CancellationToken>>,
+    watched: Mutex<HashMap<CameraId, Watched>>,
+}
+
+/// A camera that is watched.
+struct Watched {
+    cancel: CancellationToken,
+    zones: Vec<Zone>,
 }
 
 /// What the tagger has done since it started, and what it is at.
@@ -122,8 +128,12 @@ impl Tagger {
         let inner = &self.0;
         let camera = lease.feed.id.camera;
         let cancel = inner.cancel.child_token();
-        if let Some(before) = inner.lock().insert(camera, cancel.clone()) {
-            before.cancel();
+        let watched = Watched {
+            cancel: cancel.clone(),
+            zones: zones.clone(),
+        };
+        if let Some(before) = inner.lock().insert(camera, watched) {
+            before.cancel.cancel();
         }
         inner
             .tasks
@@ -132,9 +142,14 @@ impl Tagger {
 
     /// Stops watching; an open tag of it ends.
     pub fn unwatch(&self, camera: CameraId) {
-        if let Some(cancel) = self.0.lock().remove(&camera) {
-            cancel.cancel();
+        if let Some(watched) = self.0.lock().remove(&camera) {
+            watched.cancel.cancel();
         }
+    }
+
+    /// In which zones a camera is watched, where it is; none in it: everywhere.
+    pub fn zones(&self, camera: CameraId) -> Option<Vec<Zone>> {
+        self.0.lock().get(&camera).map(|w| w.zones.clone())
     }
 
     /// What it does and has done.
@@ -164,7 +179,7 @@ impl Tagger {
 }
 
 impl Inner {
-    fn lock(&self) -> MutexGuard<'_, HashMap<CameraId, CancellationToken>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<CameraId, Watched>> {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

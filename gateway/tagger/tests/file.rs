@@ -7,7 +7,7 @@ use std::{
 };
 
 use media::EventKind;
-use tagger::{Finding, tag_file};
+use tagger::{Config, Finding, Zone, tag_file, tag_file_with};
 
 /// A clip of 640 x 360 at 10 pictures a second: grain on a test picture, and what `filter` does to it.
 fn clip(directory: &Path, name: &str, seconds: u32, filter: &str, gop: u32) -> Option<PathBuf> {
@@ -64,6 +64,36 @@ fn somebody_who_comes_and_goes_between_two_key_frames_is_found() {
     assert_eq!(motion.len(), 1, "{findings:?}");
     assert!(motion[0].0 >= 7.9 && motion[0].1 <= 11.2, "{findings:?}");
     assert_eq!(findings.len(), 1, "{findings:?}");
+}
+
+#[test]
+fn who_walks_outside_every_zone_is_no_motion_and_faults_are_found_all_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    // Through the lower half, from left to right; at the end somebody covers the lens.
+    let filter = format!(
+        "split[a][b];[b]crop=60:120:300:20,hue=s=0,eq=brightness=-0.2[p];[a][p]overlay=x='-60+(t-8)*240':y=220:enable='between(t,8,11)',drawbox=color=0x404040:t=fill:enable='gt(t,20)',{GRAIN}"
+    );
+    let Some(path) = clip(directory.path(), "outside.mp4", 28, &filter, 20) else {
+        return;
+    };
+    let band = |name: &str, top: f32, bottom: f32| {
+        let points = vec![(0.0, top), (1.0, top), (1.0, bottom), (0.0, bottom)];
+        Zone::new(name, points).unwrap()
+    };
+    let (sky, road) = (band("sky", 0.0, 0.5), band("road", 0.6, 1.0));
+    let tag = |zones: &[Zone]| tag_file_with(&path, &Config::default(), zones).unwrap();
+    for (zones, seen) in [
+        (vec![], 1),
+        (vec![road.clone()], 1),
+        (vec![sky.clone()], 0),
+        (vec![sky, road], 1),
+    ] {
+        let findings = tag(&zones);
+        let walks = of(&findings, EventKind::Motion);
+        let walks = walks.iter().filter(|w| w.0 < 15.0).count();
+        assert_eq!(walks, seen, "{zones:?}: {findings:?}");
+        assert_eq!(of(&findings, EventKind::Covered).len(), 1, "{findings:?}");
+    }
 }
 
 #[test]
