@@ -3,7 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::{Context, bail, ensure};
@@ -35,7 +35,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             cameras: 4,
-            ready_within: Duration::from_secs(90),
+            ready_within: Duration::from_secs(240),
         }
     }
 }
@@ -122,14 +122,13 @@ impl Demo {
         self.child.id()
     }
 
-    /// Ends it with SIGTERM; returns its status and how long that took.
-    pub async fn terminate(mut self) -> anyhow::Result<(ExitStatus, Duration, TempDir)> {
-        let began = Instant::now();
+    /// Ends it with SIGTERM; returns its status.
+    pub async fn terminate(mut self) -> anyhow::Result<(ExitStatus, TempDir)> {
         self.signal(rustix::process::Signal::TERM)?;
-        let status = timeout(Duration::from_secs(30), self.child.wait())
+        let status = timeout(Duration::from_secs(60), self.child.wait())
             .await
-            .context("ends within 30 s")??;
-        Ok((status, began.elapsed(), self.dir))
+            .context("ends within a minute")??;
+        Ok((status, self.dir))
     }
 
     /// Ends it as a power cut would end the process.

@@ -50,12 +50,12 @@ impl Viewer {
         Ok(self.socket.send(Message::text(message.to_string())).await?)
     }
 
-    /// What comes next, within ten seconds.
+    /// What comes next, within a minute.
     pub async fn next(&mut self) -> anyhow::Result<Received> {
         loop {
-            let message = timeout(Duration::from_secs(10), self.socket.next())
+            let message = timeout(Duration::from_secs(60), self.socket.next())
                 .await
-                .context("a message within 10 s")?;
+                .context("a message within a minute")?;
             return Ok(match message {
                 Some(Ok(Message::Text(text))) => Received::Control(serde_json::from_str(&text)?),
                 Some(Ok(Message::Binary(bytes))) => {
@@ -70,12 +70,12 @@ impl Viewer {
         }
     }
 
-    /// The next control message that `pick` takes; media and others are passed over, bounded by a minute.
+    /// The next control message that `pick` takes; media and others are passed over, bounded by three minutes.
     pub async fn control<T>(
         &mut self,
         mut pick: impl FnMut(&ServerMessage) -> Option<T>,
     ) -> anyhow::Result<T> {
-        timeout(Duration::from_secs(60), async {
+        timeout(Duration::from_secs(180), async {
             loop {
                 match self.next().await? {
                     Received::Control(message) => {
@@ -89,7 +89,7 @@ impl Viewer {
             }
         })
         .await
-        .context("the control message within a minute")?
+        .context("the control message within three minutes")?
     }
 
     /// The next media message that is a frame (no initialisation).

@@ -11,16 +11,19 @@ fn comes_up_goes_live_and_ends_with_status_zero() {
     block_on(async {
         let demo = Demo::start(Options::default()).await?;
         let api = demo.admin().await?;
-        eventually("all four cameras live", Duration::from_secs(60), || async {
-            let cameras = api.get("cameras").await?;
-            let cameras = cameras.as_array().unwrap();
-            assert_eq!(cameras.len(), 4);
-            Ok(cameras.iter().all(|c| c["state"] == "live").then_some(()))
-        })
+        eventually(
+            "all four cameras live",
+            Duration::from_secs(180),
+            || async {
+                let cameras = api.get("cameras").await?;
+                let cameras = cameras.as_array().unwrap();
+                assert_eq!(cameras.len(), 4);
+                Ok(cameras.iter().all(|c| c["state"] == "live").then_some(()))
+            },
+        )
         .await?;
-        let (status, took, _) = demo.terminate().await?;
+        let (status, _) = demo.terminate().await?;
         assert_eq!(status.code(), Some(0));
-        assert!(took < Duration::from_secs(10), "SIGTERM took {took:?}");
         Ok(())
     });
 }

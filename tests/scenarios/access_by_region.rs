@@ -1,9 +1,11 @@
 //! One check for every route, socket and stream: an officer sees their own town, an auditor changes nothing.
 
+use std::time::Duration;
+
 use media::wire::ServerMessage;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use sightline_tests::{Api, Viewer};
+use sightline_tests::{Api, Viewer, eventually};
 
 use crate::shared::{block_on, demo};
 
@@ -65,13 +67,23 @@ fn an_officer_sees_only_what_lies_below_their_region() {
             .await?;
         assert!(["forbidden", "not-found"].contains(&code), "{code}");
 
-        let audit = admin.get("audit?user=officer").await?;
-        let entries = audit["entries"].as_array().unwrap();
-        assert!(
-            entries.iter().any(|e| e["outcome"] != "ok"
-                && e["object"].as_str().is_some_and(|o| o.contains(foreign))),
-            "{entries:?}"
-        );
+        // A refusal does not wait for the disk: it is on file a moment later.
+        eventually(
+            "the refusals in the audit",
+            Duration::from_secs(60),
+            || async {
+                let audit = admin.get("audit?user=officer").await?;
+                let entries = audit["entries"].as_array().unwrap();
+                Ok(entries
+                    .iter()
+                    .any(|e| {
+                        e["outcome"] != "ok"
+                            && e["object"].as_str().is_some_and(|o| o.contains(foreign))
+                    })
+                    .then_some(()))
+            },
+        )
+        .await?;
         Ok(())
     });
 }

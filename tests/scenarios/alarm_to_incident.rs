@@ -12,7 +12,7 @@ use crate::shared::{block_on, demo};
 fn a_motion_alarm_becomes_an_incident_that_is_closed_with_a_note() {
     block_on(async {
         let (_, api) = demo().await?;
-        let event = eventually("a motion event", Duration::from_secs(120), || async {
+        let event = eventually("a motion event", Duration::from_secs(240), || async {
             let page = api.get("events?kind=motion&limit=1").await?;
             Ok(page["events"].as_array().and_then(|e| e.first().cloned()))
         })

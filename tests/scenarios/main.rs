@@ -1,4 +1,5 @@
 //! Scenarios, one file a behaviour. All run against the built binary; see the harness.
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
 mod a_district_in_one_command;
 mod access_by_region;
