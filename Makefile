@@ -53,7 +53,7 @@ lint: deps-test
 	cd web-ui && npm run --silent lint
 
 fuzz: deps-test
-	@cargo +nightly fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz
+	@cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz
 	tests/fuzz/run.sh $(FUZZ_SECONDS)
 
 web: web-ui/dist/index.html
