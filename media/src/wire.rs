@@ -16,6 +16,9 @@ use crate::{
 pub const VERSION: u8 = 1;
 /// The longest control message a client may send, in bytes.
 pub const MAX_CONTROL_BYTES: usize = 4096;
+/// What a viewer may ask for as its maximum delay, in milliseconds. No bound on memory hangs on it: rings and budgets have
+/// their own.
+pub const MAX_DELAY_MS: std::ops::RangeInclusive<u32> = 100..=60_000;
 /// The longest media message, header included, in bytes: far above any picture a camera sends.
 pub const MAX_MEDIA_BYTES: usize = 16 * 1024 * 1024;
 
@@ -285,6 +288,11 @@ pub enum ClientMessage {
     Close {
         /// Which tile.
         tile: u32,
+    },
+    /// How late a picture may be on this connection before the viewer would rather skip.
+    Delay {
+        /// Milliseconds, [`MAX_DELAY_MS`]; what lies outside is taken as the nearest bound.
+        max_ms: u32,
     },
 }
 

@@ -40,7 +40,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use media::{
     CameraId, Priority, Profile,
-    wire::{ClientMessage, Format, Header, ServerMessage},
+    wire::{ClientMessage, Format, Header, MAX_DELAY_MS, ServerMessage},
 };
 use url::Url;
 
@@ -201,6 +201,17 @@ impl Client {
     /// The connection ended.
     pub async fn resume(&mut self, tile: u32) -> Result<(), Error> {
         self.send(&ClientMessage::Resume { tile }).await
+    }
+
+    /// How late a picture may be on this connection before it is rather skipped; without it the gateway's bound, two seconds.
+    /// The gateway takes 100 ms to a minute.
+    ///
+    /// # Errors
+    /// The connection ended.
+    pub async fn max_delay(&mut self, max: Duration) -> Result<(), Error> {
+        let (least, most) = (*MAX_DELAY_MS.start(), *MAX_DELAY_MS.end());
+        let max_ms = u32::try_from(max.as_millis()).map_or(most, |ms| ms.clamp(least, most));
+        self.send(&ClientMessage::Delay { max_ms }).await
     }
 
     /// Closes a tile.

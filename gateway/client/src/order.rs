@@ -14,7 +14,7 @@ use media::{
 
 use crate::Message;
 
-/// A group whose successor waits this long is given up: by then the gateway has reset it, or will.
+/// A group whose successor waits this long is given up: by then the gateway has reset it, or will. The gateway's own default.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Most bytes held back; beyond them the oldest group is given up at once.
 const MAX_HELD_BYTES: usize = 8 * 1024 * 1024;
@@ -37,8 +37,8 @@ impl Key {
     }
 }
 
-#[derive(Default)]
 pub(crate) struct Order {
+    patience: Duration,
     tracks: HashMap<(u32, TrackKind), Track>,
     /// Feeds that `opened` has announced; media that overtook it waits.
     known: HashSet<u32>,
@@ -60,7 +60,25 @@ struct Group {
     since: Instant,
 }
 
+impl Default for Order {
+    fn default() -> Self {
+        Self {
+            patience: PATIENCE,
+            tracks: HashMap::new(),
+            known: HashSet::new(),
+            tiles: HashMap::new(),
+            control: VecDeque::new(),
+            held_bytes: 0,
+        }
+    }
+}
+
 impl Order {
+    /// The viewer's maximum delay, as the gateway was told it.
+    pub(crate) fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
     pub(crate) fn control(&mut self, message: ServerMessage) {
         match &message {
             ServerMessage::Opened { tile, feed, .. } => {
@@ -127,7 +145,8 @@ impl Order {
         }
         for ((feed, _), track) in &mut self.tracks {
             if self.known.contains(feed)
-                && let Some((header, payload)) = track.poll(now, &mut self.held_bytes)
+                && let Some((header, payload)) =
+                    track.poll(now, self.patience, &mut self.held_bytes)
             {
                 self.held_bytes -= payload.len();
                 return Some(Message::Media(header, payload));
@@ -169,14 +188,19 @@ impl Group {
 }
 
 impl Track {
-    fn poll(&mut self, now: Instant, held: &mut usize) -> Option<(Header, Bytes)> {
+    fn poll(
+        &mut self,
+        now: Instant,
+        patience: Duration,
+        held: &mut usize,
+    ) -> Option<(Header, Bytes)> {
         loop {
             let newer = self.groups.len() > 1;
             let waited = self
                 .groups
                 .values()
                 .nth(1)
-                .is_some_and(|next| now.saturating_duration_since(next.since) >= PATIENCE);
+                .is_some_and(|next| now.saturating_duration_since(next.since) >= patience);
             let (&number, group) = self.groups.iter_mut().next()?;
             self.floor = number;
             if let Some(message) = group.messages.pop_front() {
@@ -267,6 +291,17 @@ mod tests {
         assert_eq!(drain(&mut order, now + PATIENCE / 2), []);
         assert_eq!(drain(&mut order, now + PATIENCE), [(2, 0)]);
         assert!(!order.is_waiting());
+    }
+
+    #[test]
+    fn patience_is_the_viewers() {
+        let (mut order, now) = (Order::default(), Instant::now());
+        order.set_patience(PATIENCE * 10);
+        order.control(opened());
+        order.media(now, header(1, 0), Bytes::from_static(b"a"));
+        order.media(now, header(2, 0), Bytes::from_static(b"b"));
+        assert_eq!(drain(&mut order, now + PATIENCE * 9), [(1, 0)]);
+        assert_eq!(drain(&mut order, now + PATIENCE * 10), [(2, 0)]);
     }
 
     #[test]

@@ -109,14 +109,15 @@ impl Connection {
         let mut patience = interval(Duration::from_millis(100));
         patience.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let now = Instant::now().into_std();
-            if let Some(message) = self.order.poll(now) {
+            if let Some(message) = self.order.poll(Instant::now().into_std()) {
                 return Ok(message);
             }
             let arrival = tokio::select! {
                 arrival = self.arrivals.recv() => arrival,
                 _ = patience.tick(), if self.order.is_waiting() => continue,
             };
+            // After the wait: a group's patience begins when it comes.
+            let now = Instant::now().into_std();
             match arrival {
                 Some(Arrival::Control(message)) => self.order.control(message),
                 Some(Arrival::Media(header, payload)) => self.order.media(now, header, payload),
@@ -128,6 +129,10 @@ impl Connection {
     }
 
     pub(crate) async fn send(&mut self, message: &ClientMessage) -> Result<(), Error> {
+        if let ClientMessage::Delay { max_ms } = message {
+            self.order
+                .set_patience(Duration::from_millis(u64::from(*max_ms)));
+        }
         write_line(&mut self.control, message).await
     }
 

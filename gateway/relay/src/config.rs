@@ -21,6 +21,8 @@ pub struct Config {
     pub gather_from_tiles: u32,
     /// How long to gather, in milliseconds; adds as much delay at most.
     pub gather_ms: u64,
+    /// For a QUIC connection's handshake, in milliseconds, and as much again for its first line.
+    pub hello_ms: u64,
     /// A WebSocket is pinged after this long, in milliseconds.
     pub ping_ms: u64,
     /// A WebSocket from which nothing came for this long, in milliseconds, is gone.
@@ -40,6 +42,7 @@ impl Default for Config {
             viewer_budget: ByteCount(256 * 1024),
             gather_from_tiles: 4,
             gather_ms: 5,
+            hello_ms: 5_000,
             ping_ms: 15_000,
             silence_ms: 45_000,
             stall_ms: 30_000,
@@ -53,6 +56,9 @@ impl Config {
     }
     pub(crate) fn gather(&self) -> Duration {
         Duration::from_millis(self.gather_ms)
+    }
+    pub(crate) fn hello(&self) -> Duration {
+        Duration::from_millis(self.hello_ms)
     }
     pub(crate) fn ping(&self) -> Duration {
         Duration::from_millis(self.ping_ms)

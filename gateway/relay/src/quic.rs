@@ -35,8 +35,6 @@ const RECEIVE_WINDOW: u32 = 64 * 1024;
 /// A client of which nothing was heard for so long is gone.
 const IDLE_TIME: Duration = Duration::from_secs(30);
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
-/// For the handshake, and for the first line after it.
-const HELLO_TIME: Duration = Duration::from_secs(5);
 /// Handshakes under way at once: beyond it new ones are asked to prove their address first, and then refused.
 const MAX_HANDSHAKES: usize = 256;
 
@@ -115,7 +113,7 @@ pub(crate) async fn accept(shared: Arc<Shared>, endpoint: quinn::Endpoint) {
 async fn serve(shared: Arc<Shared>, incoming: Incoming, permit: OwnedSemaphorePermit) {
     let peer = incoming.remote_address();
     let handshake = async { incoming.accept()?.await };
-    let connection = match timeout(HELLO_TIME, handshake).await {
+    let connection = match timeout(shared.config.hello(), handshake).await {
         Ok(Ok(connection)) => connection,
         Ok(Err(error)) => return tracing::debug!(%peer, %error, "QUIC handshake"),
         Err(_) => return tracing::debug!(%peer, "QUIC handshake not completed in time"),
@@ -126,7 +124,7 @@ async fn serve(shared: Arc<Shared>, incoming: Incoming, permit: OwnedSemaphorePe
             &Close::new(Close::BUSY, "too many viewers are connected"),
         );
     };
-    let greeted = timeout(HELLO_TIME, hello(&shared, &connection, peer)).await;
+    let greeted = timeout(shared.config.hello(), hello(&shared, &connection, peer)).await;
     drop(permit);
     match greeted {
         Ok(Ok((viewer, control))) => {

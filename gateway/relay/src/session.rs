@@ -247,6 +247,11 @@ impl Session {
         &self.viewer
     }
 
+    /// How long a picture may wait for this viewer: the relay's bound, or what the viewer asked for.
+    pub fn max_delay(&self) -> Duration {
+        self.config.max_delay()
+    }
+
     /// Tiles open now.
     pub fn tiles(&self) -> usize {
         self.tiles.len()
@@ -347,6 +352,10 @@ impl Session {
                 Some(at) => self.tiles[at].resume(&self.bell),
                 None => self.unknown(tile),
             },
+            ClientMessage::Delay { max_ms } => {
+                let (least, most) = (*wire::MAX_DELAY_MS.start(), *wire::MAX_DELAY_MS.end());
+                self.config.max_delay_ms = u64::from(max_ms.clamp(least, most));
+            }
             ClientMessage::Close { tile } => match self.position(tile) {
                 Some(at) => {
                     self.tiles.remove(at);

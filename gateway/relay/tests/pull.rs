@@ -1,10 +1,7 @@
 //! From a ring through HTTP, WebSocket and client into a pipe that ffprobe and ffmpeg read: pictures that x264 made, sound in
 //! G.711.
-#![allow(clippy::unwrap_used)] // helpers of tests are tests
 
-mod common;
-
-use std::{convert::Infallible, process::Stdio, sync::Arc, time::Duration};
+use std::{process::Stdio, sync::Arc};
 
 use bytes::Bytes;
 use client::{
@@ -12,22 +9,20 @@ use client::{
     pull::{Container, Options, pull},
     sign_in,
 };
-use common::{Camera, TestHost, camera, viewer};
-use http::{Request, Response};
-use http_body_util::{BodyExt, Full};
-use hyper::{body::Incoming, service::service_fn};
-use hyper_util::rt::TokioIo;
 use media::{
     AudioCodec, AudioTrack, Frame, MediaTime, Profile, SourceState, TrackKind, Tracks, VideoCodec,
     VideoTrack, WallTime,
 };
-use relay::{Config, Relay, websocket};
-use tokio::{io::AsyncWriteExt, net::TcpListener, process::Command, time::timeout};
+use relay::{Config, Relay};
+use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-const DEADLINE: Duration = Duration::from_secs(60);
+use crate::harness::{
+    Camera, DEADLINE, TestHost, camera,
+    gateway::{serve, serve_with},
+};
 
 /// Access units of a few seconds, each a list of NAL units.
 async fn encoded() -> Vec<Vec<Vec<u8>>> {
@@ -140,77 +135,6 @@ fn push(cam: &Camera, tracks: &Arc<Tracks>, n: u32, unit: &[Vec<u8>]) {
         n % 50 * 2 + 1,
         vec![0xd5; 320].into(),
     ));
-}
-
-/// As much of a gateway as a client needs.
-async fn serve(relay: Relay) -> Url {
-    serve_with(relay, None).await
-}
-
-async fn serve_with(relay: Relay, tls: Option<TlsAcceptor>) -> Url {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    let url = format!("{scheme}://{}", listener.local_addr().unwrap())
-        .parse()
-        .unwrap();
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let relay = relay.clone();
-            let service = service_fn(move |request| answer(relay.clone(), request));
-            let tls = tls.clone();
-            tokio::spawn(async move {
-                let http = hyper::server::conn::http1::Builder::new();
-                // A client that does not trust us ends the handshake: that is its test's business.
-                match tls {
-                    None => drop(
-                        http.serve_connection(TokioIo::new(stream), service)
-                            .with_upgrades()
-                            .await,
-                    ),
-                    Some(tls) => {
-                        if let Ok(stream) = tls.accept(stream).await {
-                            drop(
-                                http.serve_connection(TokioIo::new(stream), service)
-                                    .with_upgrades()
-                                    .await,
-                            );
-                        }
-                    }
-                }
-            });
-        }
-    });
-    url
-}
-
-async fn answer(
-    relay: Relay,
-    mut request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
-    if request.uri().path() == "/api/v1/session" {
-        let body = request.body_mut().collect().await.unwrap().to_bytes();
-        let right = body == r#"{"password":"secret","user":"wang"}"#;
-        let (status, text) = if right {
-            (200, r#"{"user":"wang","token":"good"}"#)
-        } else {
-            (
-                401,
-                r#"{"title":"wrong credentials","detail":"user or password is wrong"}"#,
-            )
-        };
-        return Ok(Response::builder()
-            .status(status)
-            .body(text.into())
-            .unwrap());
-    }
-    assert_eq!(request.headers()["authorization"], "Bearer good");
-    let response = websocket::upgrade(&request).unwrap();
-    tokio::spawn(async move {
-        let upgraded = hyper::upgrade::on(request).await.unwrap();
-        relay.websocket(TokioIo::new(upgraded), viewer()).await
-    });
-    Ok(response.map(|()| Full::default()))
 }
 
 /// Runs a program that reads `input` from its standard input; what it prints, and what it complains about.

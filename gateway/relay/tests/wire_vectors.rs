@@ -1,8 +1,7 @@
 //! Holds `media::wire` to the vectors that the TypeScript side reads too: `tests/vectors/wire.json`.
 //!
-//! `SIGHTLINE_WRITE_VECTORS=1 cargo test -p relay --test wire_vectors` writes the file anew from [`cases`]; a change of it is a
+//! `SIGHTLINE_WRITE_VECTORS=1 cargo test -p relay wire_vectors` writes the file anew from [`cases`]; a change of it is a
 //! change of the wire.
-#![allow(clippy::unwrap_used)] // helpers of tests are tests
 
 use std::path::PathBuf;
 

@@ -373,7 +373,7 @@ impl Driver<'_> {
     fn tick(&mut self) -> Result<(), Close> {
         self.session.handle(now(), Input::Tick);
         let now = Instant::now();
-        let max_delay = self.shared.config.max_delay();
+        let max_delay = self.session.max_delay();
         let lanes = self.lanes.values_mut().map(|lane| &mut lane.old);
         for old in lanes.chain([&mut self.ended]) {
             old.retain(|(since, handle)| {

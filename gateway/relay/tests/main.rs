@@ -1,0 +1,12 @@
+//! The relay from outside, and our client against it: one program, so that the harness is built and linked once.
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
+mod control_messages;
+mod harness;
+mod joining;
+mod pull;
+mod quic;
+mod slow_viewer;
+mod tiles;
+mod websocket;
+mod wire_vectors;
