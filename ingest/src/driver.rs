@@ -17,7 +17,7 @@ use retina::{
     },
     codec::{CodecItem, FrameFormat, ParametersRef},
 };
-use tokio::time::MissedTickBehavior;
+use tokio::time::{MissedTickBehavior, timeout_at};
 
 use crate::{
     assemble::{Assembler, Unit},
@@ -59,15 +59,29 @@ pub(crate) async fn run(
     assembler: &mut Assembler,
     events: &mut impl Events,
 ) -> Failure {
+    let bound = config.connect_timeout;
+    let deadline = tokio::time::Instant::now() + bound;
+    match timeout_at(deadline, resolve(source)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(failure)) => return failure,
+        Err(_) => {
+            let text = format!(
+                "no name server told the address of {} within {} s",
+                source.authority(),
+                bound.as_secs_f64()
+            );
+            return Failure::new(Kind::Name, text);
+        }
+    }
     let connecting = connect(source, group, learned, assembler);
-    let playing = match tokio::time::timeout(config.connect_timeout, connecting).await {
+    let playing = match timeout_at(deadline, connecting).await {
         Ok(Ok(playing)) => playing,
         Ok(Err(failure)) => return failure,
         Err(_) => {
-            let bound = config.connect_timeout.as_secs_f64();
             let text = format!(
-                "{} did not begin to play within {bound} s",
-                source.authority()
+                "{} did not begin to play within {} s",
+                source.authority(),
+                bound.as_secs_f64()
             );
             return Failure::new(Kind::TimedOut, text);
         }
@@ -95,7 +109,6 @@ async fn connect(
     learned: &mut Learned,
     assembler: &mut Assembler,
 ) -> Result<Playing, Failure> {
-    resolve(source).await?;
     let credentials = source.username.as_ref().map(|username| Credentials {
         username: username.clone(),
         password: source.password.clone().unwrap_or_default(),

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use camsim::{CameraConfig, Profile as CamProfile, Server, ServerConfig, scene::QuickClip};
 use harness::{Bench, Pull, clip, config, feed_id, id, registered, status, supervisor, until};
-use ingest::{Supervisor, budget::Link};
+use ingest::{Config, Supervisor, budget::Link};
 use media::{BitRate, Next, Priority, ReasonCode, SourceState};
 use tokio::sync::Notify;
 
@@ -27,15 +27,8 @@ async fn the_last_lease_ends_the_pull_after_a_grace_period() {
     let mut first = bench.pull();
     first.video().await;
     let number = first.feed().number;
-    // Back within the grace period: nothing was interrupted.
+    let ring = first.feed().ring.clone();
     drop(first);
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    let second = bench.pull();
-    assert_eq!(second.feed().number, number);
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    assert_eq!(bench.status().state, SourceState::Live);
-    let ring = second.feed().ring.clone();
-    drop(second);
     bench.state(SourceState::Idle).await;
     // The camera was told, and readers too.
     until("the goodbye", || {
@@ -55,6 +48,25 @@ async fn the_last_lease_ends_the_pull_after_a_grace_period() {
 }
 
 #[tokio::test]
+async fn who_comes_back_within_the_grace_period_finds_the_pull_running() {
+    let patient = Config {
+        grace: harness::DEADLINE,
+        ..config()
+    };
+    let bench = Bench::with(quick(), patient).await;
+    let mut first = bench.pull();
+    first.video().await;
+    let number = first.feed().number;
+    drop(first);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(bench.status().state, SourceState::Live);
+    let mut second = bench.pull();
+    assert_eq!(second.feed().number, number);
+    second.videos(20).await;
+    assert_eq!(bench.camera.stats().plays, 1);
+}
+
+#[tokio::test]
 async fn a_camera_nobody_wants_is_given_up_even_while_it_fails() {
     let bench = Bench::new(quick()).await;
     bench.camera.faults().change(|f| f.dead = true);
@@ -62,14 +74,15 @@ async fn a_camera_nobody_wants_is_given_up_even_while_it_fails() {
     bench.reason(ReasonCode::Cut).await;
     drop(pull);
     let status = bench.state(SourceState::Idle).await;
+    let attempts = status.attempts;
+    assert!(attempts > 0);
     assert_eq!(
         status.reason.map(|r| r.code),
         Some(ReasonCode::Cut),
         "why it failed last is kept"
     );
-    let describes = bench.camera.stats().describes;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    assert_eq!(bench.camera.stats().describes, describes);
+    assert_eq!(bench.status().attempts, attempts, "not tried again");
 }
 
 #[tokio::test]
@@ -184,13 +197,11 @@ async fn an_incident_takes_the_room_of_a_viewer_who_is_told() {
 }
 
 #[tokio::test]
-async fn a_stop_says_goodbye_and_is_quick() {
+async fn a_stop_says_goodbye() {
     let bench = Bench::new(quick()).await;
     let mut pull = bench.pull();
     pull.video().await;
-    let begun = std::time::Instant::now();
-    bench.ingest.shutdown().await;
-    assert!(begun.elapsed() < Duration::from_secs(3));
+    harness::within("the stop", bench.ingest.shutdown()).await;
     until("the goodbye", || {
         (bench.camera.stats().playing() == 0).then_some(())
     })

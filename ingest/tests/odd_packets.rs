@@ -2,7 +2,7 @@
 
 mod harness;
 
-use harness::{Pull, registered, status, supervisor, until};
+use harness::{Pull, config, registered, status, supervisor, until};
 use media::SourceState;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
@@ -101,7 +101,7 @@ async fn pull_through(odd: &'static [Packet]) -> u64 {
             });
         }
     });
-    let ingest = supervisor(harness::config(), Vec::new());
+    let ingest = supervisor(config(), Vec::new());
     ingest.upsert(registered(1, &url));
     let mut pull = Pull::of(&ingest, 1);
     let first = pull.video().await;

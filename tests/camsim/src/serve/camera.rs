@@ -63,6 +63,8 @@ pub struct CameraConfig {
     pub session_timeout: Duration,
     /// Where in the clips the camera is when the server starts, so that cameras with one clip differ.
     pub phase: Duration,
+    /// A client that is further behind than this loses pictures up to the next key frame.
+    pub lag_max: Duration,
     /// Begin each session at a key frame; the default is where the camera is just now.
     pub start_at_key: bool,
     /// Write the moment of sending into each picture; see [`crate::stamp`].
@@ -94,6 +96,7 @@ impl CameraConfig {
             limit_status: 453,
             session_timeout: Duration::from_secs(60),
             phase: Duration::ZERO,
+            lag_max: Duration::from_secs(3),
             start_at_key: false,
             stamp: false,
             faults: Faults::default(),

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     fault::{Command, Desync},
-    feed::What,
+    feed::{What, to_90k},
     rtsp::{Input, Request, parse},
     sdp,
     server::Shared,
@@ -27,8 +27,6 @@ use super::{
 const REPORT_EVERY: Duration = Duration::from_secs(5);
 /// How long DESCRIBE waits for a clip that is being made.
 const CLIP_PATIENCE: Duration = Duration::from_secs(8);
-/// A client that is so far behind loses pictures up to the next key frame.
-const BEHIND_MAX_90K: i64 = 3 * 90_000;
 /// More than a request with its body: a client that sends more without pause is read later.
 const READ_MAX: usize = 96 << 10;
 
@@ -48,8 +46,8 @@ pub(crate) async fn serve(mut stream: TcpStream, shared: Arc<Shared>, cancel: Ca
                 output: Vec::new(),
                 commands: None,
                 heard: now,
-                started: now,
                 report: now,
+                over: None,
             };
             connection.run(&cancel).await
         }
@@ -89,10 +87,10 @@ struct Connection<'a> {
     commands: Option<broadcast::Receiver<Command>>,
     /// The client's last sign of life.
     heard: Instant,
-    /// When PLAY was answered.
-    started: Instant,
     /// When the next sender report is due.
     report: Instant,
+    /// Nothing is sent after what has been written.
+    over: Option<End>,
 }
 
 impl Connection<'_> {
@@ -115,6 +113,9 @@ impl Connection<'_> {
             if let Err(end) = self.flush(cancel).await {
                 return end;
             }
+            if let Some(end) = self.over {
+                return end;
+            }
         }
     }
 
@@ -129,9 +130,9 @@ impl Connection<'_> {
             feed.refresh(&mut play.cursor);
             wake = wake
                 .min(feed.instant(play.cursor.wake_90k()))
-                .min(self.report.max(self.started));
+                .min(self.report);
             if let Some(seconds) = faults.flap_every_s {
-                wake = wake.min(self.started + seconds_of(seconds));
+                wake = wake.min(feed.instant(play.from_90k + to_90k(seconds_of(seconds))));
             }
         }
         wake
@@ -154,17 +155,14 @@ impl Connection<'_> {
         let (Some(play), Some(feed)) = (&mut self.session.play, camera.feed(profile)) else {
             return Ok(());
         };
-        if faults
-            .flap_every_s
-            .is_some_and(|s| now >= self.started + seconds_of(s))
-        {
-            return Err(End::Cut);
+        let mut tick = feed.now();
+        let since = |seconds: f64| play.from_90k + to_90k(seconds_of(seconds));
+        if let Some(end) = faults.flap_every_s.map(since).filter(|end| *end <= tick) {
+            tick = end;
+            self.over = Some(End::Cut);
         }
-        let tick = feed.now();
-        let playing = now.duration_since(self.started).as_secs_f64();
-        let sound =
-            playing >= faults.audio_after_s && faults.audio_until_s.is_none_or(|s| playing < s);
-        let behind = play.cursor.peek().at_90k < tick - BEHIND_MAX_90K;
+        let sounds = since(faults.audio_after_s)..faults.audio_until_s.map_or(i64::MAX, since);
+        let behind = play.cursor.peek().at_90k < tick - to_90k(camera.config.lag_max);
         if let Some(fresh) = feed.cursor().filter(|_| behind) {
             play.cursor = fresh;
             play.cursor.skip_to_key();
@@ -175,13 +173,15 @@ impl Connection<'_> {
             if due.at_90k > tick {
                 break;
             }
-            let number = match due.what {
-                What::Picture { .. } => sdp::VIDEO,
-                What::Sound { .. } => sdp::AUDIO,
+            let (number, left_out) = match due.what {
+                What::Picture { index, .. } => {
+                    let key = play.cursor.clip().video().frames[index].key;
+                    (sdp::VIDEO, key && faults.no_key_frames)
+                }
+                What::Sound { .. } => (sdp::AUDIO, !sounds.contains(&due.at_90k)),
             };
             let track = self.session.tracks.iter_mut().find(|t| t.number == number);
-            if let Some(track) = track.filter(|_| !faults.stall && (number == sdp::VIDEO || sound))
-            {
+            if let Some(track) = track.filter(|_| !faults.stall && !left_out) {
                 let sent = track.send(
                     &play.cursor,
                     due.what,
@@ -261,8 +261,7 @@ impl Connection<'_> {
         let played = self.session.play.is_some();
         let bytes = self.session.answer(request, clip.as_ref());
         if !played && self.session.play.is_some() {
-            self.started = Instant::now();
-            self.report = self.started + seconds_of(faults.first_sender_report_after_s);
+            self.report = Instant::now() + seconds_of(faults.first_sender_report_after_s);
         }
         if !faults.stall && !faults.silent {
             self.output.extend_from_slice(&bytes);

@@ -32,19 +32,23 @@ pub struct Faults {
     pub lose: f64,
     /// Share of RTP packets on UDP that change places with the next one, 0 to 1.
     pub reorder: f64,
+    /// Key frames are left out, as if every client had come in the middle of a very long group.
+    pub no_key_frames: bool,
     /// No RTCP sender report is ever sent.
     pub no_sender_reports: bool,
     /// Seconds from PLAY to the first sender report.
     pub first_sender_report_after_s: f64,
     /// What the camera's wall clock is ahead of the truth, in seconds; change it to step the clock.
     pub clock_offset_s: f64,
-    /// The connection is cut this many seconds after each PLAY.
+    /// The connection is cut after this many seconds of media, counted as for `audio_after_s`.
     pub flap_every_s: Option<f64>,
-    /// Seconds from PLAY to the first sound.
+    /// Seconds of media from the first that a session is sent to its first sound. Media's own time: how late the machine
+    /// sends, or a client reads, changes nothing.
     pub audio_after_s: f64,
-    /// Seconds from PLAY to the last sound.
+    /// Seconds of media to the last sound, counted likewise.
     pub audio_until_s: Option<f64>,
-    /// RTP timestamps of sessions begun from now on pass 2^32 this many seconds after PLAY.
+    /// RTP timestamps of sessions begun from now on pass 2^32 after this many seconds of media, counted
+    /// likewise.
     pub wrap_after_s: Option<f64>,
     /// Oddities of the description.
     pub sdp: SdpQuirks,

@@ -71,10 +71,10 @@ impl Track {
         (i128::from(at_90k) * i128::from(self.rate) / i128::from(CLOCK_HZ)) as i64
     }
 
-    /// Has timestamps pass 2^32 `seconds` after the tick `now`.
-    pub(crate) fn wrap_after(&mut self, seconds: f64, now_90k: i64, jump_ms: i64) {
+    /// Has timestamps pass 2^32 `seconds` after a tick.
+    pub(crate) fn wrap_after(&mut self, seconds: f64, from_90k: i64, jump_ms: i64) {
         self.base = 0;
-        let until = self.ticks(now_90k) + (seconds * f64::from(self.rate)) as i64;
+        let until = self.ticks(from_90k) + (seconds * f64::from(self.rate)) as i64;
         self.base = self.timestamp(until, jump_ms).wrapping_neg();
     }
 

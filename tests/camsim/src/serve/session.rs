@@ -13,7 +13,7 @@ use super::{
     auth::Challenge,
     camera::{Camera, Profile, Seat},
     fault::{Faults, RefuseAt},
-    feed::{Cursor, What},
+    feed::{Cursor, Feed, What},
     rtsp::{Request, Response, Transport, transports},
     sdp,
     sender::{Track, Way, udp_pair},
@@ -37,6 +37,8 @@ pub(crate) struct Session {
 #[derive(Debug)]
 pub(crate) struct Play {
     pub(crate) cursor: Cursor,
+    /// The tick of the first that is sent: what faults count from.
+    pub(crate) from_90k: i64,
     _count: Playing,
 }
 
@@ -280,8 +282,8 @@ impl Session {
         request: &Request,
     ) -> Vec<u8> {
         let feed = camera.feed(profile);
-        let Some((feed, mut cursor)) = feed
-            .and_then(|f| Some((f, f.cursor()?)))
+        let Some(mut cursor) = feed
+            .and_then(Feed::cursor)
             .filter(|_| !self.tracks.is_empty())
         else {
             return Response::new(455, request).end();
@@ -292,16 +294,18 @@ impl Session {
         if camera.config.start_at_key {
             cursor.skip_to_key();
         }
+        let from_90k = cursor.peek().at_90k;
         if let Some(seconds) = faults.wrap_after_s {
-            let (now, jump) = (feed.now(), camera.jump_ms.load(Relaxed));
+            let jump = camera.jump_ms.load(Relaxed);
             self.tracks
                 .iter_mut()
-                .for_each(|t| t.wrap_after(seconds, now, jump));
+                .for_each(|t| t.wrap_after(seconds, from_90k, jump));
         }
         camera.counts.plays.fetch_add(1, Relaxed);
         let info = self.rtp_info(camera, &cursor, request);
         self.play = Some(Play {
             cursor,
+            from_90k,
             _count: Playing::new(camera.clone(), profile),
         });
         self.ok(request)
