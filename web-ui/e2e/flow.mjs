@@ -140,6 +140,48 @@ try {
     await page.waitForSelector(".map-canvas canvas");
     await live();
   });
+  await step("motion zones: drawn by keys and by pointer, saved, there again", async () => {
+    const { code } = await cameraOf((one) => one.state === "live" && one.zones.length === 0);
+    const zones = () =>
+      page.evaluate(
+        (one) =>
+          fetch(`/api/v1/cameras/${one}`)
+            .then((answer) => answer.json())
+            .then((camera) => camera.zones),
+        code,
+      );
+    const open = async () => {
+      await page.goto(`${settings.url}/admin`);
+      await page.click(`tr[data-camera="${code}"] .zones-button`);
+      await page.waitForSelector(".zone-stage:not(.blank)");
+    };
+    await open();
+    await page.click(".zone-side-panel .actions .button >> nth=0");
+    await page.waitForSelector(".zone-corner[data-corner='0']:focus");
+    for (const key of ["ArrowLeft", "Shift+ArrowUp", "+"]) await page.keyboard.press(key);
+    await page.waitForSelector(".zone-corner[data-corner='1']:focus");
+    const last = page.locator(".zone-corner[data-corner='3']");
+    const [box, stage] = [await last.boundingBox(), await page.locator(".zone-stage").boundingBox()];
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(stage.x + stage.width * 0.8, stage.y + stage.height * 0.9, { steps: 4 });
+    await page.mouse.up();
+    await page.fill(".zone-list input", "gate of the test");
+    await page.click(".zone-save");
+    await page.waitForSelector(".zone-editor", { state: "detached" });
+    const [saved] = await zones();
+    expect(saved?.name === "gate of the test", JSON.stringify(saved));
+    expect(saved.points.length === 5, JSON.stringify(saved.points));
+    expect(JSON.stringify(saved.points[0]) === "[0.245,0.25]", JSON.stringify(saved.points[0]));
+    const [x, y] = saved.points[3];
+    expect(Math.abs(x - 0.8) < 0.02 && Math.abs(y - 0.9) < 0.02, JSON.stringify(saved.points[3]));
+    await open();
+    await page.waitForSelector(".zone-corner >> nth=4");
+    await page.click(".zone-list .button");
+    await page.click(".zone-save");
+    await page.waitForSelector(".zone-editor", { state: "detached" });
+    expect((await zones()).length === 0, "the zone is still there");
+  });
   await step("signing out ends the session", async () => {
     await page.click(".account > .button >> nth=1");
     await page.click(".account .menu .button >> nth=2");

@@ -6,13 +6,16 @@ import type { Camera } from "../domain/types";
 import { t } from "../i18n/t";
 import { StateMark } from "../ui/marks";
 import { Button, Dialog, Empty, toast, toastProblem } from "../ui/widgets";
-import { CameraForm, withDisabled } from "./camera-form";
+import { ZoneDialog } from "../zones/zone-editor";
+import { CameraForm } from "./camera-form";
+import { withDisabled } from "./camera-record";
 
 const SHOWN = 200;
 
 export function CameraAdmin() {
   const [query, setQuery] = useState("");
   const [editing, setEditing] = useState<Camera | "new" | null>(null);
+  const [zoning, setZoning] = useState<Camera | null>(null);
   const [deleting, setDeleting] = useState<Camera | null>(null);
   const list = [...cameras.value.values()].filter(matcher(query, null)).sort((a, b) => a.code.localeCompare(b.code));
   const toggle = async (camera: Camera) => {
@@ -61,7 +64,7 @@ export function CameraAdmin() {
             </thead>
             <tbody>
               {list.slice(0, SHOWN).map((camera) => (
-                <tr key={camera.code}>
+                <tr key={camera.code} data-camera={camera.code}>
                   <td class="dim code">{camera.code}</td>
                   <td>{camera.name}</td>
                   <td class="wide-only dim">{regionPath(camera.region)}</td>
@@ -75,6 +78,14 @@ export function CameraAdmin() {
                       <Button
                         label={camera.state === "disabled" ? t("admin.enable") : t("admin.disable")}
                         onClick={() => void toggle(camera)}
+                      />
+                      <Button
+                        icon="scan"
+                        class="zones-button"
+                        label={t("zones.title", { name: camera.name })}
+                        hideLabel
+                        aria-pressed={(camera.zones?.length ?? 0) > 0}
+                        onClick={() => setZoning(camera)}
                       />
                       <Button icon="pencil" label={t("app.edit")} hideLabel onClick={() => setEditing(camera)} />
                       <Button icon="trash" label={t("app.delete")} hideLabel onClick={() => setDeleting(camera)} />
@@ -95,6 +106,7 @@ export function CameraAdmin() {
           <CameraForm camera={editing === "new" ? null : editing} onClose={() => setEditing(null)} />
         </Dialog>
       )}
+      {zoning && <ZoneDialog camera={zoning} onClose={() => setZoning(null)} />}
       {deleting && (
         <Dialog title={t("app.delete")} onClose={() => setDeleting(null)}>
           <div class="dialog-body">

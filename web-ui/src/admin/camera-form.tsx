@@ -1,83 +1,16 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../api/client";
-import { district, regionPath, takeCamera, tree } from "../api/store";
+import { regionPath, takeCamera, tree } from "../api/store";
 import { isCameraCode } from "../domain/ids";
-import type { Camera, CameraRecord, FullCamera } from "../domain/types";
+import type { Camera } from "../domain/types";
 import { t, tCode } from "../i18n/t";
 import { Button, Field, toast } from "../ui/widgets";
+import { BLANK, type Draft, draftOf, recordOf } from "./camera-record";
 import { type FieldErrors, fieldErrors, NO_ERRORS } from "./field-errors";
 
-type Draft = Omit<CameraRecord, "place" | "tags"> & { lon: number | null; lat: number | null; tags: string };
-const BLANK: Draft = {
-  code: "",
-  name: "",
-  region: "",
-  lon: null,
-  lat: null,
-  heading: null,
-  view_angle: null,
-  view_distance: null,
-  site_class: "1",
-  form: "fixed",
-  maker: "",
-  address: "",
-  tags: "",
-  main_url: "",
-  sub_url: "",
-  username: "",
-  password: "",
-  transport: "auto",
-  always: false,
-  record: true,
-  keep_days: 30,
-  tag: true,
-  disabled: false,
-};
 const FORMS = ["dome", "half-dome", "fixed", "steerable", "checkpoint", "other"] as const;
 const CLASSES = ["1", "2", "3", "4", "9"] as const;
-
-/** What is known of a camera, in the form's shape. Addresses come back only where the gateway sends them. */
-function draftOf(camera: FullCamera | null): Draft {
-  if (!camera) return { ...BLANK, region: district.value?.code ?? "" };
-  const draft: Draft = { ...BLANK };
-  for (const key of Object.keys(BLANK) as (keyof Draft)[]) {
-    const value = (camera as Partial<Record<keyof Draft, unknown>>)[key];
-    if (value !== undefined && value !== null && key !== "tags") (draft as Record<keyof Draft, unknown>)[key] = value;
-  }
-  return {
-    ...draft,
-    lon: camera.place?.lon ?? null,
-    lat: camera.place?.lat ?? null,
-    tags: (camera.tags ?? []).join(", "),
-    record: camera.record ?? camera.recording,
-    disabled: camera.disabled ?? camera.state === "disabled",
-    password: "",
-  };
-}
-
-/**
- * The whole record: a PUT replaces. What is write only and was left empty is left out, and so stays as it was.
- * `transport` is sent only where it is known.
- */
-export function recordOf(draft: Draft): Partial<CameraRecord> {
-  const { lon, lat, tags, ...plain } = draft;
-  const record: Partial<CameraRecord> = {
-    ...plain,
-    place: lon !== null && lat !== null ? { lon, lat } : null,
-    tags: tags
-      .split(/[,\uFF0C]/)
-      .map((tag) => tag.trim())
-      .filter(Boolean),
-  };
-  for (const key of ["main_url", "sub_url", "username", "password"] as const) if (!record[key]) delete record[key];
-  return record;
-}
-
-/** A camera taken out of service, or back into it, with all else as it is. */
-export function withDisabled(camera: FullCamera, disabled: boolean): Partial<CameraRecord> {
-  return recordOf({ ...draftOf(camera), disabled });
-}
 
 export function CameraForm({ camera, onClose }: { camera: Camera | null; onClose: () => void }) {
   const [draft, setDraft] = useState<Draft>(() => draftOf(camera));

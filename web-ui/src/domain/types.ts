@@ -65,6 +65,15 @@ export interface Camera {
   readonly profiles?: Partial<Record<Profile, ProfileInfo | null>> | null;
   readonly clock_offset_ms?: number | null;
   readonly tags?: readonly string[];
+  readonly zones?: readonly Zone[];
+}
+
+/** A corner of a zone: shares of the picture's width and height from the upper left. */
+export type ZonePoint = readonly [x: number, y: number];
+/** A polygon in the picture in which motion counts. */
+export interface Zone {
+  readonly name: string;
+  readonly points: readonly ZonePoint[];
 }
 
 /** What an administrator writes of a camera; the password never comes back. */
@@ -91,6 +100,7 @@ export interface CameraRecord {
   keep_days: number;
   tag: boolean;
   disabled: boolean;
+  zones: readonly Zone[];
 }
 
 /** A camera with what only an administrator is sent of its record. */

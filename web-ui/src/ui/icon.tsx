@@ -4,7 +4,9 @@ import cctv from "lucide-static/icons/cctv.svg?raw";
 import check from "lucide-static/icons/check.svg?raw";
 import chevronDown from "lucide-static/icons/chevron-down.svg?raw";
 import chevronRight from "lucide-static/icons/chevron-right.svg?raw";
+import circleDashed from "lucide-static/icons/circle-dashed.svg?raw";
 import clock from "lucide-static/icons/clock.svg?raw";
+import crosshair from "lucide-static/icons/crosshair.svg?raw";
 import download from "lucide-static/icons/download.svg?raw";
 import eraser from "lucide-static/icons/eraser.svg?raw";
 import eye from "lucide-static/icons/eye.svg?raw";
@@ -17,6 +19,7 @@ import imageDown from "lucide-static/icons/image-down.svg?raw";
 import info from "lucide-static/icons/info.svg?raw";
 import keyboard from "lucide-static/icons/keyboard.svg?raw";
 import languages from "lucide-static/icons/languages.svg?raw";
+import shape from "lucide-static/icons/lasso.svg?raw";
 import layoutGrid from "lucide-static/icons/layout-grid.svg?raw";
 import link from "lucide-static/icons/link.svg?raw";
 import logOut from "lucide-static/icons/log-out.svg?raw";
@@ -25,23 +28,30 @@ import mapPin from "lucide-static/icons/map-pin.svg?raw";
 import maximize from "lucide-static/icons/maximize.svg?raw";
 import minus from "lucide-static/icons/minus.svg?raw";
 import moon from "lucide-static/icons/moon.svg?raw";
+import steer from "lucide-static/icons/move.svg?raw";
 import panelLeft from "lucide-static/icons/panel-left.svg?raw";
 import pause from "lucide-static/icons/pause.svg?raw";
 import pencil from "lucide-static/icons/pencil.svg?raw";
+import pin from "lucide-static/icons/pin.svg?raw";
 import play from "lucide-static/icons/play.svg?raw";
 import plus from "lucide-static/icons/plus.svg?raw";
 import radio from "lucide-static/icons/radio.svg?raw";
+import refresh from "lucide-static/icons/refresh-cw.svg?raw";
 import route from "lucide-static/icons/route.svg?raw";
 import search from "lucide-static/icons/search.svg?raw";
 import settings from "lucide-static/icons/settings.svg?raw";
 import siren from "lucide-static/icons/siren.svg?raw";
 import snowflake from "lucide-static/icons/snowflake.svg?raw";
+import scan from "lucide-static/icons/square-dashed.svg?raw";
 import skipBack from "lucide-static/icons/step-back.svg?raw";
 import skipForward from "lucide-static/icons/step-forward.svg?raw";
 import sun from "lucide-static/icons/sun.svg?raw";
 import trash from "lucide-static/icons/trash-2.svg?raw";
+import undo from "lucide-static/icons/undo-2.svg?raw";
 import user from "lucide-static/icons/user.svg?raw";
 import videoOff from "lucide-static/icons/video-off.svg?raw";
+import volume from "lucide-static/icons/volume-2.svg?raw";
+import volumeOff from "lucide-static/icons/volume-off.svg?raw";
 import x from "lucide-static/icons/x.svg?raw";
 import zap from "lucide-static/icons/zap.svg?raw";
 
@@ -90,6 +100,16 @@ const ICONS = {
   trash,
   user,
   videoOff,
+  undo,
+  refresh,
+  scan,
+  volume,
+  volumeOff,
+  circleDashed,
+  crosshair,
+  pin,
+  steer,
+  shape,
   x,
   zap,
 } as const;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { cameraCode, regionCode } from "../domain/ids";
 import type { FullCamera } from "../domain/types";
-import { withDisabled } from "./camera-form";
+import { withDisabled, withZones } from "./camera-record";
 
 const camera: FullCamera = {
   code: cameraCode("44140300001320000001"),
@@ -21,6 +21,16 @@ const camera: FullCamera = {
   always: true,
   keep_days: 90,
   tag: false,
+  zones: [
+    {
+      name: "gate",
+      points: [
+        [0, 0],
+        [1, 0],
+        [1, 1],
+      ],
+    },
+  ],
 };
 
 describe("a PUT replaces the record", () => {
@@ -47,5 +57,17 @@ describe("a PUT replaces the record", () => {
     for (const key of ["state", "reason", "since", "recording", "recording_state", "profiles"]) {
       expect(record).not.toHaveProperty(key);
     }
+  });
+});
+
+describe("zones", () => {
+  it("stay with every other change", () => expect(withDisabled(camera, true).zones).toEqual(camera.zones));
+  it("are replaced, their names without blanks around", () => {
+    const zones = (camera.zones ?? []).map((zone) => ({ ...zone, name: ` ${zone.name} ` }));
+    expect(withZones(camera, zones).zones).toEqual(camera.zones);
+    expect(withZones(camera, zones)).toMatchObject({ name: "A", keep_days: 90 });
+  });
+  it("are left out when there are none: that takes them away", () => {
+    expect(withZones(camera, [])).not.toHaveProperty("zones");
   });
 });
