@@ -1,7 +1,7 @@
 //! The archive: records feeds, and answers for what was recorded.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     fmt,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
@@ -21,6 +21,7 @@ use crate::{
     AlarmKind, DataDir, Error,
     alarm::RecorderAlarm,
     events::blocking,
+    files::Files,
     index::{Entry, Segments},
     ledger::Ledger,
     playback::{self, Pins, Plans, Playback},
@@ -107,6 +108,7 @@ pub(crate) struct Shared {
     _data: Arc<DataDir>,
     pub(crate) config: Config,
     pub(crate) recordings: PathBuf,
+    pub(crate) files: Files,
     /// Stands in every segment's head.
     pub(crate) writer: u64,
     pub(crate) segments: Segments,
@@ -122,6 +124,7 @@ pub(crate) struct Shared {
     pub(crate) pins: Pins,
     plans: Plans,
     live: Mutex<HashMap<FeedId, Live>>,
+    notes: Mutex<HashMap<FeedId, Notes>>,
     alarms: broadcast::Sender<RecorderAlarm>,
     deletions: broadcast::Sender<Arc<Vec<Deleted>>>,
     sweeping: tokio::sync::Mutex<()>,
@@ -136,6 +139,14 @@ pub(crate) struct Live {
     pub(crate) waiting: Option<(WallTime, Reason)>,
     /// How many record it.
     pub(crate) recorders: u32,
+}
+
+/// Gaps of a feed on their way to the ledger.
+#[derive(Debug, Default)]
+struct Notes {
+    list: VecDeque<Gap>,
+    /// A task takes them out.
+    writing: bool,
 }
 
 /// A segment being written.
@@ -177,14 +188,39 @@ impl Shared {
         let _ = self.alarms.send(alarm);
     }
 
-    /// Notes a gap in the ledger, behind the caller's back.
+    /// Notes a gap in the ledger, behind the caller's back, in the order of the calls for a feed: a later note of the same
+    /// gap replaces the one before.
     pub(crate) fn note(self: &Arc<Self>, feed: FeedId, gap: Gap) {
+        let writing = {
+            let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+            let waiting = notes.entry(feed).or_default();
+            // The newest note of a gap is all that is wanted of it: so what waits is bounded by what is different.
+            match waiting.list.iter_mut().find(|g| g.start == gap.start) {
+                Some(same) => *same = gap,
+                None => waiting.list.push_back(gap),
+            }
+            std::mem::replace(&mut waiting.writing, true)
+        };
+        if writing {
+            return;
+        }
         let shared = Arc::clone(self);
         self.tasks.spawn(async move {
-            if let Err(e) = shared.ledger.gap(feed, gap).await {
-                tracing::error!(%feed, error = %e, "recorder: a gap's reason is not kept");
+            while let Some(gap) = shared.next_note(feed) {
+                if let Err(e) = shared.ledger.gap(feed, gap).await {
+                    tracing::error!(%feed, error = %e, "recorder: a gap's reason is not kept");
+                }
             }
         });
+    }
+
+    fn next_note(&self, feed: FeedId) -> Option<Gap> {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = notes.get_mut(&feed).and_then(|w| w.list.pop_front());
+        if next.is_none() {
+            notes.remove(&feed);
+        }
+        next
     }
 
     /// Feeds of a camera, the main one first.
@@ -229,6 +265,14 @@ impl Archive {
     /// # Errors
     /// Where the disk refuses. A damaged index or segment is no error: it is put right and logged.
     pub fn open(data: &Arc<DataDir>, config: Config) -> Result<Self, Error> {
+        Self::open_on(data, config, Files::default())
+    }
+
+    /// As [`Archive::open`], on a file system that may have faults.
+    ///
+    /// # Errors
+    /// As [`Archive::open`].
+    pub fn open_on(data: &Arc<DataDir>, config: Config, files: Files) -> Result<Self, Error> {
         let recordings = data.recordings();
         let segments = Segments::open(&data.index().join("recordings"), config.index_cache)?;
         let ledger = Ledger::open(data)?;
@@ -241,6 +285,7 @@ impl Archive {
             _data: Arc::clone(data),
             writer: data.id() as u64,
             recordings,
+            files,
             segments,
             ledger,
             pool,
@@ -252,6 +297,7 @@ impl Archive {
             pins: Pins::default(),
             plans: Plans::default(),
             live: Mutex::default(),
+            notes: Mutex::default(),
             alarms: broadcast::Sender::new(CHANNEL),
             deletions: broadcast::Sender::new(CHANNEL),
             sweeping: tokio::sync::Mutex::default(),

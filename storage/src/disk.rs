@@ -8,7 +8,7 @@ use crate::{
     Error,
     archive::{Head, Shared},
     index::Entry,
-    paths,
+    paths, recover,
     segment::{self, Header, Writer},
     segmenter::Step,
 };
@@ -26,6 +26,8 @@ pub(crate) struct Disk {
     pub(crate) wrote: bool,
     /// How often the segment that failed could not be sealed.
     refused: u32,
+    /// Segments that were given up: sealed when the disk takes things again.
+    left: Vec<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,8 +36,10 @@ struct Chain {
     digest: [u8; 32],
 }
 
-/// After so many refusals a segment is left to the next start, which cuts and seals it.
+/// After so many refusals a segment is left alone, to be cut back and sealed when the next one has been.
 const TRIES: u32 = 3;
+/// So many are remembered; what is beyond is taken in by the next start.
+const MAX_LEFT: usize = 64;
 
 impl Disk {
     pub(crate) fn new(shared: Arc<Shared>, feed: FeedId) -> Self {
@@ -47,6 +51,7 @@ impl Disk {
             until: None,
             wrote: false,
             refused: 0,
+            left: Vec::new(),
         }
     }
 
@@ -76,7 +81,7 @@ impl Disk {
                     previous: chain.digest,
                 };
                 let path = paths::segment(&self.shared.recordings, self.feed, &entry);
-                self.writer = Some(Writer::create(path, header, tracks)?);
+                self.writer = Some(Writer::create(&self.shared.files, path, header, tracks)?);
                 Ok(())
             }
             Step::Write(batch) => {
@@ -120,14 +125,21 @@ impl Disk {
                 Err(e)
             }
             Err(e) => {
-                tracing::error!(feed = %self.feed, error = %e, "recorder: a segment is left unsealed; the next start takes it in");
+                tracing::error!(feed = %self.feed, error = %e, "recorder: a segment is left unsealed until the disk takes it");
                 self.refused = 0;
-                self.writer = None;
-                self.shared.live(self.feed, |live| live.head = None);
-                // Its sequence is taken.
-                if let Some(chain) = &mut self.chain {
-                    chain.sequence += 1;
+                if let Some(writer) = self.writer.take() {
+                    // Its sequence is taken, and its digest will be this one; without a picture it will not be kept.
+                    if writer.has_pictures() {
+                        self.chain = Some(Chain {
+                            sequence: writer.header().sequence,
+                            digest: writer.digest(),
+                        });
+                    }
+                    if self.left.len() < MAX_LEFT {
+                        self.left.push(writer.path().to_owned());
+                    }
                 }
+                self.shared.live(self.feed, |live| live.head = None);
                 Ok(())
             }
         }
@@ -150,11 +162,33 @@ impl Disk {
             });
             self.until = Some(entry.end);
         } else {
-            fs::remove_file(writer.path()).map_err(|e| Error::io("remove", writer.path(), e))?;
+            self.shared.files.remove(writer.path())?;
         }
         self.writer = None;
         self.shared.live(self.feed, |live| live.head = None);
+        self.take_left();
         Ok(())
+    }
+
+    /// Seals what was given up, now that the disk has taken something again.
+    fn take_left(&mut self) {
+        let feed = self.feed;
+        self.left.retain(|path| match recover::take(path) {
+            Ok(taken) => {
+                let entered = taken
+                    .entry()
+                    .map(|(feed, entry)| self.shared.segments.insert(feed, entry));
+                if let Some(Err(e)) = entered {
+                    tracing::error!(%feed, error = %e, "index: a segment is not entered");
+                }
+                false
+            }
+            Err(e) if e.is_not_found() => false,
+            Err(e) => {
+                tracing::warn!(%feed, error = %e, "recorder: a segment that was left is still not sealed");
+                true
+            }
+        });
     }
 
     /// The segment before: from memory, else from the index and its file.

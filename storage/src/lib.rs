@@ -31,6 +31,7 @@ pub mod datadir;
 mod disk;
 pub mod error;
 pub mod events;
+pub mod files;
 mod index;
 pub mod journal;
 mod ledger;

@@ -93,6 +93,7 @@ pub(crate) fn start(shared: &Arc<Shared>, lease: Lease) -> Recorder {
         last_frame: now,
         until: WallTime::now(),
         durable_until: WallTime::now(),
+        began: false,
         cause: None,
         source: None,
         alarmed: None,
@@ -137,15 +138,25 @@ struct Task {
     until: WallTime,
     /// Up to where it is in files.
     durable_until: WallTime,
+    /// A segment was begun.
+    began: bool,
     /// Why the next hole is there, where it is ours.
     cause: Option<Reason>,
     /// What the source said last while it was not live.
     source: Option<Reason>,
     /// Said to be stopped since, until it is back.
-    alarmed: Option<WallTime>,
+    alarmed: Option<Alarmed>,
     /// When the gap that goes on was noted last.
     noted: Option<Instant>,
     state: watch::Sender<RecorderState>,
+}
+
+/// A recording that was said to be stopped.
+#[derive(Clone, Copy, Debug)]
+struct Alarmed {
+    since: WallTime,
+    /// By its disk, and not by its source.
+    disk: bool,
 }
 
 impl Task {
@@ -291,6 +302,12 @@ impl Task {
 
     /// A segment begins: what lies before it since the last one is a gap.
     fn resumed(&mut self, start: WallTime) {
+        // It began with the group that was in the ring already.
+        if !self.began {
+            self.began = true;
+            self.until = self.until.min(start);
+            self.durable_until = self.durable_until.min(start);
+        }
         let hole = start.since(self.until);
         let cause = self.cause.take();
         if hole > HOLE || (cause.is_some() && !hole.is_zero()) {
@@ -371,9 +388,13 @@ impl Task {
         }
     }
 
+    /// Says it once until it is back; and once more where a silent camera's disk fails too.
     fn say_stopped(&mut self, reason: &Reason) {
-        if self.alarmed.is_none() {
-            self.alarmed = Some(self.until);
+        let disk = matches!(reason.code, ReasonCode::DiskFull | ReasonCode::DiskError);
+        let said = self.alarmed.as_ref();
+        if said.is_none_or(|said| disk && !said.disk) {
+            let since = said.map_or(self.until, |said| said.since);
+            self.alarmed = Some(Alarmed { since, disk });
             self.shared
                 .alarm(self.feed, AlarmKind::Stopped(reason.clone()));
         }
@@ -438,7 +459,7 @@ impl Task {
         if self.last_frame.elapsed() >= SILENCE {
             return;
         }
-        if let Some(since) = self.alarmed.take() {
+        if let Some(Alarmed { since, .. }) = self.alarmed.take() {
             self.shared.alarm(self.feed, AlarmKind::Back { since });
         }
         if *self.state.borrow() != RecorderState::Recording {

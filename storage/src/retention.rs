@@ -1,6 +1,6 @@
 //! What is deleted, when, and by which rule.
 
-use std::{cmp::Reverse, collections::BinaryHeap, fs, io, path::Path, time::Duration};
+use std::{cmp::Reverse, collections::BinaryHeap, fs, path::Path, time::Duration};
 
 use media::{ByteCount, CameraId, FeedId, Profile, WallTime};
 use serde::Serialize;
@@ -165,12 +165,7 @@ impl Sweep<'_> {
             let removed = self
                 .shared
                 .pins
-                .unless_pinned(&path, || match fs::remove_file(&path) {
-                    Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                        Err(Error::io("remove", &path, e))
-                    }
-                    _ => Ok(()),
-                });
+                .unless_pinned(&path, || self.shared.files.remove(&path));
             match removed {
                 None => continue,
                 Some(Err(e)) => {

@@ -12,23 +12,11 @@ use std::{
 
 use common::*;
 use media::{AudioCodec, Reason, ReasonCode, VideoCodec, WallTime};
-use storage::{Archive, Error, Playback};
+use storage::{Error, Playback};
 
 fn base() -> WallTime {
     // Two minutes to midnight.
-    at("2026-11-20T23:58:00Z")
-}
-
-fn s(n: u64) -> Duration {
-    Duration::from_secs(n)
-}
-
-async fn recorded(archive: &Archive, n: u32, end: WallTime) {
-    until("all is recorded", || async {
-        let t = archive.timeline(camera(n), base(), end).await.unwrap();
-        t.spans.last().is_some_and(|s| s.end == end)
-    })
-    .await;
+    at("23:58:00")
 }
 
 async fn save(store: &Store, playback: &Playback) -> PathBuf {
@@ -46,18 +34,15 @@ fn duration_of(path: &Path) -> f64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn across_segments_and_midnight_with_b_frames_and_sound() {
     let store = Store::new();
-    let clip = Clip::encode(
-        store.dir.path(),
-        Spec {
-            b_frames: 2,
-            audio: Some(AudioCodec::Aac),
-            ..H264
-        },
-    );
+    let clip = clip(Spec {
+        b_frames: 2,
+        audio: Some(AudioCodec::Aac),
+        ..H264
+    });
     let mut source = Source::new(1, base());
     let recorder = store.archive.record(source.lease(), 36_500);
     source.play(&clip, 60);
-    recorded(&store.archive, 1, base() + s(236)).await;
+    recorded(&store.archive, 1, base(), base() + s(236)).await;
     // From the middle of a group in the first segment into the one being written.
     let (from, to) = (base() + Duration::from_millis(31_500), base() + s(200));
     let playback = store
@@ -145,20 +130,17 @@ async fn across_segments_and_midnight_with_b_frames_and_sound() {
 #[tokio::test(flavor = "multi_thread")]
 async fn across_a_gap_media_time_runs_on_and_pieces_say_the_wall_time() {
     let store = Store::new();
-    let clip = Clip::encode(
-        store.dir.path(),
-        Spec {
-            audio: Some(AudioCodec::PcmA),
-            ..H264
-        },
-    );
+    let clip = clip(Spec {
+        audio: Some(AudioCodec::PcmA),
+        ..H264
+    });
     let mut source = Source::new(2, base());
     let recorder = store.archive.record(source.lease(), 36_500);
     source.play(&clip, 5);
     source.lost(Reason::new(ReasonCode::Cut, "gone"));
     source.advance(90_000 * 40, s(40));
     source.play(&clip, 5);
-    recorded(&store.archive, 2, base() + s(78)).await;
+    recorded(&store.archive, 2, base(), base() + s(78)).await;
     recorder.stop().await;
     let playback = store
         .archive
@@ -219,35 +201,26 @@ async fn across_a_gap_media_time_runs_on_and_pieces_say_the_wall_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn across_another_resolution_and_another_codec() {
     let store = Store::new();
-    let small = Clip::encode(
-        store.dir.path(),
-        Spec {
-            audio: Some(AudioCodec::Aac),
-            ..H264
-        },
-    );
-    let large = Clip::encode(
-        store.dir.path(),
-        Spec {
-            size: (640, 360),
-            b_frames: 2,
-            ..H264
-        },
-    );
-    let h265 = Clip::encode(
-        store.dir.path(),
-        Spec {
-            codec: VideoCodec::H265,
-            audio: Some(AudioCodec::PcmU),
-            ..H264
-        },
-    );
+    let small = clip(Spec {
+        audio: Some(AudioCodec::Aac),
+        ..H264
+    });
+    let large = clip(Spec {
+        size: (640, 360),
+        b_frames: 2,
+        ..H264
+    });
+    let h265 = clip(Spec {
+        codec: VideoCodec::H265,
+        audio: Some(AudioCodec::PcmU),
+        ..H264
+    });
     let mut source = Source::new(3, base());
     let recorder = store.archive.record(source.lease(), 36_500);
     for clip in [&small, &large, &small] {
         source.play(clip, 2);
     }
-    recorded(&store.archive, 3, base() + s(22)).await;
+    recorded(&store.archive, 3, base(), base() + s(22)).await;
     recorder.stop().await;
     let playback = store
         .archive
@@ -267,7 +240,7 @@ async fn across_another_resolution_and_another_codec() {
     let recorder = store.archive.record(source.lease(), 36_500);
     source.play(&h265, 2);
     source.play(&small, 2);
-    recorded(&store.archive, 3, base() + s(38)).await;
+    recorded(&store.archive, 3, base(), base() + s(38)).await;
     recorder.stop().await;
     let playback = store
         .archive
@@ -301,11 +274,11 @@ async fn across_another_resolution_and_another_codec() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_still_is_the_key_frame_at_or_before() {
     let store = Store::new();
-    let clip = Clip::encode(store.dir.path(), H264);
+    let clip = clip(H264);
     let mut source = Source::new(4, base());
     let recorder = store.archive.record(source.lease(), 36_500);
     source.play(&clip, 20);
-    recorded(&store.archive, 4, base() + s(78)).await;
+    recorded(&store.archive, 4, base(), base() + s(78)).await;
     for (asked, expected) in [(30.7, 30), (31.0, 31), (70.2, 70), (59.999, 59)] {
         let (tracks, wall, data) = store
             .archive
@@ -343,11 +316,11 @@ async fn a_still_is_the_key_frame_at_or_before() {
 #[tokio::test(flavor = "multi_thread")]
 async fn deletion_while_a_download_runs_lets_it_finish() {
     let store = Store::new();
-    let clip = Clip::encode(store.dir.path(), H264);
+    let clip = clip(H264);
     let mut source = Source::new(5, base());
     let recorder = store.archive.record(source.lease(), 36_500);
     source.play(&clip, 50);
-    recorded(&store.archive, 5, base() + s(198)).await;
+    recorded(&store.archive, 5, base(), base() + s(198)).await;
     recorder.stop().await;
     let playback = store
         .archive

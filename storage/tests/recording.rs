@@ -3,44 +3,38 @@
 
 mod common;
 
-use std::{fs, time::Duration};
+use std::fs;
 
 use common::*;
 use media::{AudioCodec, Reason, ReasonCode, VideoCodec, WallTime};
 use storage::RecorderState;
 
 fn base() -> WallTime {
-    at("2026-11-20T10:00:00Z")
+    at("10:00:00")
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn segments_play_while_they_are_written_and_after() {
     let store = Store::new();
-    let clip = Clip::encode(
-        store.dir.path(),
-        Spec {
-            b_frames: 2,
-            audio: Some(AudioCodec::Aac),
-            ..H264
-        },
-    );
+    let clip = clip(Spec {
+        b_frames: 2,
+        audio: Some(AudioCodec::Aac),
+        ..H264
+    });
     let mut source = Source::new(1, base());
     let recorder = store.archive.record(source.lease(), 36_500);
     // 160 s: two whole segments and some.
     source.play(&clip, 40);
-    let archive = store.archive.clone();
-    let end = base() + Duration::from_secs(158);
-    until("158 s are recorded", || async {
-        let t = archive.timeline(camera(1), base(), end).await.unwrap();
-        t.spans.last().is_some_and(|s| s.end == end)
-    })
-    .await;
+    recorded(&store.archive, 1, base(), base() + s(158)).await;
     assert_eq!(recorder.state(), RecorderState::Recording);
 
     let files = store.files();
     assert_eq!(files.len(), 3, "{files:?}");
+    let day = base().to_string()[..10].replace('-', "");
     assert!(
-        files[0].ends_with("44140301001320000001/20261120/10/20261120T100000.000000Z-main-1.mp4"),
+        files[0].ends_with(format!(
+            "44140301001320000001/{day}/10/{day}T100000.000000Z-main-1.mp4"
+        )),
         "{files:?}"
     );
     // The third is being written just now.
@@ -86,7 +80,7 @@ async fn segments_play_while_they_are_written_and_after() {
     );
     let t = store
         .archive
-        .timeline(camera(1), base(), base() + Duration::from_secs(200))
+        .timeline(camera(1), base(), base() + s(200))
         .await
         .unwrap();
     assert_eq!(t.spans.len(), 1, "{t:?}");
@@ -96,7 +90,6 @@ async fn segments_play_while_they_are_written_and_after() {
     assert_eq!(store.archive.usage().used.0, size);
     assert_eq!(store.archive.oldest(camera(1)).await, Some(base()));
 
-    drop(archive);
     let dir = store.close().await;
     let report = storage::check(dir.path(), false).unwrap();
     assert!(report.faults.is_empty(), "{report}");
@@ -106,7 +99,7 @@ async fn segments_play_while_they_are_written_and_after() {
 #[tokio::test(flavor = "multi_thread")]
 async fn fewer_frames_than_declared_make_no_gap_and_a_lost_source_makes_one_with_its_reason() {
     let store = Store::new();
-    let mut clip = Clip::encode(store.dir.path(), H264);
+    let mut clip = Clip::clone(&clip(H264));
     // Declared 25, delivered 21.
     let mut n = 0;
     clip.packets.retain(|p| {
@@ -121,35 +114,26 @@ async fn fewer_frames_than_declared_make_no_gap_and_a_lost_source_makes_one_with
         let archive = archive.clone();
         async move {
             let t = archive
-                .timeline(camera(2), base(), base() + Duration::from_secs(1000))
+                .timeline(camera(2), base(), base() + s(1000))
                 .await
                 .unwrap();
             t.spans.last().is_some_and(|s| s.end >= end)
         }
     };
-    until("the first part", || {
-        recorded_to(base() + Duration::from_secs(30))
-    })
-    .await;
+    until("the first part", || recorded_to(base() + s(30))).await;
     source.lost(Reason::new(
         ReasonCode::WrongPassword,
         "rtsp://10.0.0.9: 401",
     ));
     // It falls silent; what is held is written.
-    until("the rest of the first part", || {
-        recorded_to(base() + Duration::from_secs(39))
-    })
-    .await;
-    source.advance(90_000 * 25, Duration::from_secs(25));
+    until("the rest of the first part", || recorded_to(base() + s(39))).await;
+    source.advance(90_000 * 25, s(25));
     source.play(&clip, 5);
-    until("the second part", || {
-        recorded_to(base() + Duration::from_secs(80))
-    })
-    .await;
+    until("the second part", || recorded_to(base() + s(80))).await;
     recorder.stop().await;
 
     let t = archive
-        .timeline(camera(2), base(), base() + Duration::from_secs(85))
+        .timeline(camera(2), base(), base() + s(85))
         .await
         .unwrap();
     let spans: Vec<(f64, f64)> = t
@@ -178,17 +162,13 @@ async fn fewer_frames_than_declared_make_no_gap_and_a_lost_source_makes_one_with
     let archive = storage::Archive::open(&data, config()).unwrap();
     assert_eq!(
         archive
-            .timeline(camera(2), base(), base() + Duration::from_secs(85))
+            .timeline(camera(2), base(), base() + s(85))
             .await
             .unwrap(),
         t
     );
     let t = archive
-        .timeline(
-            camera(2),
-            base() - Duration::from_secs(60),
-            base() + Duration::from_secs(10),
-        )
+        .timeline(camera(2), base() - s(60), base() + s(10))
         .await
         .unwrap();
     assert_eq!(t.gaps[0].reason.code, ReasonCode::NotRecording);
@@ -197,35 +177,25 @@ async fn fewer_frames_than_declared_make_no_gap_and_a_lost_source_makes_one_with
 #[tokio::test(flavor = "multi_thread")]
 async fn new_parameters_begin_a_new_segment() {
     let store = Store::new();
-    let small = Clip::encode(store.dir.path(), H264);
-    let large = Clip::encode(
-        store.dir.path(),
-        Spec {
-            size: (640, 360),
-            audio: Some(AudioCodec::PcmA),
-            ..H264
-        },
-    );
-    let h265 = Clip::encode(
-        store.dir.path(),
-        Spec {
-            codec: VideoCodec::H265,
-            ..H264
-        },
-    );
+    let small = clip(H264);
+    let large = clip(Spec {
+        size: (640, 360),
+        audio: Some(AudioCodec::PcmA),
+        ..H264
+    });
+    let h265 = clip(Spec {
+        codec: VideoCodec::H265,
+        ..H264
+    });
     let mut source = Source::new(3, base());
     let recorder = store.archive.record(source.lease(), 36_500);
     source.play(&small, 2);
     source.play(&large, 2);
     source.play(&h265, 2);
     source.play(&small, 1);
-    let (archive, end) = (store.archive.clone(), base() + Duration::from_secs(26));
-    until("all is recorded", || async {
-        let t = archive.timeline(camera(3), base(), end).await.unwrap();
-        t.spans.last().is_some_and(|s| s.end == end)
-    })
-    .await;
+    recorded(&store.archive, 3, base(), base() + s(26)).await;
     recorder.stop().await;
+    let archive = store.archive.clone();
     let files = store.files();
     let sizes: Vec<String> = files
         .iter()
@@ -239,7 +209,7 @@ async fn new_parameters_begin_a_new_segment() {
         assert_eq!(decode(file), pictures);
     }
     let t = archive
-        .timeline(camera(3), base(), base() + Duration::from_secs(28))
+        .timeline(camera(3), base(), base() + s(28))
         .await
         .unwrap();
     assert_eq!((t.spans.len(), t.gaps.len()), (1, 0), "{t:?}");

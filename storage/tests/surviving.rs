@@ -1,49 +1,30 @@
-//! Kills, full disks, deletion: what is there afterwards is whole, and what is not is said.
+//! Torn files, altered files, deletion: what is there afterwards is whole, and what is not is said.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod common;
 
-use std::{fs, path::Path, process::Command, sync::Arc, time::Duration};
+use std::{fs, sync::Arc};
 
 use common::*;
-use media::{AudioCodec, ByteCount, Reason, ReasonCode, WallTime, ring::Limits};
-use storage::{AlarmKind, Archive, Config, DataDir, RecorderState, Rule, check, segment::Layout};
+use media::{AudioCodec, ByteCount, WallTime};
+use storage::{Archive, Config, DataDir, Rule, check, segment::Layout};
 
 fn base() -> WallTime {
-    at("2026-11-20T10:00:00Z")
-}
-
-fn s(n: u64) -> Duration {
-    Duration::from_secs(n)
-}
-
-async fn recorded(archive: &Archive, n: u32, end: WallTime) {
-    until("all is recorded", || async {
-        let t = archive.timeline(camera(n), base(), end).await.unwrap();
-        t.spans.last().is_some_and(|s| s.end == end)
-    })
-    .await;
-}
-
-fn copy(from: &Path, to: &Path) {
-    run(Command::new("cp").arg("-a").arg(from).arg(to));
+    at("10:00:00")
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_any_byte_every_file_plays_and_nothing_is_unreferenced() {
     let store = Store::new();
-    let clip = Clip::encode(
-        store.dir.path(),
-        Spec {
-            size: (160, 90),
-            audio: Some(AudioCodec::Aac),
-            ..H264
-        },
-    );
+    let clip = clip(Spec {
+        size: (160, 90),
+        audio: Some(AudioCodec::Aac),
+        ..H264
+    });
     let mut source = Source::new(1, base());
     let recorder = store.archive.record(source.lease(), 36_500);
     source.play(&clip, 17);
-    recorded(&store.archive, 1, base() + s(66)).await;
+    recorded(&store.archive, 1, base(), base() + s(66)).await;
     // As it lies there at this instant, without anything being closed.
     let killed = tempfile::tempdir().unwrap();
     copy(&store.dir.path().join("recordings"), killed.path());
@@ -77,7 +58,7 @@ async fn killed_at_any_byte_every_file_plays_and_nothing_is_unreferenced() {
             let data = Arc::new(DataDir::open(dir.path()).unwrap());
             Archive::open(&data, config())
                 .unwrap()
-                .shutdown(s(10))
+                .shutdown(PATIENCE)
                 .await;
         }
         let report = check(dir.path(), false).unwrap();
@@ -104,17 +85,14 @@ async fn killed_at_any_byte_every_file_plays_and_nothing_is_unreferenced() {
 #[tokio::test(flavor = "multi_thread")]
 async fn check_names_what_was_altered_or_taken_out() {
     let store = Store::new();
-    let clip = Clip::encode(
-        store.dir.path(),
-        Spec {
-            size: (160, 90),
-            ..H264
-        },
-    );
+    let clip = clip(Spec {
+        size: (160, 90),
+        ..H264
+    });
     let mut source = Source::new(2, base());
     let recorder = store.archive.record(source.lease(), 36_500);
     source.play(&clip, 80);
-    recorded(&store.archive, 2, base() + s(318)).await;
+    recorded(&store.archive, 2, base(), base() + s(318)).await;
     recorder.stop().await;
     let dir = store.close().await;
     let files = segment_files(dir.path());
@@ -159,13 +137,10 @@ async fn check_names_what_was_altered_or_taken_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn retention_deletes_by_days_and_by_space_oldest_first() {
     let store = Store::new();
-    let clip = Clip::encode(
-        store.dir.path(),
-        Spec {
-            size: (160, 90),
-            ..H264
-        },
-    );
+    let clip = clip(Spec {
+        size: (160, 90),
+        ..H264
+    });
     let old = WallTime::now() - s(3 * 86_400);
     let mut sources = [Source::new(3, old), Source::new(4, old + s(90))];
     for source in &mut sources {
@@ -176,7 +151,7 @@ async fn retention_deletes_by_days_and_by_space_oldest_first() {
             let t = archive.timeline(id, old, WallTime::now()).await.unwrap();
             t.spans
                 .last()
-                .is_some_and(|s| s.end.since(s.start) > Duration::from_secs(315))
+                .is_some_and(|span| span.end.since(span.start) > s(315))
         })
         .await;
         recorder.stop().await;
@@ -224,149 +199,8 @@ async fn retention_deletes_by_days_and_by_space_oldest_first() {
     assert_eq!(archive.oldest(camera(3)).await, None);
     assert!(archive.oldest(camera(4)).await.is_some());
     assert!(archive.sweep().await.is_empty());
-    archive.shutdown(s(10)).await;
+    archive.shutdown(PATIENCE).await;
     drop((archive, data));
     let report = check(dir.path(), false).unwrap();
     assert!(report.faults.is_empty(), "{report}");
-}
-
-/// A small file system in memory, taken away again.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn mount(size: &str) -> Option<Self> {
-        let dir = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
-            .arg(dir.path())
-            .output();
-        mounted
-            .is_ok_and(|o| o.status.success())
-            .then_some(Self(dir))
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).output();
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_raises_an_alarm_is_a_gap_and_recording_comes_back_by_itself() {
-    let dir = tempfile::tempdir().unwrap();
-    let Some(disk) = SmallDisk::mount("12m") else {
-        println!("skipped: a small file system cannot be mounted here (that takes root)");
-        return;
-    };
-    let clip = Clip::encode(dir.path(), H264);
-    let data = Arc::new(DataDir::open(disk.0.path()).unwrap());
-    let archive = Archive::open(&data, config()).unwrap();
-    let ballast = disk.0.path().join("ballast");
-    let mut source = Source::new(6, base());
-    let mut alarms = archive.alarms();
-    let recorder = archive.record(source.lease(), 36_500);
-    source.play(&clip, 3);
-    recorded(&archive, 6, base() + s(10)).await;
-    // Somebody else takes all the room there is.
-    let _ = Command::new("dd")
-        .args(["if=/dev/zero", "bs=1024"])
-        .arg(format!("of={}", ballast.display()))
-        .output()
-        .unwrap();
-    source.play(&clip, 5);
-    let alarm = tokio::time::timeout(s(20), alarms.recv())
-        .await
-        .unwrap()
-        .unwrap();
-    let AlarmKind::Stopped(reason) = &alarm.kind else {
-        panic!("{alarm:?}")
-    };
-    assert_eq!(reason.code, ReasonCode::DiskFull, "{reason}");
-    assert!(
-        reason.text.contains(disk.0.path().to_str().unwrap()),
-        "{reason}"
-    );
-    until("the state says so", || {
-        std::future::ready(
-            matches!(recorder.state(), RecorderState::Stopped(r) if r.code == ReasonCode::DiskFull),
-        )
-    })
-    .await;
-
-    fs::remove_file(&ballast).unwrap();
-    until("it records again", || {
-        source.play(&clip, 1);
-        std::future::ready(recorder.state() == RecorderState::Recording)
-    })
-    .await;
-    let alarm = tokio::time::timeout(s(20), alarms.recv())
-        .await
-        .unwrap()
-        .unwrap();
-    assert!(
-        matches!(alarm.kind, AlarmKind::Back { since } if since < base() + s(40)),
-        "{alarm:?}"
-    );
-    source.play(&clip, 5);
-    let end = source.wall - s(2);
-    recorded(&archive, 6, end).await;
-    recorder.stop().await;
-    let t = archive.timeline(camera(6), base(), end).await.unwrap();
-    assert_eq!(t.gaps.len(), 1, "{t:?}");
-    assert_eq!(t.gaps[0].reason.code, ReasonCode::DiskFull);
-    for file in segment_files(disk.0.path()) {
-        decode(&file);
-    }
-    archive.shutdown(s(10)).await;
-    drop((archive, data));
-    let report = check(disk.0.path(), false).unwrap();
-    assert!(report.faults.is_empty(), "{report}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_the_ring_could_not_keep_is_a_gap_with_a_reason_and_an_alarm() {
-    let store = Store::new();
-    let clip = Clip::encode(store.dir.path(), H264);
-    // A ring that holds a second or so: the recorder looks into it every tenth of a second, and cannot keep up with this.
-    let small = Limits {
-        max: ByteCount(200_000),
-        history: ByteCount(100_000),
-    };
-    let mut source = Source::new(7, base()).with_ring(small);
-    let mut alarms = store.archive.alarms();
-    let recorder = store.archive.record(source.lease(), 36_500);
-    source.play(&clip, 1);
-    until("it records", || {
-        std::future::ready(recorder.state() == RecorderState::Recording)
-    })
-    .await;
-    source.play(&clip, 10);
-    let alarm = tokio::time::timeout(s(20), alarms.recv())
-        .await
-        .unwrap()
-        .unwrap();
-    let AlarmKind::Dropped {
-        frames,
-        reason: Reason { code, .. },
-    } = alarm.kind
-    else {
-        panic!("{alarm:?}")
-    };
-    assert!(frames > 0 && code == ReasonCode::DiskSlow);
-    recorder.stop().await;
-    let t = store
-        .archive
-        .timeline(camera(7), base(), base() + s(44))
-        .await
-        .unwrap();
-    assert_eq!(t.spans.last().unwrap().end, base() + s(44), "{t:?}");
-    assert_eq!(
-        t.gaps.last().unwrap().reason.code,
-        ReasonCode::DiskSlow,
-        "{t:?}"
-    );
-    for file in store.files() {
-        decode(&file);
-    }
 }

@@ -8,7 +8,10 @@ use media::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::segmenter::{Batch, Timed};
+use crate::{
+    files::Files,
+    segmenter::{Batch, Timed},
+};
 
 fn tracks() -> Arc<Tracks> {
     Arc::new(Tracks {
@@ -118,7 +121,7 @@ proptest! {
         let path = dir.path().join("a.mp4");
         let tracks = tracks();
         let batches = batches(&tracks, &groups);
-        let mut writer = Writer::create(path.clone(), header(), Arc::clone(&tracks)).unwrap();
+        let mut writer = Writer::create(&Files::default(), path.clone(), header(), Arc::clone(&tracks)).unwrap();
         for batch in &batches {
             writer.write(batch).unwrap();
         }
@@ -164,7 +167,7 @@ proptest! {
     fn damage_never_panics(groups in groups(), flips in proptest::collection::vec((any::<usize>(), any::<u8>()), 1..8)) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.mp4");
-        let mut writer = Writer::create(path.clone(), header(), tracks()).unwrap();
+        let mut writer = Writer::create(&Files::default(), path.clone(), header(), tracks()).unwrap();
         for batch in batches(&tracks(), &groups) {
             writer.write(&batch).unwrap();
         }

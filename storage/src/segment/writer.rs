@@ -1,8 +1,9 @@
 //! Writing one segment file.
 
 use std::{
-    fs::{self, File},
-    io::{self, IoSlice, Seek, SeekFrom, Write},
+    fs::File,
+    io::{IoSlice, Seek, SeekFrom},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -19,12 +20,14 @@ use super::{
 };
 use crate::{
     Error,
+    files::Files,
     segmenter::{Batch, Timed},
 };
 
 /// A segment being written. What it has on the disk is whole fragments: a failed write is cut away again.
 #[derive(Debug)]
 pub(crate) struct Writer {
+    files: Files,
     path: PathBuf,
     file: File,
     header: Header,
@@ -33,6 +36,8 @@ pub(crate) struct Writer {
     len: u64,
     /// The file may hold more than `len`: a write failed half way.
     dirty: bool,
+    /// A sync failed: what the disk has is unknown, though the system holds it for written.
+    unsynced: bool,
     hash: Sha256,
     /// The feed's time that is 0 in this file; known with the first fragment.
     origin: Option<MediaTime>,
@@ -44,22 +49,19 @@ pub(crate) struct Writer {
 impl Writer {
     /// Makes the file and its directories, and writes `ftyp` and `moov`.
     pub(crate) fn create(
+        files: &Files,
         path: PathBuf,
         header: Header,
         tracks: Arc<Tracks>,
     ) -> Result<Self, Error> {
-        let dir = path.parent().unwrap_or(&path);
-        fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, e))?;
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .map_err(|e| Error::io("create", &path, e))?;
+        files.make_dirs(path.parent().unwrap_or(&path))?;
+        let file = files.create(&path)?;
         let mut writer = Self {
+            files: files.clone(),
             file,
             len: 0,
             dirty: false,
+            unsynced: false,
             hash: Sha256::new(),
             origin: None,
             end: header.start,
@@ -72,7 +74,7 @@ impl Writer {
         let head = format::head(&writer.header, &writer.tracks);
         if let Err(e) = writer.append(&[&head]) {
             // An empty file says nothing: not to be found by the next start.
-            let _ = fs::remove_file(&writer.path);
+            let _ = files.remove(&writer.path);
             return Err(e);
         }
         Ok(writer)
@@ -90,9 +92,11 @@ impl Writer {
             keys.extend(key_frames(fragment));
         }
         let mut writer = Self {
+            files: Files::default(),
             file,
             len: layout.whole,
             dirty: size > layout.whole,
+            unsynced: false,
             hash,
             origin: Some(MediaTime(0)),
             end: layout.end(),
@@ -188,6 +192,9 @@ impl Writer {
 
     /// Completes the file and brings it to the disk. May be tried again after an error.
     pub(crate) fn seal(&mut self, end: Option<WallTime>) -> Result<Seal, Error> {
+        if self.unsynced {
+            self.rewrite()?;
+        }
         let seal = Seal {
             end: end.unwrap_or(self.end).max(self.header.start),
             covered_bytes: self.len,
@@ -197,20 +204,58 @@ impl Writer {
         format::put_seal(&mut tail, &seal, &self.keys);
         let (len, hash) = (self.len, self.hash.clone());
         self.append(&[&tail])?;
-        if let Err(e) = rustix::fs::fdatasync(&self.file) {
+        let durable = self.files.sync(&self.file, &self.path).and_then(|()| {
+            self.files
+                .sync_dir(self.path.parent().unwrap_or(&self.path))
+        });
+        if let Err(e) = durable {
             // Sealed again by the next try.
             (self.len, self.hash, self.dirty) = (len, hash, true);
-            return Err(Error::io("sync", &self.path, e.into()));
+            self.unsynced = true;
+            return Err(e);
         }
         self.end = seal.end;
         Ok(seal)
+    }
+
+    /// Digest of what is whole: that of the seal, were it sealed now.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        self.hash.clone().finalize().into()
+    }
+
+    /// Writes again what is there. After a failed sync the system may have dropped what it could not write, and says so once
+    /// only: the next sync succeeds without it.
+    fn rewrite(&mut self) -> Result<(), Error> {
+        self.clean()?;
+        let mut hash = Sha256::new();
+        let mut buffer = vec![0; 256 * 1024];
+        let mut at = 0;
+        while at < self.len {
+            let n = (self.len - at).min(buffer.len() as u64) as usize;
+            let piece = &mut buffer[..n];
+            let read = self.file.read_exact_at(piece, at);
+            read.map_err(|e| Error::io_at("read", &self.path, at, e))?;
+            hash.update(&*piece);
+            let written = self.file.seek(SeekFrom::Start(at)).and_then(|_| {
+                self.files
+                    .write_all(&self.file, &self.path, &mut [IoSlice::new(piece)])
+            });
+            written.map_err(|e| Error::io_at("write", &self.path, at, e))?;
+            at += n as u64;
+        }
+        if <[u8; 32]>::from(hash.finalize()) != self.digest() {
+            let what = "after a failed sync the file is not what was written";
+            return Err(Error::content(&self.path, 0, what));
+        }
+        self.unsynced = false;
+        Ok(())
     }
 
     fn append(&mut self, parts: &[&[u8]]) -> Result<(), Error> {
         self.clean()?;
         self.dirty = true;
         let mut slices: Vec<IoSlice<'_>> = parts.iter().map(|p| IoSlice::new(p)).collect();
-        if let Err(e) = write_all(&mut self.file, &mut slices) {
+        if let Err(e) = self.files.write_all(&self.file, &self.path, &mut slices) {
             let error = Error::io_at("write", &self.path, self.len, e);
             // If this fails too it is tried before the next write.
             let _ = self.clean();
@@ -227,9 +272,7 @@ impl Writer {
     /// Cuts away what a failed write left.
     fn clean(&mut self) -> Result<(), Error> {
         if self.dirty {
-            self.file
-                .set_len(self.len)
-                .map_err(|e| Error::io_at("cut", &self.path, self.len, e))?;
+            self.files.cut(&self.file, &self.path, self.len)?;
             self.dirty = false;
         }
         self.file
@@ -262,17 +305,4 @@ fn key_frames(fragment: &Fragment) -> impl Iterator<Item = KeyFrame> {
             moof: fragment.moof,
             sample: n as u32 + 1,
         })
-}
-
-fn write_all(file: &mut File, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
-    IoSlice::advance_slices(&mut slices, 0);
-    while !slices.is_empty() {
-        match file.write_vectored(slices) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(n) => IoSlice::advance_slices(&mut slices, n),
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(())
 }

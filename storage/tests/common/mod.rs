@@ -5,7 +5,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    sync::Arc,
+    sync::{Arc, LazyLock, Mutex},
     time::Duration,
 };
 
@@ -15,11 +15,14 @@ use media::{
     Reason, Ring, SourceState, SourceStatus, TrackKind, Tracks, VideoCodec, VideoTrack, WallTime,
     ring::Limits,
 };
-use storage::{Archive, Config, DataDir, Playback};
-use tokio::sync::watch;
+use storage::{AlarmKind, Archive, Config, DataDir, Playback, RecorderAlarm};
+use tokio::sync::{broadcast, watch};
+
+/// How long anything is waited for: only what hangs takes longer, on however slow a machine.
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What to encode.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spec {
     pub codec: VideoCodec,
     pub size: (u16, u16),
@@ -41,6 +44,7 @@ pub const H264: Spec = Spec {
 };
 
 /// A clip as access units.
+#[derive(Clone)]
 pub struct Clip {
     pub tracks: Arc<Tracks>,
     pub packets: Vec<Packet>,
@@ -75,9 +79,28 @@ pub fn run(command: &mut Command) -> String {
     String::from_utf8(out.stdout).unwrap()
 }
 
+/// H.264, small: for tests that look at much of it.
+pub const SMALL: Spec = Spec {
+    size: (160, 90),
+    ..H264
+};
+
+/// A clip of each kind is encoded once a process.
+pub fn clip(spec: Spec) -> Arc<Clip> {
+    static MADE: LazyLock<Mutex<Vec<(Spec, Arc<Clip>)>>> = LazyLock::new(Mutex::default);
+    let mut made = MADE.lock().unwrap();
+    if let Some((_, clip)) = made.iter().find(|(s, _)| *s == spec) {
+        return Arc::clone(clip);
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let clip = Arc::new(Clip::encode(&dir.path().join("clip.mp4"), spec));
+    made.push((spec, Arc::clone(&clip)));
+    clip
+}
+
 impl Clip {
-    pub fn encode(dir: &Path, spec: Spec) -> Self {
-        let file = dir.join(format!("clip-{:?}-{}.mp4", spec.codec, spec.size.0));
+    /// Encodes into `file`, and takes that apart.
+    pub fn encode(file: &Path, spec: Spec) -> Self {
         let (w, h) = spec.size;
         let source = format!("testsrc2=s={w}x{h}:r={}:d={}", spec.fps, spec.seconds);
         let mut ffmpeg = Command::new("ffmpeg");
@@ -113,12 +136,12 @@ impl Clip {
         };
         ffmpeg
             .args(["-pix_fmt", "yuv420p", "-video_track_timescale", "90000"])
-            .arg(&file);
+            .arg(file);
         run(&mut ffmpeg);
-        Self::take_apart(&file, spec)
+        Self::take_apart(file, spec)
     }
 
-    fn take_apart(file: &Path, spec: Spec) -> Self {
+    pub fn take_apart(file: &Path, spec: Spec) -> Self {
         let bytes = Bytes::from(fs::read(file).unwrap());
         let listed = run(Command::new("ffprobe")
             .args([
@@ -341,6 +364,36 @@ pub struct Store {
     pub archive: Archive,
 }
 
+impl Source {
+    /// Plays from now on, about twenty times as fast as it was recorded, until the answer is dropped or stopped.
+    pub fn keep_playing(mut self, clip: &Arc<Clip>) -> Playing {
+        let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
+        let clip = Arc::clone(clip);
+        let task = tokio::spawn(async move {
+            while stopped.try_recv() == Err(tokio::sync::oneshot::error::TryRecvError::Empty) {
+                self.play(&clip, 1);
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            self
+        });
+        Playing { stop, task }
+    }
+}
+
+/// A source that plays on and on.
+pub struct Playing {
+    stop: tokio::sync::oneshot::Sender<()>,
+    task: tokio::task::JoinHandle<Source>,
+}
+
+impl Playing {
+    /// The source, between two clips.
+    pub async fn stop(self) -> Source {
+        let _ = self.stop.send(());
+        self.task.await.unwrap()
+    }
+}
+
 pub fn config() -> Config {
     Config {
         keep_free: ByteCount(0),
@@ -361,7 +414,7 @@ impl Store {
     /// Closes it as a shutdown does; the directory stays.
     pub async fn close(self) -> tempfile::TempDir {
         let Self { dir, data, archive } = self;
-        archive.shutdown(Duration::from_secs(20)).await;
+        archive.shutdown(PATIENCE).await;
         drop(archive);
         drop(data);
         dir
@@ -388,16 +441,42 @@ pub fn segment_files(dir: &Path) -> Vec<PathBuf> {
     out
 }
 
-/// Waits for something to become true, for 20 s at most.
+/// Waits for something to become true.
 pub async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
-    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    let deadline = std::time::Instant::now() + PATIENCE;
     while !holds().await {
         assert!(
             std::time::Instant::now() < deadline,
-            "not within 20 s: {what}"
+            "not within {PATIENCE:?}: {what}"
         );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// Waits until all of a camera is recorded from `from` to `end`, gaps apart.
+pub async fn recorded(archive: &Archive, n: u32, from: WallTime, end: WallTime) {
+    until("all is recorded", || async {
+        let t = archive.timeline(camera(n), from, end).await.unwrap();
+        t.spans.last().is_some_and(|s| s.end == end)
+    })
+    .await;
+}
+
+/// The next alarm of which `pick` makes something; others are passed over.
+pub async fn alarm<T>(
+    alarms: &mut broadcast::Receiver<RecorderAlarm>,
+    pick: impl Fn(&AlarmKind) -> Option<T>,
+) -> T {
+    let wanted = async {
+        loop {
+            if let Some(found) = pick(&alarms.recv().await.unwrap().kind) {
+                return found;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, wanted)
+        .await
+        .expect("an alarm")
 }
 
 /// Reads all of a playback.
@@ -446,6 +525,18 @@ pub fn probe(path: &Path, entries: &str) -> String {
         .arg(path))
 }
 
-pub fn at(text: &str) -> WallTime {
-    text.parse().unwrap()
+pub fn s(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+/// A time of day three days ago, whatever day this is: what lies in the future is in no timeline.
+pub fn at(time: &str) -> WallTime {
+    static DAY: LazyLock<String> =
+        LazyLock::new(|| (WallTime::now() - s(3 * 86_400)).to_string()[..10].to_owned());
+    format!("{}T{time}Z", *DAY).parse().unwrap()
+}
+
+/// Copies a directory or file as it lies there, into `to`.
+pub fn copy(from: &Path, to: &Path) {
+    run(Command::new("cp").arg("-a").arg(from).arg(to));
 }
