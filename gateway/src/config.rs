@@ -285,12 +285,15 @@ impl Recording {
 pub struct Events {
     /// A wanted camera that is not live for so long is a lost connection, seconds.
     pub connection_lost_s: u64,
+    /// A camera that has given nothing since the gateway's start has so long before its absence is an alarm, seconds.
+    pub first_answer_s: u64,
 }
 
 impl Default for Events {
     fn default() -> Self {
         Self {
             connection_lost_s: 5,
+            first_answer_s: 120,
         }
     }
 }
@@ -489,6 +492,12 @@ impl Config {
                 1,
                 3600,
             ))
+            .or(range(
+                "events.first_answer_s",
+                self.events.first_answer_s,
+                0,
+                3600,
+            ))
             .or(range("stills.at_once", self.stills.at_once as u64, 1, 64))
             .or(range("stills.quality", self.stills.quality.into(), 1, 100))
     }
@@ -514,6 +523,11 @@ impl Config {
                 }
             })
             .collect()
+    }
+
+    /// How long a camera that has given nothing yet is waited for before that is an alarm.
+    pub fn first_answer(&self) -> Duration {
+        Duration::from_secs(self.events.first_answer_s)
     }
 
     /// How long a session lives without use.

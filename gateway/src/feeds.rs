@@ -1,7 +1,7 @@
 //! What is known of every feed, and what follows from it: a camera lost, a camera back, how long it was online.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
@@ -144,7 +144,10 @@ fn is_the_cameras(code: ReasonCode) -> bool {
 #[derive(Debug)]
 pub struct Connections {
     patience: Duration,
+    first: Duration,
     cameras: HashMap<CameraId, Connection>,
+    /// Those that have been live: only they can be lost.
+    met: HashSet<CameraId>,
 }
 
 #[derive(Debug)]
@@ -154,16 +157,22 @@ enum Connection {
 }
 
 impl Connections {
-    /// A camera that is down for longer than `patience` is lost.
-    pub fn new(patience: Duration) -> Self {
+    /// A camera that is down for longer than `patience` is lost; one that was never live since the start, for longer than
+    /// `first`: after a power cut cameras boot as long as the gateway does and longer, and none of them is an alarm.
+    pub fn new(patience: Duration, first: Duration) -> Self {
         Self {
             patience,
+            first: first.max(patience),
             cameras: HashMap::new(),
+            met: HashSet::new(),
         }
     }
 
     /// A camera is seen so.
     pub fn saw(&mut self, now: WallTime, camera: CameraId, view: View) -> Vec<Tag> {
+        if view == View::Live {
+            self.met.insert(camera);
+        }
         match (view, self.cameras.get_mut(&camera)) {
             (View::Live, Some(Connection::Lost { since })) => {
                 let since = *since;
@@ -224,10 +233,16 @@ impl Connections {
     pub fn poll(&mut self, now: WallTime) -> Vec<Tag> {
         let mut tags = Vec::new();
         for (camera, connection) in &mut self.cameras {
+            let met = self.met.contains(camera);
+            let patience = if met { self.patience } else { self.first };
             if let Connection::Down { since, reason } = connection
-                && now.since(*since) >= self.patience
+                && now.since(*since) >= patience
             {
-                let (since, text) = (*since, reason.text.clone());
+                let since = *since;
+                let text = match met {
+                    true => reason.text.clone(),
+                    false => format!("not once since the start: {}", reason.text),
+                };
                 *connection = Connection::Lost { since };
                 tags.push(tag(
                     *camera,
@@ -245,6 +260,7 @@ impl Connections {
     /// A camera is no longer in the register.
     pub fn forget(&mut self, camera: &CameraId) {
         self.cameras.remove(camera);
+        self.met.remove(camera);
     }
 }
 
@@ -284,7 +300,8 @@ mod tests {
     fn a_short_break_is_no_loss_and_a_long_one_is_told_once() {
         let camera = "44140300001326000001".parse().unwrap();
         let at = WallTime::from_secs;
-        let mut c = Connections::new(Duration::from_secs(5));
+        let mut c = Connections::new(Duration::from_secs(5), Duration::from_secs(120));
+        assert!(c.saw(at(0), camera, View::Live).is_empty());
         assert!(c.saw(at(0), camera, down(ReasonCode::Cut)).is_empty());
         assert!(c.poll(at(4)).is_empty());
         assert!(c.saw(at(4), camera, View::Live).is_empty());
@@ -308,6 +325,27 @@ mod tests {
                 (EventKind::ConnectionBack, Phase::End)
             ]
         );
+    }
+
+    #[test]
+    fn who_has_not_answered_yet_is_not_lost_before_a_longer_patience_is_over() {
+        let camera = "44140300001326000001".parse().unwrap();
+        let at = WallTime::from_secs;
+        let mut c = Connections::new(Duration::from_secs(5), Duration::from_secs(120));
+        c.saw(at(0), camera, down(ReasonCode::TimedOut));
+        assert!(c.poll(at(119)).is_empty());
+        let told = c.poll(at(120));
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].text, "not once since the start: no packets for 5 s");
+        // Once met, it is lost as soon as any other.
+        assert_eq!(c.saw(at(200), camera, View::Live).len(), 3);
+        c.saw(at(300), camera, down(ReasonCode::Cut));
+        assert_eq!(c.poll(at(305)).len(), 1);
+        // And a camera that comes in time was never an alarm.
+        let mut c = Connections::new(Duration::from_secs(5), Duration::from_secs(120));
+        c.saw(at(0), camera, down(ReasonCode::TimedOut));
+        assert!(c.saw(at(60), camera, View::Live).is_empty());
+        assert!(c.poll(at(500)).is_empty());
     }
 
     #[test]

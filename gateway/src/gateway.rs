@@ -12,17 +12,16 @@ use std::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use command::{Incidents, Region, Register, Store};
-use media::{CameraId, Clock, EventId, EventKind, WallTime};
+use media::{CameraId, Clock, EventId, WallTime};
 use relay::Relay;
-use storage::{AlarmKind, Archive, DataDir, Events, RecorderAlarm};
-use tagger::{Phase, Tag, Tagger};
-use tokio::sync::{broadcast, mpsc};
+use storage::{Archive, DataDir, Events};
+use tagger::Tagger;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -30,12 +29,13 @@ use crate::{
     audit::Audit,
     book::{Book, Repeats},
     config::Config,
-    feeds::{self, Connections, Feeds, View},
+    feeds::{Connections, Feeds},
+    follow,
     front::Front,
     host::Host,
     hub::Hub,
     listen,
-    recording::{self, Recorders},
+    recording::{self, recorders::Recorders},
     stills::Stills,
     tls::{self, Identity},
 };
@@ -121,7 +121,7 @@ pub struct Egress {
 
 impl Egress {
     /// Takes a reading, about once a second.
-    fn sample(&self, total_bytes: u64, passed: Duration) {
+    pub(crate) fn sample(&self, total_bytes: u64, passed: Duration) {
         let before = self.last.swap(total_bytes, Relaxed);
         let bytes = media::ByteCount(total_bytes.saturating_sub(before));
         let now = media::BitRate::of(bytes, passed).0;
@@ -257,23 +257,8 @@ impl Gateway {
         self.lost().forget(camera);
     }
 
-    fn lost(&self) -> std::sync::MutexGuard<'_, Connections> {
+    pub(crate) fn lost(&self) -> std::sync::MutexGuard<'_, Connections> {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn take(&self, tag: Tag) {
-        let (camera, kind) = (tag.camera, tag.kind);
-        if let Err(error) = self.book.tag(tag).await {
-            tracing::error!(%camera, kind = kind.as_str(), %error, "an event could not be kept");
-        }
-    }
-
-    async fn saw(&self, camera: CameraId, view: View) {
-        let tags = self.lost().saw(WallTime::now(), camera, view);
-        for tag in tags {
-            self.take(tag).await;
-        }
-        self.hub.camera(self, &camera);
     }
 }
 
@@ -417,9 +402,10 @@ async fn assemble(
         stop,
         tasks,
         connections: TaskTracker::new(),
-        lost: Mutex::new(Connections::new(Duration::from_secs(
-            config.events.connection_lost_s,
-        ))),
+        lost: Mutex::new(Connections::new(
+            Duration::from_secs(config.events.connection_lost_s),
+            config.first_answer(),
+        )),
         relay: OnceLock::new(),
         next_id: AtomicU32::new(0),
         config,
@@ -434,139 +420,9 @@ async fn assemble(
     if closed > 0 {
         tracing::info!(events = closed, "ended what was left open at the last stop");
     }
-    let changes = gateway.supervisor.changes();
-    let alarms = gateway.archive.alarms();
+    follow::spawn(&gateway, tags);
     gateway.tasks.spawn(recording::run(Arc::clone(&gateway)));
-    gateway
-        .tasks
-        .spawn(follow_feeds(Arc::clone(&gateway), changes));
-    gateway
-        .tasks
-        .spawn(follow_recorders(Arc::clone(&gateway), alarms));
-    gateway.tasks.spawn(follow_tags(Arc::clone(&gateway), tags));
-    gateway.tasks.spawn(upkeep(Arc::clone(&gateway)));
     Ok(gateway)
-}
-
-/// Cameras come and go.
-async fn follow_feeds(
-    gateway: Arc<Gateway>,
-    mut changes: broadcast::Receiver<(media::FeedId, media::SourceStatus)>,
-) {
-    loop {
-        let change = tokio::select! {
-            change = changes.recv() => change,
-            () = gateway.stop.cancelled() => return,
-        };
-        match change {
-            Ok((feed, status)) => {
-                let view = gateway.feeds.changed(WallTime::now(), feed, status);
-                gateway.saw(feed.camera, view).await;
-            }
-            Err(broadcast::error::RecvError::Lagged(missed)) => {
-                tracing::warn!(
-                    missed,
-                    "changes of cameras came too fast; reading all of them"
-                );
-                for (camera, view) in gateway.feeds.resync(WallTime::now()) {
-                    gateway.saw(camera, view).await;
-                }
-            }
-            Err(broadcast::error::RecvError::Closed) => return,
-        }
-    }
-}
-
-/// Recordings stop and come back.
-async fn follow_recorders(gateway: Arc<Gateway>, mut alarms: broadcast::Receiver<RecorderAlarm>) {
-    loop {
-        let alarm = tokio::select! {
-            alarm = alarms.recv() => alarm,
-            () = gateway.stop.cancelled() => return,
-        };
-        let alarm = match alarm {
-            Ok(alarm) => alarm,
-            Err(broadcast::error::RecvError::Lagged(missed)) => {
-                tracing::error!(missed, "alarms of recorders came too fast");
-                continue;
-            }
-            Err(broadcast::error::RecvError::Closed) => return,
-        };
-        for tag in recorder_tags(&alarm) {
-            gateway.take(tag).await;
-        }
-        gateway.hub.camera(&gateway, &alarm.feed.camera);
-    }
-}
-
-fn recorder_tags(alarm: &RecorderAlarm) -> Vec<Tag> {
-    let tag = |kind, phase, start, text: &str| {
-        feeds::tag(alarm.feed.camera, kind, phase, start, alarm.at, text)
-    };
-    match &alarm.kind {
-        AlarmKind::Stopped(reason) => {
-            let text = &reason.text;
-            vec![tag(
-                EventKind::RecordingStopped,
-                Phase::Start,
-                alarm.at,
-                text,
-            )]
-        }
-        AlarmKind::Back { since } => {
-            let text = format!("records again after {} s", alarm.at.since(*since).as_secs());
-            vec![
-                tag(EventKind::RecordingStopped, Phase::End, *since, &text),
-                tag(EventKind::RecordingBack, Phase::Start, alarm.at, &text),
-                tag(EventKind::RecordingBack, Phase::End, alarm.at, &text),
-            ]
-        }
-        AlarmKind::Dropped { frames, reason } => {
-            let text = format!("{frames} frames not recorded: {}", reason.text);
-            vec![
-                tag(EventKind::Disk, Phase::Start, alarm.at, &text),
-                tag(EventKind::Disk, Phase::End, alarm.at, &text),
-            ]
-        }
-    }
-}
-
-/// The tagger finds something.
-async fn follow_tags(gateway: Arc<Gateway>, mut tags: mpsc::Receiver<Tag>) {
-    loop {
-        let tag = tokio::select! {
-            tag = tags.recv() => tag,
-            () = gateway.stop.cancelled() => return,
-        };
-        let Some(tag) = tag else { return };
-        gateway.take(tag).await;
-    }
-}
-
-/// What is done every second.
-async fn upkeep(gateway: Arc<Gateway>) {
-    let mut timer = tokio::time::interval(Duration::from_secs(1));
-    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let (mut last, mut ticks) = (Instant::now(), 0u64);
-    loop {
-        tokio::select! {
-            _ = timer.tick() => {}
-            () = gateway.stop.cancelled() => return,
-        }
-        let now = Instant::now();
-        gateway
-            .egress
-            .sample(gateway.relay_stats().sent_bytes, now - last);
-        last = now;
-        let lost = gateway.lost().poll(WallTime::now());
-        for tag in lost {
-            gateway.take(tag).await;
-        }
-        ticks += 1;
-        if ticks.is_multiple_of(60) {
-            gateway.sessions.sweep(now);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -582,26 +438,5 @@ mod tests {
             url("[2001:db8::1]:8443", true),
             "https://[2001:db8::1]:8443/"
         );
-    }
-
-    #[test]
-    fn a_recorders_return_ends_its_alarm() {
-        let alarm = RecorderAlarm {
-            feed: media::FeedId {
-                camera: "44140300001326000001".parse().unwrap(),
-                profile: media::Profile::Main,
-            },
-            at: WallTime::from_secs(100),
-            kind: AlarmKind::Back {
-                since: WallTime::from_secs(40),
-            },
-        };
-        let tags = recorder_tags(&alarm);
-        assert_eq!(
-            (tags[0].kind, tags[0].phase),
-            (EventKind::RecordingStopped, Phase::End)
-        );
-        assert_eq!(tags[0].start, WallTime::from_secs(40));
-        assert_eq!(tags[1].text, "records again after 60 s");
     }
 }

@@ -28,6 +28,7 @@ pub mod cli;
 pub mod config;
 pub mod district;
 pub mod feeds;
+mod follow;
 pub mod front;
 pub mod gateway;
 pub mod host;

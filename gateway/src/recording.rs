@@ -1,8 +1,10 @@
 //! Who is recorded and who is watched by the tagger: brings what runs into line with the register, again and again.
 
+pub mod recorders;
+
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -11,39 +13,7 @@ use media::{CameraId, Feed, FeedId, Priority, Profile, Reason};
 use storage::{Recorder, RecorderState};
 
 use crate::{config, gateway::Gateway};
-
-/// What the recorders are at, for those who ask.
-#[derive(Debug, Default)]
-pub struct Recorders {
-    states: RwLock<HashMap<CameraId, &'static str>>,
-}
-
-impl Recorders {
-    /// `recording`, `stopped` or `off`.
-    pub fn state(&self, camera: &CameraId) -> &'static str {
-        let states = self.states.read().unwrap_or_else(PoisonError::into_inner);
-        states.get(camera).copied().unwrap_or("off")
-    }
-
-    /// How many record now.
-    pub fn recording(&self) -> usize {
-        let states = self.states.read().unwrap_or_else(PoisonError::into_inner);
-        states.values().filter(|s| **s == "recording").count()
-    }
-
-    /// Takes new states; returns the cameras whose state is another now.
-    fn update(&self, new: HashMap<CameraId, &'static str>) -> Vec<CameraId> {
-        let mut states = self.states.write().unwrap_or_else(PoisonError::into_inner);
-        let changed = new
-            .iter()
-            .filter(|(c, s)| states.get(c) != Some(s))
-            .map(|(c, _)| *c)
-            .chain(states.keys().filter(|c| !new.contains_key(c)).copied())
-            .collect();
-        *states = new;
-        changed
-    }
-}
+use recorders::State;
 
 /// A refused pull is asked for again after this long.
 const RETRY: Duration = Duration::from_secs(10);
@@ -269,10 +239,13 @@ impl Policy {
         }
     }
 
-    fn states(&self) -> HashMap<CameraId, &'static str> {
+    fn states(&self) -> HashMap<CameraId, State> {
         let of = |code: &CameraId| match self.recordings.get(code).map(|r| r.recorder.state()) {
-            Some(RecorderState::Recording) => "recording",
-            _ => "stopped",
+            Some(RecorderState::Recording) => State::Recording,
+            Some(RecorderState::Waiting(_)) => State::Waiting,
+            Some(RecorderState::Stopped(_)) => State::Stopped,
+            None if self.recording_refused.0.contains_key(code) => State::Stopped,
+            None => State::Waiting,
         };
         self.known
             .values()
@@ -377,16 +350,5 @@ mod tests {
         let taken = zones(&c);
         assert_eq!((taken.len(), taken[0].name()), (1, "pond"));
         assert!(taken[0].contains(0.5, 0.5) && !taken[0].contains(0.02, 0.02));
-    }
-
-    #[test]
-    fn a_change_of_state_is_seen_once() {
-        let recorders = Recorders::default();
-        let code = camera().code;
-        assert_eq!(recorders.update([(code, "recording")].into()), [code]);
-        assert!(recorders.update([(code, "recording")].into()).is_empty());
-        assert_eq!(recorders.recording(), 1);
-        assert_eq!(recorders.update(HashMap::new()), [code]);
-        assert_eq!(recorders.state(&code), "off");
     }
 }

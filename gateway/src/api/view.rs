@@ -9,7 +9,7 @@ use ::media::{
 use command::Register;
 use serde::Serialize;
 
-use crate::gateway::Gateway;
+use crate::{gateway::Gateway, recording::recorders};
 
 /// A camera with its state.
 #[derive(Debug, Serialize)]
@@ -30,7 +30,7 @@ pub struct Camera<'a> {
     maker: &'a str,
     address: &'a str,
     recording: bool,
-    recording_state: &'static str,
+    recording_state: recorders::State,
     profiles: Profiles<'a>,
     clock_offset_ms: Option<i64>,
     tags: &'a [String],
@@ -180,7 +180,7 @@ pub fn camera<T>(
         form: &camera.form,
         maker: &camera.maker,
         address: &camera.address,
-        recording: recording_state == "recording",
+        recording: recording_state == recorders::State::Recording,
         recording_state,
         profiles: Profiles {
             main: known.main.as_ref().map(Stream::of),
