@@ -132,7 +132,8 @@ pub fn check(dir: &Path, repair: bool) -> Result<CheckReport, Error> {
 
 fn journals(data: &DataDir, repair: bool, report: &mut CheckReport) -> Result<(), Error> {
     for path in recover::list(&data.path().join("journal"))? {
-        if path.extension().is_none_or(|e| e != "journal") {
+        // A part is read with its journal.
+        if path.extension().is_none_or(|e| e != "journal") || journal::parts::is_part(&path) {
             continue;
         }
         report.journals += 1;

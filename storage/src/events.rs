@@ -2,16 +2,21 @@
 //!
 //! [`Events::put`] appends the event to the journal; when its group is on the disk, the journal's writer applies it to the
 //! index, in order, with the position it has reached. At open the journal is read from that position on, so a start after a
-//! crash takes as long as what was not indexed; an index that is lost is rebuilt from the whole journal.
+//! crash takes as long as what was not indexed; an index that is lost is rebuilt from the whole journal. What is too old goes,
+//! and the journal is made shorter, by [`Events::tidy`].
+
+mod tidy;
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use media::{ByteCount, CameraId, Event, EventId, EventKind, RegionCode, WallTime};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     DataDir, Error,
@@ -21,6 +26,29 @@ use crate::{
     },
     journal::{self, Durable, Journal, Options, Position},
 };
+pub use tidy::Tidied;
+
+/// How events are kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Days to keep, from an event's end; those that go on, and those of an incident, are kept beyond.
+    pub keep_days: u32,
+    /// The journal is made shorter when so many of its records (and a third of them) are of no use.
+    pub compact_at: u64,
+    /// Seconds between two looks at what is too old.
+    pub tidy_seconds: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            keep_days: 90,
+            compact_at: 10_000,
+            tidy_seconds: 3600,
+        }
+    }
+}
 
 /// Which events; all that is given must hold.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -57,6 +85,11 @@ struct Inner {
     journal: Journal<Event>,
     index: Index,
     snapshots: PathBuf,
+    config: Config,
+    /// One at a time tidies.
+    tidying: tokio::sync::Mutex<()>,
+    /// Records of the journal that were of use when it was last looked at.
+    useful: AtomicU64,
 }
 
 /// Format of the index; another one is rebuilt.
@@ -73,6 +106,14 @@ impl Events {
     /// # Errors
     /// The disk's, or a journal that holds something else. A damaged index is rebuilt.
     pub fn open(data: &DataDir) -> Result<Self, Error> {
+        Self::open_with(data, Config::default())
+    }
+
+    /// As [`Events::open`], kept as `config` says. Within a tokio runtime it tidies itself.
+    ///
+    /// # Errors
+    /// As [`Events::open`].
+    pub fn open_with(data: &DataDir, config: Config) -> Result<Self, Error> {
         let index = Index::open(&data.index().join("events"))?;
         let path = data.journal("events");
         let from = index.position(&path)?;
@@ -110,11 +151,19 @@ impl Events {
             index.set_position(start, end, sequence)?;
             tracing::info!(events = applied, "events: indexed from the journal");
         }
-        Ok(Self(Arc::new(Inner {
+        let period = Duration::from_secs(config.tidy_seconds.max(1).into());
+        let inner = Arc::new(Inner {
             journal,
             index,
             snapshots: data.snapshots(),
-        })))
+            config,
+            tidying: tokio::sync::Mutex::default(),
+            useful: AtomicU64::new(0),
+        });
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(tidy::run(Arc::downgrade(&inner), period));
+        }
+        Ok(Self(inner))
     }
 
     /// Keeps an event, new or changed; returns when it is on the disk and found by queries. With `snapshot` (a JPEG) it is
@@ -227,15 +276,22 @@ struct Index {
     event: sled::Tree,
     by: sled::Tree,
     open: sled::Tree,
+    /// Rows are read, changed and written.
+    changing: Arc<Mutex<()>>,
 }
 
 impl Index {
+    fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn open(path: &Path) -> Result<Self, Error> {
         let database = Database::open(path, CACHE, FORMAT)?;
         Ok(Self {
             event: database.tree("event")?,
             by: database.tree("by")?,
             open: database.tree("open")?,
+            changing: Arc::default(),
             database,
         })
     }
@@ -306,6 +362,7 @@ impl Index {
     /// Applies events in order. Doing it again changes nothing.
     fn apply(&self, events: &[(Event, u64)]) -> Result<(), Error> {
         for (event, sequence) in events {
+            let _changing = self.changing();
             let row_key = key::event(event.id);
             let fail = || self.fail(event.id.to_string());
             let old = self.event.get(&row_key).map_err(fail())?;

@@ -221,3 +221,158 @@ async fn an_index_deleted_damaged_or_behind_is_rebuilt() {
     let events = Events::open(&data).unwrap();
     assert!(ids(&events, Query::default()).await.is_empty());
 }
+
+fn picture(data: &DataDir, id: EventId) -> PathBuf {
+    let day = crate::paths::day(WallTime(id.at));
+    data.snapshots().join(day).join(format!("{id}.jpg"))
+}
+
+/// Day 0 of these tests, in seconds: old events are before it.
+const DAY: i64 = 86_400;
+
+#[tokio::test]
+async fn what_is_too_old_goes_with_its_picture_and_the_journal_is_made_shorter() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = DataDir::open(dir.path()).unwrap();
+    let config = Config {
+        keep_days: 10,
+        compact_at: 50,
+        ..Config::default()
+    };
+    let open = || Events::open_with(&data, config.clone()).unwrap();
+    let events = open();
+    let jpeg = Bytes::from_static(b"jpeg");
+    for n in 0..100 {
+        // One an hour; each is written three times.
+        let mut e = event(n * 3600, n as u32 % 3, "441403102", EventKind::Motion);
+        events.put(e.clone(), Some(jpeg.clone())).await.unwrap();
+        e.snapshot = true;
+        for text in ["a", "b"] {
+            e.text = text.into();
+            events.put(e.clone(), None).await.unwrap();
+        }
+    }
+    // Old, but it goes on; old, but of an incident.
+    let mut goes_on = event(5, 7, "441403102", EventKind::Frozen);
+    goes_on.end = None;
+    let mut kept = event(6, 8, "441403102", EventKind::Manual);
+    kept.incident = Some("JQ-1".into());
+    for e in [&goes_on, &kept] {
+        events.put(e.clone(), Some(jpeg.clone())).await.unwrap();
+    }
+    // Nobody's: its event never came to be.
+    let orphan = EventId {
+        at: 7_000_000,
+        number: 9,
+    };
+    fs::write(picture(&data, orphan), "jpeg").unwrap();
+    let long = fs::metadata(data.journal("events")).unwrap().len();
+
+    // Two of the four days and some are too old.
+    let now = WallTime::from_secs(12 * DAY);
+    let did = events.tidy(now).await.unwrap();
+    assert_eq!((did.events, did.snapshots), (48, 49));
+    assert_eq!(did.journal, Some((302, 54)));
+    assert_eq!(events.tidy(now).await.unwrap(), Tidied::default());
+    assert!(fs::metadata(data.journal("events")).unwrap().len() < long / 4);
+    let all = ids(
+        &events,
+        Query {
+            limit: 1000,
+            ..Query::default()
+        },
+    )
+    .await;
+    assert_eq!(all.len(), 54);
+    assert_eq!(all[52..], [(6, 8), (5, 7)]);
+    assert!(picture(&data, goes_on.id).exists() && picture(&data, kept.id).exists());
+    assert!(!picture(&data, orphan).exists());
+    assert_eq!(events.get(goes_on.id).await.unwrap().unwrap().text, "");
+
+    // It goes on where it was: after a start nothing is read again, and a lost index is the same again.
+    let new = event(200 * 3600, 1, "44", EventKind::Dark);
+    events.put(new.clone(), None).await.unwrap();
+    drop(events);
+    let events = open();
+    assert_eq!(events.report().records, 0);
+    assert_eq!(events.report().damage, []);
+    drop(events);
+    fs::remove_dir_all(data.index().join("events")).unwrap();
+    // What a crash left beside it is no harm.
+    fs::write(data.journal("events").with_extension("journal-new"), "half").unwrap();
+    let events = open();
+    assert_eq!(
+        (events.report().records, &events.report().damage[..]),
+        (55, &[][..])
+    );
+    let again = ids(
+        &events,
+        Query {
+            limit: 1000,
+            ..Query::default()
+        },
+    )
+    .await;
+    assert_eq!(again[1..], all[..]);
+    assert_eq!(events.get(new.id).await.unwrap(), Some(new));
+    assert!(
+        !data
+            .journal("events")
+            .with_extension("journal-new")
+            .exists()
+    );
+}
+
+#[tokio::test]
+async fn what_is_put_while_the_journal_is_made_shorter_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = DataDir::open(dir.path()).unwrap();
+    let config = Config {
+        compact_at: 1,
+        ..Config::default()
+    };
+    let events = Events::open_with(&data, config).unwrap();
+    let now = WallTime::from_secs(1000);
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let put = async {
+        for n in 0..300 {
+            let e = event(n % 5, (n % 3) as u32, "44", EventKind::Motion);
+            let text = n.to_string();
+            events.put(Event { text, ..e }, None).await.unwrap();
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    };
+    let tidy = async {
+        let mut shorter = 0;
+        let mut last = false;
+        // Once more when all is there: it is shorter then at the latest.
+        while !last {
+            last = done.load(std::sync::atomic::Ordering::Relaxed);
+            shorter += u32::from(events.tidy(now).await.unwrap().journal.is_some());
+        }
+        shorter
+    };
+    let ((), shorter) = tokio::join!(put, tidy);
+    assert!(shorter > 0);
+    let texts = |events: Events| async move {
+        let (found, _) = events
+            .query(Query {
+                limit: 1000,
+                ..Query::default()
+            })
+            .await
+            .unwrap();
+        found
+            .into_iter()
+            .map(|e| (e.id, e.text))
+            .collect::<Vec<_>>()
+    };
+    let all = texts(events.clone()).await;
+    assert_eq!(all.len(), 15);
+    assert!(all.iter().any(|(_, text)| text == "299"));
+    drop(events);
+    fs::remove_dir_all(data.index().join("events")).unwrap();
+    let events = Events::open(&data).unwrap();
+    assert_eq!(events.report().damage, []);
+    assert_eq!(texts(events).await, all);
+}

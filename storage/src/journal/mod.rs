@@ -4,8 +4,10 @@
 //! waits in one piece and syncs once for all of it; [`Journal::append`] returns when the record is on the disk. A tail that a
 //! crash tore off is cut away at open, kept beside the journal as `NAME.journal.cut-OFFSET`, and reported; a hole in the middle
 //! is reported and skipped, never cut. A *chained* journal (the audit log) carries in each record the SHA-256 of the one before,
-//! so that a record altered or taken out shows.
+//! so that a record altered or taken out shows; it is kept in files by month (see `parts.rs`), which are read as one.
 
+mod compact;
+pub(crate) mod parts;
 mod record;
 mod scan;
 mod writer;
@@ -17,7 +19,7 @@ use std::{
     marker::PhantomData,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
     thread::JoinHandle,
 };
 
@@ -28,7 +30,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use crate::{Error, datadir::sync_dir};
 pub use scan::Damage;
 pub(crate) use scan::Position;
-pub(crate) use writer::{Durable, OnDurable};
+pub(crate) use writer::{Durable, OnDurable, Place};
 
 /// How a journal is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +101,8 @@ struct Shared {
     path: PathBuf,
     chained: bool,
     report: Report,
+    /// In the file.
+    records: Arc<AtomicU64>,
     /// None once dropped: the thread ends when it is gone.
     commands: Option<mpsc::Sender<Command>>,
     /// Bytes that may wait for the disk.
@@ -153,19 +157,29 @@ pub fn read<T: DeserializeOwned>(
     mut each: impl FnMut(Record<T>),
 ) -> Result<Report, Error> {
     let path = path.as_ref();
-    let mut file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+    let mut each = |raw: Raw<'_>, offset: u64, _: u64| {
+        each(parse(path, offset, raw)?);
+        Ok(())
+    };
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) => {
+            // A crash between two months: there are parts, and the next start begins the new file.
+            let parts = parts::scan_parts(path, None, &mut each)?;
+            return match parts.records {
+                0 => Err(Error::io("open", path, e)),
+                _ => Ok(report(&parts)),
+            };
+        }
+    };
     let chained = scan::read_header(path, &mut file)?;
-    let found = scan::scan(
-        path,
-        &mut file,
-        chained,
-        Position::START,
-        |raw, offset, _| {
-            each(parse(path, offset, raw)?);
-            Ok(())
-        },
-    )?;
-    Ok(report(&found))
+    let mut before = match chained {
+        true => parts::scan_parts(path, Some(&file), &mut each)?,
+        false => scan::Scanned::default(),
+    };
+    let found = scan::scan(path, &mut file, chained, before.end, each)?;
+    before.go_on(found);
+    Ok(report(&before))
 }
 
 fn report(found: &scan::Scanned) -> Report {
@@ -222,7 +236,7 @@ pub(crate) fn open_from<T>(
     options: Options,
     from: Position,
     on_durable: Option<OnDurable>,
-    each: impl FnMut(Raw<'_>, u64, u64) -> Result<(), Error>,
+    mut each: impl FnMut(Raw<'_>, u64, u64) -> Result<(), Error>,
 ) -> Result<Journal<T>, Error> {
     let dir = path.parent().unwrap_or(path);
     fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, e))?;
@@ -235,7 +249,29 @@ pub(crate) fn open_from<T>(
         };
         return Err(Error::content(path, 8, format!("this journal {what}")));
     }
-    let mut found = scan::scan(path, &mut file, options.chained, from, each)?;
+    compact::clean_up(path);
+    let mut found = match options.chained {
+        true => parts::scan_parts(path, Some(&file), &mut each)?,
+        false => scan::Scanned {
+            end: from,
+            ..scan::Scanned::default()
+        },
+    };
+    let (mut first, mut month) = (None, None);
+    let here = scan::scan(path, &mut file, options.chained, found.end, |raw, s, e| {
+        if first.is_none() {
+            first = Some(raw.sequence);
+            month = options.chained.then(|| parts::month(raw.at));
+        }
+        each(raw, s, e)
+    })?;
+    found.go_on(here);
+    if from != Position::START {
+        first = scan::first_sequence(path, &mut file)?;
+    }
+    let next = found.end.next.unwrap_or(1);
+    let records = first.map_or(0, |first| next.saturating_sub(first));
+    let records = Arc::new(AtomicU64::new(records));
     if found.torn > 0 {
         cut(path, &file, found.end.offset, found.torn)?;
     }
@@ -251,6 +287,9 @@ pub(crate) fn open_from<T>(
         version: options.version,
         end: found.end,
         on_durable,
+        month,
+        first,
+        records: Arc::clone(&records),
     };
     let (commands, queue) = mpsc::channel(QUEUE);
     let thread = std::thread::Builder::new()
@@ -262,6 +301,7 @@ pub(crate) fn open_from<T>(
             path: path.to_owned(),
             chained: options.chained,
             report,
+            records,
             commands: Some(commands),
             room: Arc::new(Semaphore::new(ROOM)),
             thread: Mutex::new(Some(thread)),

@@ -54,6 +54,43 @@ pub(crate) struct Scanned {
     pub(crate) damage: Vec<Damage>,
 }
 
+impl Default for Scanned {
+    /// Nothing was read yet.
+    fn default() -> Self {
+        Self {
+            end: Position::START,
+            records: 0,
+            torn: 0,
+            damage: Vec::new(),
+        }
+    }
+}
+
+impl Scanned {
+    /// What was found in the next file.
+    pub(crate) fn go_on(&mut self, next: Self) {
+        self.end = next.end;
+        self.torn = next.torn;
+        self.records += next.records;
+        self.damage.extend(next.damage);
+    }
+}
+
+/// The sequence of the file's first record, where that is whole.
+pub(crate) fn first_sequence(path: &Path, file: &mut File) -> Result<Option<u64>, Error> {
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(HEADER))
+        .and_then(|_| {
+            (&mut *file)
+                .take((MAX_LEN + PREFIX) as u64)
+                .read_to_end(&mut bytes)
+        })
+        .map_err(|e| Error::io_at("read", path, HEADER, e))?;
+    Ok(record::decode(&bytes, false)
+        .ok()
+        .map(|(raw, _)| raw.sequence))
+}
+
 pub(crate) fn header(chained: bool) -> [u8; HEADER as usize] {
     let mut out = [0; HEADER as usize];
     out[..8].copy_from_slice(MAGIC);

@@ -196,3 +196,76 @@ async fn files_that_are_no_journal_and_records_too_long_are_refused() {
     let (_, records) = open::<String>(&path, CHAINED).unwrap();
     assert!(records.is_empty());
 }
+
+fn names(dir: &Path) -> Vec<String> {
+    let mut out: Vec<String> = fs::read_dir(dir)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    out.sort();
+    out
+}
+
+#[tokio::test]
+async fn a_chained_journal_has_a_file_a_month_and_is_read_as_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit.journal");
+    let moments = [
+        "2026-09-30T23:59:59Z",
+        "2026-10-01T00:00:00Z",
+        "2026-10-15T00:00:00Z",
+        // A clock set back makes no file of its own.
+        "2026-09-02T00:00:00Z",
+        "2026-12-01T00:00:00Z",
+        "2026-12-02T00:00:00Z",
+    ];
+    let append = |journal: Journal<String>, n: usize| async move {
+        let at: WallTime = moments[n].parse().unwrap();
+        journal.append(at, "put", n.to_string()).await.unwrap()
+    };
+    let (journal, _) = open::<String>(&path, CHAINED).unwrap();
+    // All at once: a month may end within one write.
+    let all = (0..4).map(|n| append(journal.clone(), n));
+    let sequences = futures_util::future::join_all(all).await;
+    assert_eq!(sequences, [1, 2, 3, 4]);
+    drop(journal);
+    let (journal, records) = open::<String>(&path, CHAINED).unwrap();
+    assert_eq!(bodies(&records), ["0", "1", "2", "3"]);
+    assert_eq!(append(journal.clone(), 4).await, 5);
+    assert_eq!(append(journal.clone(), 5).await, 6);
+    assert_eq!(journal.records(), 2);
+    drop(journal);
+    let parts = [
+        "audit-202609-000000000001.journal",
+        "audit-202610-000000000002.journal",
+    ];
+    assert_eq!(names(dir.path()), [parts[0], parts[1], "audit.journal"]);
+    let reread = || {
+        let mut bodies = Vec::new();
+        let report = read::<String>(&path, |r| bodies.push(r.body)).unwrap();
+        (bodies, report)
+    };
+    let (bodies_read, report) = reread();
+    assert_eq!(bodies_read, ["0", "1", "2", "3", "4", "5"]);
+    assert_eq!((report.records, report.damage), (6, vec![]));
+
+    // A crash between the two renames left no current file.
+    let whole = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    assert_eq!(reread().0.len(), 4);
+    let (journal, records) = open::<String>(&path, CHAINED).unwrap();
+    assert_eq!(records.len(), 4);
+    assert_eq!(append(journal, 4).await, 5);
+    fs::write(&path, whole).unwrap();
+
+    // A month that is altered, or taken out, shows.
+    let part = dir.path().join(parts[1]);
+    let bytes = fs::read(&part).unwrap();
+    let mut altered = bytes.clone();
+    *altered.last_mut().unwrap() ^= 1;
+    fs::write(&part, &altered).unwrap();
+    let said = reread().1.damage;
+    assert!(said.iter().any(|d| d.what.contains(parts[1])), "{said:?}");
+    fs::remove_file(&part).unwrap();
+    assert!(!reread().1.damage.is_empty());
+}

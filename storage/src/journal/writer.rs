@@ -5,12 +5,18 @@ use std::{
     io,
     os::unix::fs::FileExt,
     path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use media::WallTime;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::{
+    compact::{Moved, New},
+    parts,
     record::{self, Raw},
     scan::{self, HEADER, Position},
 };
@@ -27,10 +33,17 @@ pub(crate) struct Durable {
     pub(crate) end: u64,
 }
 
+/// Where a record lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    pub(crate) sequence: u64,
+}
+
 /// Called by the writer after each group, in order.
 pub(crate) type OnDurable = Box<dyn FnMut(&[Durable]) + Send>;
 
-#[derive(Debug)]
 pub(crate) enum Command {
     Append {
         at: WallTime,
@@ -45,6 +58,23 @@ pub(crate) enum Command {
         state: Vec<(WallTime, String, Vec<u8>)>,
         done: oneshot::Sender<Result<(), Error>>,
     },
+    /// The new file, with what was appended behind `read` added, becomes the journal.
+    Replace {
+        new: New,
+        read: Position,
+        moved: Moved,
+        done: oneshot::Sender<Result<(), Error>>,
+    },
+}
+
+impl std::fmt::Debug for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Append { .. } => "Append",
+            Self::Snapshot { .. } => "Snapshot",
+            Self::Replace { .. } => "Replace",
+        })
+    }
 }
 
 pub(crate) struct Writer {
@@ -55,6 +85,12 @@ pub(crate) struct Writer {
     /// Where the next record goes; everything before is on the disk.
     pub(crate) end: Position,
     pub(crate) on_durable: Option<OnDurable>,
+    /// Month of the first record in the file, where it is chained and has one.
+    pub(crate) month: Option<String>,
+    /// Sequence of the first record in the file.
+    pub(crate) first: Option<u64>,
+    /// Records in the file.
+    pub(crate) records: Arc<AtomicU64>,
 }
 
 /// Records of one write at most: bounds the time the first of them waits for the last.
@@ -86,6 +122,16 @@ impl Writer {
                 done,
             }) = command
             {
+                if self.is_of_a_later_month(at) {
+                    // What came before belongs to the month before.
+                    self.commit(&std::mem::take(&mut bytes), std::mem::take(&mut group), end);
+                    self.rotate();
+                    end = self.end;
+                }
+                if self.chained {
+                    self.month.get_or_insert_with(|| parts::month(at));
+                }
+                self.first.get_or_insert(end.next.unwrap_or(1));
                 let start = end.offset;
                 end = self.encode(&mut bytes, end, at, &kind, &body);
                 group.push(Waiting {
@@ -101,18 +147,22 @@ impl Writer {
                     None
                 };
             }
-            if !group.is_empty() {
-                self.commit(&bytes, group, end);
-            }
+            self.commit(&bytes, group, end);
             drop(rooms);
-            if let Some(Command::Snapshot {
-                through,
-                state,
-                done,
-            }) = command
-            {
-                // Nobody waiting for the answer is no reason not to do it.
-                let _ = done.send(self.snapshot(through, &state));
+            // Nobody waiting for an answer is no reason not to do it.
+            match command {
+                Some(Command::Snapshot {
+                    through,
+                    state,
+                    done,
+                }) => drop(done.send(self.snapshot(through, &state))),
+                Some(Command::Replace {
+                    new,
+                    read,
+                    moved,
+                    done,
+                }) => drop(done.send(self.replace(new, read, moved))),
+                Some(Command::Append { .. }) | None => {}
             }
             next = commands.blocking_recv();
         }
@@ -151,6 +201,9 @@ impl Writer {
     }
 
     fn commit(&mut self, bytes: &[u8], group: Vec<Waiting>, end: Position) {
+        if group.is_empty() {
+            return;
+        }
         let first = self.end.next.unwrap_or(1);
         if let Err(e) = self.write(bytes) {
             tracing::error!(path = %self.path.display(), error = %e, records = group.len(), "journal: records are not written");
@@ -160,6 +213,8 @@ impl Writer {
             return;
         }
         self.end = end;
+        self.records
+            .fetch_add(group.len() as u64, Ordering::Relaxed);
         let mut answers = Vec::with_capacity(group.len());
         let mut durable = Vec::with_capacity(group.len());
         for (n, waiting) in group.into_iter().enumerate() {
@@ -249,7 +304,87 @@ impl Writer {
         sync_dir(self.path.parent().unwrap_or(&self.path))?;
         self.file = file;
         self.end = end;
+        self.first = Some(first);
+        self.records
+            .store((state.len() + later.len()) as u64, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Adds what was appended behind `read` to the new file, and makes that the journal.
+    fn replace(&mut self, mut new: New, read: Position, moved: Moved) -> Result<(), Error> {
+        let mut tail = Vec::new();
+        let mut last = new.last;
+        let mut added = 0;
+        scan::scan(&self.path, &mut self.file, false, read, |raw, _, _| {
+            let start = new.end.offset + tail.len() as u64;
+            record::encode(&mut tail, &raw);
+            last = Some(Place {
+                start,
+                end: new.end.offset + tail.len() as u64,
+                sequence: raw.sequence,
+            });
+            added += 1;
+            Ok(())
+        })?;
+        let write = || -> io::Result<()> {
+            new.file.write_all_at(&tail, new.end.offset)?;
+            new.file.sync_all()
+        };
+        write().map_err(|e| Error::io("write", &new.path, e))?;
+        fs::rename(&new.path, &self.path).map_err(|e| Error::io("rename", &new.path, e))?;
+        // From here on the new file is the journal, whatever the directory's sync says.
+        let synced = sync_dir(self.path.parent().unwrap_or(&self.path));
+        new.end.offset += tail.len() as u64;
+        new.end.next = self.end.next;
+        self.first = last.map(|_| {
+            let next = new.end.next.unwrap_or(1);
+            next.saturating_sub(new.kept + added)
+        });
+        self.records.store(new.kept + added, Ordering::Relaxed);
+        self.file = new.file;
+        self.end = new.end;
+        moved(last);
+        synced
+    }
+
+    fn is_of_a_later_month(&self, at: WallTime) -> bool {
+        // Not of another one: a clock that was set back makes no file of its own.
+        self.month.as_ref().is_some_and(|m| *m < parts::month(at))
+    }
+
+    /// Begins a new file; the one so far becomes a part. Where the disk refuses, the file goes on: an entry is worth more than
+    /// its month.
+    fn rotate(&mut self) {
+        let (Some(month), Some(first)) = (&self.month, self.first) else {
+            return;
+        };
+        let part = parts::part(&self.path, month, first);
+        let begin = || -> Result<File, Error> {
+            let new = self.path.with_extension("journal-new");
+            let file = write_new(&new, &scan::header(true))?;
+            fs::rename(&self.path, &part).map_err(|e| Error::io("rename", &self.path, e))?;
+            if let Err(e) = fs::rename(&new, &self.path) {
+                // As it was; if this fails too, the next start finds the part and no journal, and begins one.
+                let _ = fs::rename(&part, &self.path);
+                return Err(Error::io("rename", &new, e));
+            }
+            Ok(file)
+        };
+        match begin() {
+            Ok(file) => {
+                if let Err(e) = sync_dir(self.path.parent().unwrap_or(&self.path)) {
+                    tracing::error!(error = %e, "journal: a new month's file is not yet durable");
+                }
+                tracing::info!(part = %part.display(), "journal: a new month");
+                self.file = file;
+                self.end.offset = HEADER;
+                (self.month, self.first) = (None, None);
+                self.records.store(0, Ordering::Relaxed);
+            }
+            Err(e) => {
+                tracing::error!(path = %self.path.display(), error = %e, "journal: no new file for the new month; the old one goes on");
+            }
+        }
     }
 }
 

@@ -87,7 +87,8 @@ pub const SMALL: Spec = Spec {
 
 /// A clip of each kind is encoded once a process.
 pub fn clip(spec: Spec) -> Arc<Clip> {
-    static MADE: LazyLock<Mutex<Vec<(Spec, Arc<Clip>)>>> = LazyLock::new(Mutex::default);
+    type Made = Vec<(Spec, Arc<Clip>)>;
+    static MADE: LazyLock<Mutex<Made>> = LazyLock::new(Mutex::default);
     let mut made = MADE.lock().unwrap();
     if let Some((_, clip)) = made.iter().find(|(s, _)| *s == spec) {
         return Arc::clone(clip);
