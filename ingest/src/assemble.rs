@@ -13,7 +13,7 @@ use media::{
     frame::Package,
 };
 
-use crate::{bitstream, timeline::Timeline};
+use crate::{bitstream, parameters, timeline::Timeline};
 
 /// One access unit as it came.
 #[derive(Clone, Debug)]
@@ -87,7 +87,7 @@ impl Assembler {
     pub fn parameters(&mut self, video: VideoTrack) {
         let same = self.tracks.as_ref().is_some_and(|t| t.video == video);
         self.timeline
-            .set_reorder(bitstream::reorder_depth(video.codec, &video.config));
+            .set_reorder(parameters::reorder_depth(video.codec, &video.config));
         // Pictures between new parameters and the key frame they belong to cannot be decoded with the old ones.
         self.waiting |= !same;
         self.next_video = Some(video);

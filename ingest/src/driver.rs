@@ -23,6 +23,7 @@ use crate::{
     assemble::{Assembler, Unit},
     camera::{Source, Transport},
     config::Config,
+    description::{self, Section},
     error::{Failure, Kind},
     session::{Input, Output, Session},
 };
@@ -123,7 +124,8 @@ async fn connect(
     let mut session = retina::client::Session::describe(source.url.clone(), options)
         .await
         .map_err(|e| located(&e, source))?;
-    let (video, audio) = choose(&session, source.audio)?;
+    let sections = description::sections(session.sdp());
+    let (video, audio) = choose(&session, &sections, source.audio)?;
     let udp = match source.transport {
         Transport::Tcp => false,
         Transport::Udp => true,
@@ -151,7 +153,12 @@ async fn connect(
         .and_then(|playing| playing.demuxed())
         .map_err(|e| located(&e, source))?;
     assembler.begin(audio.and_then(|i| audio_track(&demuxed.streams()[i])));
-    if let Some(track) = video_track(&mut demuxed, video)? {
+    let track = match video_track(&mut demuxed, video)? {
+        // Retina takes no parameter sets at all from a description that it finds odd. Some servers have them nowhere else.
+        None => described_track(&demuxed.streams()[video], &sections),
+        track => track,
+    };
+    if let Some(track) = track {
         assembler.parameters(track);
     }
     Ok(Playing {
@@ -206,20 +213,12 @@ fn located(error: &retina::Error, source: &Source) -> Failure {
 /// hear) and metadata are not touched.
 fn choose(
     session: &retina::client::Session<Described>,
+    sections: &[Section],
     audio_wanted: bool,
 ) -> Result<(usize, Option<usize>), Failure> {
-    let back = back_channels(session.sdp());
-    let streams = session.streams();
     let usable = |media: &'static str| {
-        let back = &back;
-        streams.iter().enumerate().filter(move |(_, s)| {
-            s.media() == media
-                && !s.control().is_some_and(|url| {
-                    back.iter().any(|c| {
-                        let before = url.as_str().strip_suffix(c.as_str());
-                        before.is_some_and(|b| b.is_empty() || b.ends_with('/'))
-                    })
-                })
+        session.streams().iter().enumerate().filter(move |(_, s)| {
+            s.media() == media && !section_of(s, sections).is_some_and(Section::is_back_channel)
         })
     };
     let video = usable("video").find(|(_, s)| matches!(s.encoding_name(), "h264" | "h265"));
@@ -239,23 +238,23 @@ fn choose(
     Ok((video, audio.filter(|_| audio_wanted).map(|(i, _)| i)))
 }
 
-/// The `control` attributes of the media sections that the camera wants sent to it (RFC 8866, 6.7.2).
-fn back_channels(sdp: &[u8]) -> Vec<String> {
-    let text = String::from_utf8_lossy(sdp);
-    let (mut out, mut control, mut back) = (Vec::new(), None, false);
-    for line in text.lines().chain(["m="]) {
-        if line.starts_with("m=") {
-            if let (Some(control), true) = (control.take(), back) {
-                out.push(control);
-            }
-            (control, back) = (None, false);
-        } else if let Some(value) = line.strip_prefix("a=control:") {
-            control = Some(value.trim().to_owned()).filter(|c| !c.is_empty() && c != "*");
-        } else if line.trim() == "a=sendonly" {
-            back = true;
-        }
+fn section_of<'a>(stream: &retina::client::Stream, sections: &'a [Section]) -> Option<&'a Section> {
+    let control = stream.control().map(url::Url::as_str);
+    let payload = stream.rtp_payload_type();
+    sections
+        .iter()
+        .find(|s| s.is_of(stream.media(), payload, control))
+}
+
+fn described_track(stream: &retina::client::Stream, sections: &[Section]) -> Option<VideoTrack> {
+    section_of(stream, sections)?.video_track(video_codec(stream))
+}
+
+fn video_codec(stream: &retina::client::Stream) -> VideoCodec {
+    match stream.encoding_name() {
+        "h265" => VideoCodec::H265,
+        _ => VideoCodec::H264,
     }
-    out
 }
 
 fn audio_track(stream: &retina::client::Stream) -> Option<AudioTrack> {
@@ -292,10 +291,7 @@ fn video_track(demuxed: &mut Demuxed, video: usize) -> Result<Option<VideoTrack>
     let Some(stream) = demuxed.streams().get(video) else {
         return Ok(None);
     };
-    let codec = match stream.encoding_name() {
-        "h265" => VideoCodec::H265,
-        _ => VideoCodec::H264,
-    };
+    let codec = video_codec(stream);
     let Some(ParametersRef::Video(parameters)) = stream.parameters() else {
         return Ok(None);
     };
@@ -445,17 +441,4 @@ const MAX_TORN: u32 = 2000;
 fn is_of_a_packet(error: &retina::Error) -> bool {
     let text = error.to_string();
     text.contains("\nssrc: ") && !text.contains("wrong ssrc") && !text.starts_with("Out-of-order")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn back_channels_are_found_in_the_description() {
-        let sdp = b"v=0\r\nm=video 0 RTP/AVP 96\r\na=control:track1\r\na=recvonly\r\nm=audio 0 RTP/AVP 8\r\na=control:track2\r\na=sendonly\r\nm=audio 0 RTP/AVP 8\r\na=control:track3\r\n";
-        assert_eq!(back_channels(sdp), ["track2"]);
-        assert!(back_channels(b"m=audio 0 RTP/AVP 8\r\na=sendonly").is_empty());
-        assert!(back_channels(&[0xff, b'\n', b'm']).is_empty());
-    }
 }

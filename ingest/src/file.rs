@@ -15,10 +15,11 @@ use media::{Frame, MediaTime, TrackKind, Tracks, VideoCodec, VideoTrack, WallTim
 use crate::{
     bitstream,
     decode::{BAD, BASE, CORE, DecodeError, GOOD, element, init, why},
+    parameters,
 };
 
 /// How long a file may take to give its next frame.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How often to look for an error meanwhile: it does not wake the one who waits for a frame.
 const LOOK: gst::ClockTime = gst::ClockTime::from_mseconds(50);
 
@@ -162,7 +163,7 @@ impl Frames {
         if self.caps.as_ref().is_none_or(|known| known != caps) {
             let video = track(caps).map_err(|text| self.error(text))?;
             // Most that do not say reorder by two at most.
-            self.depth = bitstream::reorder_depth(video.codec, &video.config).unwrap_or(2);
+            self.depth = parameters::reorder_depth(video.codec, &video.config).unwrap_or(2);
             let old = self.tracks.as_ref().is_some_and(|t| t.video == video);
             if !old {
                 self.tracks = Some(Arc::new(Tracks { video, audio: None }));

@@ -29,16 +29,19 @@
 
 pub mod assemble;
 pub mod backoff;
+mod bits;
 pub mod bitstream;
 pub mod budget;
 pub mod camera;
 pub mod config;
 pub mod decode;
+mod description;
 mod driver;
 pub mod error;
 mod feed;
 pub mod file;
 mod pacer;
+pub mod parameters;
 pub mod session;
 pub mod supervisor;
 pub mod timeline;
