@@ -3,7 +3,7 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use crate::{
     judge::{Change, Judge},
     picture::Small,
     snapshot,
+    stopwatch::Stopwatch,
     tag::Phase,
     zone::Zone,
 };
@@ -62,6 +63,7 @@ pub struct Eye {
     snapshot: snapshot::Settings,
     lost_s: f64,
     decoders: Arc<Decoders>,
+    stopwatch: Stopwatch,
     decoder: Option<Borrowed>,
     track: Option<VideoTrack>,
     /// The last key frame's picture.
@@ -80,14 +82,20 @@ const GROUP_MAX_BYTES: u64 = 8 * 1024 * 1024;
 const GROUP_MAX_FRAMES: usize = 300;
 
 impl Eye {
-    /// For a feed with these zones.
-    pub fn new(config: &Config, zones: Vec<Zone>, decoders: Arc<Decoders>) -> Self {
+    /// For a feed with these zones; what looking costs is told by the stopwatch.
+    pub fn new(
+        config: &Config,
+        zones: Vec<Zone>,
+        decoders: Arc<Decoders>,
+        stopwatch: Stopwatch,
+    ) -> Self {
         Self {
             judge: Judge::new(config, zones),
             min_area: config.motion.min_area as f32,
             snapshot: snapshot::Settings::of(config),
             lost_s: config.quality.lost_s,
             decoders,
+            stopwatch,
             decoder: None,
             track: None,
             key: None,
@@ -100,7 +108,7 @@ impl Eye {
 
     /// Looks at frames. Blocks for as long as decoding takes.
     pub fn look(&mut self, work: &Work) -> Outcome {
-        let began = Instant::now();
+        let began = self.stopwatch.now();
         let mut out = Outcome::default();
         if work.fresh {
             self.put_away();
@@ -119,7 +127,7 @@ impl Eye {
             self.blind(at, &mut out);
             out.moving = self.judge.is_moving(at);
         }
-        out.took = began.elapsed();
+        out.took = self.stopwatch.now().saturating_sub(began);
         out
     }
 

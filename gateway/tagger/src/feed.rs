@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -23,6 +23,7 @@ use crate::{
     judge::Change,
     pool::{Item, Pool, Post, Report},
     schedule::{Schedule, Want},
+    stopwatch::Stopwatch,
     tag::{Phase, Tag},
     watch::{Budget, Eyed, Watch},
     zone::Zone,
@@ -36,13 +37,14 @@ pub(crate) struct Shared {
     pub(crate) schedule: Mutex<Schedule<u32>>,
     pub(crate) decoders: Arc<Decoders>,
     pub(crate) tags: mpsc::Sender<Tag>,
-    pub(crate) began: Instant,
+    pub(crate) stopwatch: Stopwatch,
     pub(crate) counts: Counts,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     awake: AtomicUsize,
+    read: AtomicU64,
     decoded: AtomicU64,
     decode_us: AtomicU64,
     skipped: AtomicU64,
@@ -52,9 +54,11 @@ pub(crate) struct Counts {
 
 impl Counts {
     pub(crate) fn stats(&self) -> Stats {
-        let read = |n: &AtomicU64| n.load(Ordering::Relaxed);
+        let read = |n: &AtomicU64| n.load(Ordering::Acquire);
         Stats {
             watched: 0,
+            waiting: 0,
+            read_frames: read(&self.read),
             awake: self.awake.load(Ordering::Relaxed),
             decoded_pictures: read(&self.decoded),
             decode_ms: read(&self.decode_us) / 1000,
@@ -78,7 +82,12 @@ pub(crate) async fn run(
     cancel: CancellationToken,
 ) {
     let feed = Arc::clone(&lease.feed);
-    let eye = Eye::new(&shared.config, zones, Arc::clone(&shared.decoders));
+    let eye = Eye::new(
+        &shared.config,
+        zones,
+        Arc::clone(&shared.decoders),
+        shared.stopwatch.clone(),
+    );
     let post = Post::new(
         eye,
         shared.config.queue_groups.clamp(1, 16) * PIECES_A_GROUP,
@@ -126,7 +135,7 @@ pub(crate) async fn run(
 struct Task {
     watch: Watch,
     /// The newest frame's time in seconds, and when it came.
-    newest: Option<(f64, Instant)>,
+    newest: Option<(f64, Duration)>,
     awake: bool,
     feed: u32,
     left_out: u64,
@@ -153,11 +162,13 @@ impl Task {
                 .give(&self.post, Item::Look(work), &self.report);
             self.count_skipped(refused);
         }
-        self.newest = Some((frame.pts.as_secs_f64(), Instant::now()));
+        self.newest = Some((frame.pts.as_secs_f64(), self.shared.stopwatch.now()));
         let left_out = self.watch.left_out();
         self.count_skipped(left_out - self.left_out);
         self.left_out = left_out;
         self.set_awake(self.watch.is_awake());
+        // Last: who sees it counted knows that its work is handed in.
+        self.shared.counts.read.fetch_add(1, Ordering::Release);
     }
 
     /// Without frames motion ends, and a camera that is connected but gives none has lost its picture.
@@ -165,7 +176,7 @@ impl Task {
         let Some((at, came)) = self.newest else {
             return;
         };
-        let silent = came.elapsed();
+        let silent = self.shared.stopwatch.now().saturating_sub(came);
         if silent < TICK * 2 {
             return;
         }
@@ -209,7 +220,7 @@ struct Share<'a> {
 
 impl Budget for Share<'_> {
     fn ask(&mut self, want: Want, pictures: u32) -> bool {
-        let now = self.shared.began.elapsed().as_secs_f64();
+        let now = self.shared.stopwatch.now().as_secs_f64();
         lock(&self.shared.schedule).ask(now, self.feed, want, pictures)
     }
 }
@@ -231,7 +242,7 @@ fn report(shared: &Arc<Shared>, camera: CameraId, feed: u32) -> Arc<Report> {
             .failed
             .fetch_add(u64::from(outcome.failed), Ordering::Relaxed);
         counts.decode_us.fetch_add(took_us, Ordering::Relaxed);
-        let now = shared.began.elapsed().as_secs_f64();
+        let now = shared.stopwatch.now().as_secs_f64();
         let ms = took_us as f64 / 1000.0;
         lock(&shared.schedule).spent(now, feed, outcome.pictures, ms);
         let dropped = lock(&outbox).send(&shared.tags, camera, eye, outcome);

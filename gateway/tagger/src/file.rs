@@ -7,6 +7,7 @@ use media::EventKind;
 use crate::{
     Config, Error,
     eye::{Decoders, Eye, Outcome, Work},
+    stopwatch::Stopwatch,
     tag::{Finding, Phase},
     watch::{Eyed, Unlimited, Watch},
     zone::Zone,
@@ -34,7 +35,12 @@ pub fn tag_file_with(path: &Path, config: &Config, zones: &[Zone]) -> Result<Vec
         snapshot_width: 0,
         ..config.clone()
     };
-    let mut eye = Eye::new(&config, zones.to_vec(), Arc::new(Decoders::default()));
+    let mut eye = Eye::new(
+        &config,
+        zones.to_vec(),
+        Arc::new(Decoders::default()),
+        Stopwatch::start(),
+    );
     let (mut watch, mut eyed) = (Watch::default(), Eyed::default());
     let mut findings = Findings::default();
     let mut look = |work: &Work, eyed: &mut Eyed, findings: &mut Findings| {

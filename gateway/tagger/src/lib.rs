@@ -40,6 +40,7 @@ pub mod rules;
 mod scene;
 pub mod schedule;
 pub mod snapshot;
+pub mod stopwatch;
 pub mod tag;
 pub mod watch;
 pub mod zone;
@@ -48,7 +49,7 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use media::{CameraId, Lease};
@@ -59,6 +60,7 @@ pub use config::Config;
 pub use error::Error;
 pub use file::{tag_file, tag_file_with};
 pub use rules::Folding;
+pub use stopwatch::Stopwatch;
 pub use tag::{Finding, Phase, Tag};
 pub use zone::Zone;
 
@@ -88,6 +90,10 @@ pub struct Stats {
     pub watched: usize,
     /// Cameras of which every picture is decoded just now.
     pub awake: usize,
+    /// Pieces of work that wait or are worked on.
+    pub waiting: usize,
+    /// Frames read and judged worth looking at or not.
+    pub read_frames: u64,
     /// Pictures decoded.
     pub decoded_pictures: u64,
     /// Time spent decoding and judging, milliseconds.
@@ -103,12 +109,21 @@ pub struct Stats {
 impl Tagger {
     /// Starts the decoding threads. Within a tokio runtime. Tags come out of the receiver; the tagger ends when `cancel` is.
     pub fn start(config: Config, cancel: CancellationToken) -> (Self, mpsc::Receiver<Tag>) {
+        Self::start_by(config, cancel, Stopwatch::start())
+    }
+
+    /// As [`Tagger::start`]; the budget, what looking costs and how long a camera is silent go by this stopwatch.
+    pub fn start_by(
+        config: Config,
+        cancel: CancellationToken,
+        stopwatch: Stopwatch,
+    ) -> (Self, mpsc::Receiver<Tag>) {
         let (tags, receiver) = mpsc::channel(config.queue_tags.clamp(16, 65_536));
         let shared = Shared {
             pool: Pool::start(config.threads, config.queue_bytes),
             schedule: Mutex::new(Schedule::new(config.budget.clone())),
             decoders: Arc::new(Decoders::default()),
-            began: Instant::now(),
+            stopwatch,
             counts: Default::default(),
             config,
             tags,
@@ -156,6 +171,7 @@ impl Tagger {
     pub fn stats(&self) -> Stats {
         Stats {
             watched: self.0.lock().len(),
+            waiting: self.0.shared.pool.waiting(),
             ..self.0.shared.counts.stats()
         }
     }

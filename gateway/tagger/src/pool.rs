@@ -7,7 +7,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     thread::JoinHandle,
 };
@@ -61,6 +61,8 @@ struct Shared {
     bell: Condvar,
     stop: AtomicBool,
     bytes: AtomicU64,
+    /// Pieces handed in and not done with yet.
+    waiting: AtomicUsize,
     max_bytes: u64,
 }
 
@@ -83,6 +85,7 @@ impl Pool {
             bell: Condvar::new(),
             stop: AtomicBool::new(false),
             bytes: AtomicU64::new(0),
+            waiting: AtomicUsize::new(0),
             max_bytes,
         });
         let spawn = |n| {
@@ -120,6 +123,7 @@ impl Pool {
             }
         }
         shared.bytes.fetch_add(bytes, Ordering::Relaxed);
+        shared.waiting.fetch_add(1, Ordering::AcqRel);
         queue.items.push_back(item);
         if !std::mem::replace(&mut queue.scheduled, true) {
             drop(queue);
@@ -129,6 +133,11 @@ impl Pool {
             });
         }
         0
+    }
+
+    /// Pieces of work handed in and not done with yet.
+    pub(crate) fn waiting(&self) -> usize {
+        self.shared.waiting.load(Ordering::Acquire)
     }
 
     /// Tells the threads to end after what they are at; returns them to be joined.
@@ -160,6 +169,7 @@ impl Shared {
             if let Some(item) = item {
                 self.bytes.fetch_sub(item.cost().0, Ordering::Relaxed);
                 self.serve(&ready, item);
+                self.waiting.fetch_sub(1, Ordering::AcqRel);
             }
             let mut queue = lock(&ready.post.queue);
             if queue.items.is_empty() {

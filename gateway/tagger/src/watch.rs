@@ -69,6 +69,9 @@ enum State {
 
 /// A group larger than this is not kept: no camera makes them, and memory is for all.
 const GROUP_MAX_BYTES: u64 = 16 * 1024 * 1024;
+/// Pictures in a group as long as none was seen: two seconds. To guess one would let a thousand cameras that are added at once
+/// have their first groups decoded as a whole, at the price of a picture each.
+const UNKNOWN_GROUP: u32 = 50;
 /// Awake for this long after the last reason.
 const LINGER_S: f64 = 2.0;
 /// Frames given out at once while awake: a decoder's call costs little, a wake-up of a thread more.
@@ -138,7 +141,10 @@ impl Watch {
         }
         self.group.push(Arc::clone(frame));
         self.group_bytes = frame.data.len() as u64;
-        let expected = length.clamp(1, 500) as u32;
+        let expected = match length {
+            0 => UNKNOWN_GROUP,
+            length => length.min(500) as u32,
+        };
         let wake = |reason_at, why| State::Awake {
             given: 0,
             reason_at,
@@ -361,6 +367,24 @@ mod tests {
             work.extend(watch.frame(&frame(n, 50, 300), moving, &mut budget));
         }
         assert!(work[2].frames[0].key && work.iter().skip(3).all(|w| w.fresh == w.frames[0].key));
+    }
+
+    #[test]
+    fn the_first_group_is_probed_at_the_price_of_a_group() {
+        struct Asked(Vec<u32>);
+        impl Budget for Asked {
+            fn ask(&mut self, want: Want, pictures: u32) -> bool {
+                if want == Want::Probe {
+                    self.0.push(pictures);
+                }
+                false
+            }
+        }
+        let (mut watch, mut budget) = (Watch::default(), Asked(Vec::new()));
+        for n in 0..50 {
+            watch.frame(&frame(n, 25, 300), Eyed::default(), &mut budget);
+        }
+        assert_eq!(budget.0, [50, 25]);
     }
 
     #[test]

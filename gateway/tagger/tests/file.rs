@@ -129,7 +129,7 @@ fn dark_covered_and_frozen_are_told_apart() {
         &format!("{GRAIN},trim=end=10,tpad=stop_mode=clone:stop_duration=20"),
     )
     .unwrap();
-    // An encoder goes on refining a picture that stands still for a few groups: only then is it the same.
+    // It stands still from 10 s on. The encoder goes on refining it for a few groups of 2 s, and only then is it the same.
     let spans = of(&frozen, EventKind::Frozen);
     assert_eq!(spans.len(), 1, "{frozen:?}");
     assert!((9.0..=18.0).contains(&spans[0].0), "{frozen:?}");
