@@ -21,7 +21,7 @@ SIGHTLINE_USER=$(jq -r .user <<<"$ready")
 PASSWORD=$(cat "$work/password")
 SHOTS=${SHOTS:-$work/shots}
 export URL SIGHTLINE_USER PASSWORD SHOTS
-for judge in "${@:-wall axe flow}"; do
+for judge in "${@:-wall axe flow lifecycle}"; do
   for one in $judge; do
     echo "-- e2e/$one"
     args=()

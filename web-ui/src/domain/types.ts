@@ -61,7 +61,7 @@ export interface Camera {
   readonly maker?: string | null;
   readonly address?: string | null;
   readonly recording: boolean;
-  readonly recording_state: "recording" | "off" | "stopped";
+  readonly recording_state: "recording" | "waiting" | "stopped" | "off";
   readonly profiles?: Partial<Record<Profile, ProfileInfo | null>> | null;
   readonly clock_offset_ms?: number | null;
   readonly tags?: readonly string[];

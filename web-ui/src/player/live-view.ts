@@ -10,6 +10,7 @@ import { Backoff } from "./backoff";
 import type { ServerClock } from "./clock";
 import type { MediaSocket, TileSignal } from "./media-socket";
 import { canPlay, MsePlayer } from "./mse";
+import { openSound, type Sound } from "./sound";
 
 export type ViewState =
   | { readonly kind: "connecting" }
@@ -20,7 +21,10 @@ export type ViewState =
   | { readonly kind: "reconnecting" }
   | { readonly kind: "lost"; readonly reason: Reason }
   | { readonly kind: "refused"; readonly reason: Reason }
-  | { readonly kind: "stills"; readonly codec: string };
+  | { readonly kind: "stills"; readonly why: "codec" | "decoder" | "connection"; readonly codec: string };
+
+/** `off`: not asked for. `none`: the camera sends no sound. `unplayable`: it does, and this browser cannot play it. */
+export type SoundState = "off" | "opening" | "on" | "none" | "unplayable";
 
 export interface Figures {
   readonly profile: Profile;
@@ -42,9 +46,14 @@ export interface LiveOptions {
 
 /** Stills as the floor: one a second. */
 const STILL_MS = 1000;
+const STILL_PATIENCE_MS = 10_000;
 const FIGURES_MS = 1000;
 /** The better way is tried again after this long on stills. */
 const BETTER_MS = 120_000;
+/** A decoder that gave up this often in a row is left alone for that long. */
+const MOST_FAILURES = 3;
+/** Without the media connection this long, stills are asked for by plain requests, which may still come through. */
+const CUT_MS = 8000;
 
 export class LiveView {
   readonly state = signal<ViewState>({ kind: "connecting" });
@@ -54,6 +63,7 @@ export class LiveView {
   readonly figures = signal<Figures | null>(null);
   /** The codec of the main stream, where this browser cannot play it. */
   readonly mainUnplayable = signal<string | null>(null);
+  readonly sound = signal<SoundState>("off");
   /** Holds the still and the videos; the view that shows it puts it into the page. */
   readonly element: HTMLDivElement;
 
@@ -62,6 +72,8 @@ export class LiveView {
   #shown: MsePlayer | null = null;
   #coming: MsePlayer | null = null;
   #tracks: readonly TrackInfo[] = [];
+  #heard: Sound | null = null;
+  #cut: ReturnType<typeof setTimeout> | undefined;
   /** What is wanted, and what is sent: a switch can be refused. */
   #profile: Profile;
   #sent: Profile;
@@ -71,7 +83,10 @@ export class LiveView {
   #ticker: ReturnType<typeof setInterval>;
   #count = { frames: 0, bytes: 0, skippedMs: 0, at: performance.now(), lastFrameAt: 0 };
   #failures = 0;
+  /** When the still was asked for that is on its way, or `null`: on a thin link the next waits for it, for a while. */
+  #askedAt: number | null = null;
   #frozen = false;
+  #paused = false;
   /** Another tile of the page shows the wanted profile: this one shows the other. */
   #aside = false;
   #closed = false;
@@ -90,10 +105,12 @@ export class LiveView {
     this.#still.hidden = true;
     this.#still.onload = () => {
       this.#still.hidden = false;
+      this.#askedAt = null;
     };
     // A camera without a picture yet answers 404: the tile says its state in words, no broken image.
     this.#still.onerror = () => {
       this.#still.hidden = true;
+      this.#askedAt = null;
     };
     this.element.append(this.#still);
     this.#loadStill();
@@ -121,13 +138,22 @@ export class LiveView {
     return this.#frozen;
   }
 
+  /** Lets the camera be heard, or not. The tile is asked for anew; its picture stays meanwhile. */
+  listen(on: boolean): void {
+    if (this.#closed || on === (this.sound.value !== "off")) return;
+    this.#quiet();
+    this.sound.value = on ? "opening" : "off";
+    this.#later(0);
+  }
+
   /** Stops the sending while nobody can see it. */
   pause(): void {
+    this.#paused = true;
     this.socket.pause(this.#tile);
-    clearInterval(this.#stills);
-    this.#stills = undefined;
+    this.#endStills();
   }
   resume(): void {
+    this.#paused = false;
     if (this.state.value.kind === "stills") this.#startStills();
     this.socket.resume(this.#tile);
   }
@@ -150,10 +176,10 @@ export class LiveView {
     this.#closed = true;
     this.socket.close(this.#tile);
     clearTimeout(this.#retry);
-    clearInterval(this.#stills);
     clearInterval(this.#ticker);
-    this.#shown?.close();
-    this.#coming?.close();
+    this.#endStills();
+    clearTimeout(this.#cut);
+    this.#stopPlayers();
     this.#still.onload = null;
     this.#still.onerror = null;
     this.#still.removeAttribute("src");
@@ -165,10 +191,14 @@ export class LiveView {
     switch (signal.type) {
       case "media":
         this.#count.bytes += signal.message.payload.byteLength;
+        if (signal.message.track === 1) {
+          this.#heard?.push(signal.message);
+          return;
+        }
         (this.#coming ?? this.#shown)?.push(signal.message);
         return;
       case "opening":
-        if (!this.#shown) this.state.value = { kind: signal.state };
+        if (!this.#shown && this.state.value.kind !== "stills") this.state.value = { kind: signal.state };
         return;
       case "opened":
         this.#refused.reset();
@@ -178,11 +208,13 @@ export class LiveView {
       case "refused":
         if (signal.reason.code === "already-open" && !this.#stepAside()) return;
         this.#stopPlayers();
+        this.#endStills();
         this.state.value = { kind: "refused", reason: signal.reason };
         this.#later(this.#refused.next());
         return;
       case "lost":
         this.delayMs.value = null;
+        this.#endStills();
         this.state.value = { kind: "lost", reason: signal.reason };
         return;
       case "back":
@@ -195,9 +227,15 @@ export class LiveView {
         if (this.state.value.kind !== "stills") this.state.value = { kind: "paused" };
         return;
       case "disconnected":
-      case "reconnecting":
         this.delayMs.value = null;
-        this.state.value = { kind: signal.type === "disconnected" ? "reconnecting" : "connecting" };
+        if (this.state.value.kind === "stills") return;
+        this.state.value = { kind: "reconnecting" };
+        this.#cut ??= setTimeout(() => this.#toStills("connection"), CUT_MS);
+        return;
+      case "reconnecting":
+        clearTimeout(this.#cut);
+        this.#cut = undefined;
+        if (this.state.value.kind !== "stills") this.state.value = { kind: "connecting" };
         return;
       case "closed":
         return;
@@ -217,6 +255,8 @@ export class LiveView {
     const video = tracks.find((track) => track.kind === "video");
     this.#tracks = tracks;
     if (!video) return;
+    // Asked for anew, by a reconnect, while nobody can see it.
+    if (this.#paused) this.socket.pause(this.#tile);
     if (!canPlay(video.codec) && this.#profile === "main") {
       // Main streams are often H.265: the sub stream is the better of what can be shown.
       this.mainUnplayable.value = video.codec;
@@ -224,16 +264,13 @@ export class LiveView {
       return;
     }
     if (!canPlay(video.codec)) {
-      this.#stopPlayers();
-      this.state.value = { kind: "stills", codec: video.codec };
-      this.#startStills();
+      this.#toStills("codec");
       // Asked not to send what cannot be shown.
       this.socket.pause(this.#tile);
       this.#later(BETTER_MS);
       return;
     }
-    clearInterval(this.#stills);
-    this.#stills = undefined;
+    this.#openSound();
     this.#coming?.close();
     const coming = new MsePlayer(video.codec, {
       onFrame: (capture) => this.#frame(coming, capture),
@@ -242,7 +279,41 @@ export class LiveView {
     this.#coming = coming;
     // Under the one that is shown until its first picture is there: no black between two profiles.
     this.element.insertBefore(coming.video, this.#shown?.video ?? null);
-    if (!this.#shown) this.state.value = { kind: "waiting-key-frame" };
+    if (!this.#shown && this.state.value.kind !== "stills") this.state.value = { kind: "waiting-key-frame" };
+  }
+
+  #openSound(): void {
+    if (this.sound.value === "off") return;
+    this.#quiet();
+    const track = this.#tracks.find((one) => one.kind === "audio");
+    if (!track) {
+      this.sound.value = "none";
+      return;
+    }
+    this.#heard = openSound(
+      track,
+      () => this.#shown?.media ?? null,
+      (error) => {
+        console.warn(`${this.options.camera}: sound: ${error}`);
+        this.#quiet();
+        this.sound.value = "unplayable";
+      },
+    );
+    this.sound.value = this.#heard ? "on" : "unplayable";
+  }
+
+  #quiet(): void {
+    this.#heard?.close();
+    this.#heard = null;
+  }
+
+  /** The last resort, with its reason; something better ends it with its first picture. */
+  #toStills(why: "codec" | "decoder" | "connection"): void {
+    this.#cut = undefined;
+    this.#stopPlayers();
+    const codec = this.#tracks.find((one) => one.kind === "video")?.codec ?? "";
+    this.state.value = { kind: "stills", why, codec };
+    this.#startStills();
   }
 
   #frame(player: MsePlayer, capture: UtcMicros | null): void {
@@ -253,10 +324,11 @@ export class LiveView {
       this.#failures = 0;
       if (this.#frozen) player.freeze(true);
       this.element.dataset.live = "true";
+      this.#endStills();
     } else if (player !== this.#shown) return;
     this.#count.frames += 1;
     this.#count.lastFrameAt = performance.now();
-    if (this.state.value.kind !== "live" && !this.#frozen) this.state.value = { kind: "live" };
+    if (this.state.value.kind !== "live" && !this.#frozen && !this.#paused) this.state.value = { kind: "live" };
     if (capture !== null) this.captured.value = capture;
   }
 
@@ -266,9 +338,15 @@ export class LiveView {
     if (player === this.#coming) this.#coming = null;
     if (player === this.#shown) this.#shown = null;
     this.#failures += 1;
+    if (this.#failures >= MOST_FAILURES) {
+      this.#failures = 0;
+      this.#toStills("decoder");
+      this.#later(BETTER_MS);
+      return;
+    }
     delete this.element.dataset.live;
     this.state.value = { kind: "connecting" };
-    this.#later(Math.min(30_000, 500 * 2 ** this.#failures));
+    this.#later(500 * 2 ** this.#failures);
   }
 
   /** Closes the tile and asks for it anew. */
@@ -277,11 +355,15 @@ export class LiveView {
     this.#retry = setTimeout(() => {
       if (this.#closed) return;
       this.socket.close(this.#tile);
-      this.#tile = this.socket.open({ ...this.options, profile: this.#profile }, this.#hear);
+      this.#tile = this.socket.open(
+        { ...this.options, profile: this.#profile, audio: this.sound.value !== "off" },
+        this.#hear,
+      );
     }, ms);
   }
 
   #stopPlayers(): void {
+    this.#quiet();
     this.#shown?.close();
     this.#coming?.close();
     this.#shown = null;
@@ -295,7 +377,15 @@ export class LiveView {
     this.#stills ??= setInterval(() => this.#loadStill(), STILL_MS);
   }
 
+  #endStills(): void {
+    clearInterval(this.#stills);
+    this.#stills = undefined;
+  }
+
   #loadStill(): void {
+    const now = performance.now();
+    if (this.#askedAt !== null && now - this.#askedAt < STILL_PATIENCE_MS) return;
+    this.#askedAt = now;
     // The query makes each a new picture; the gateway passes unknown-field checks only for its own, so use `width`.
     const width = 640 + (Math.floor(Date.now() / STILL_MS) % 16) * 2;
     this.#still.src = `/api/v1/cameras/${this.options.camera}/snapshot.jpg?width=${width}`;

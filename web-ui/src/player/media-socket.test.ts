@@ -1,57 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { cameraCode, feedId, mediaTicks, utcMicros } from "../domain/ids";
-import { encodeHeader } from "../wire/media";
+import { cameraCode } from "../domain/ids";
 import { ServerClock } from "./clock";
 import { MediaSocket, type TileSignal } from "./media-socket";
-
-/** A socket whose other end is the test. */
-class Wire {
-  static readonly OPEN = 1;
-  static made: Wire[] = [];
-  readyState = 1;
-  binaryType = "";
-  sent: { type: string; tile?: number; [key: string]: unknown }[] = [];
-  onmessage: ((message: { data: unknown }) => void) | null = null;
-  onclose: ((event: { code: number }) => void) | null = null;
-  constructor(readonly url: string) {
-    Wire.made.push(this);
-  }
-  send(text: string) {
-    this.sent.push(JSON.parse(text));
-  }
-  close() {
-    this.readyState = 3;
-  }
-  say(value: object) {
-    this.onmessage?.({ data: JSON.stringify(value) });
-  }
-  hello() {
-    this.say({ type: "hello", version: 1, now: 1e15, max_tiles: 64 });
-  }
-  media(feed: number) {
-    const header = encodeHeader({
-      kind: "fragment",
-      key: true,
-      discontinuity: false,
-      lastOfGroup: false,
-      track: 0,
-      feed: feedId(feed),
-      group: 0,
-      frame: 0,
-      mediaTime: mediaTicks(0),
-      captureTime: utcMicros(1),
-    });
-    this.onmessage?.({ data: header.buffer });
-  }
-  types() {
-    return this.sent.map((message) => `${message.type} ${message.tile}`);
-  }
-}
+import { Wire } from "./testing";
 
 const request = { camera: cameraCode("44140300001320000001"), profile: "sub", priority: "wall" } as const;
 let socket: MediaSocket;
 let denied: () => void;
-const wire = () => Wire.made.at(-1) as Wire;
+const wire = () => Wire.last;
 const opened = (tile: number, feed: number) => ({ type: "opened", tile, feed, profile: "sub", tracks: [] });
 
 beforeEach(() => {
@@ -63,6 +19,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   socket.shutdown();
+  vi.restoreAllMocks();
   vi.useRealTimers();
   vi.unstubAllGlobals();
 });
@@ -150,5 +107,81 @@ describe("a connection that ends", () => {
     socket.open(request, () => undefined);
     wire().onclose?.({ code: 1008 });
     expect(denied).toHaveBeenCalledOnce();
+  });
+});
+
+describe("a path that is cut without a word", () => {
+  const silence = (ms: number) => vi.advanceTimersByTimeAsync(ms);
+  it("is noticed: silence is asked about, then believed", async () => {
+    const heard: string[] = [];
+    const a = socket.open(request, (signal) => heard.push(signal.type));
+    wire().hello();
+    wire().answers = false;
+    await silence(11_000);
+    expect(wire().types().at(-1)).toBe("close 0");
+    expect(heard).not.toContain("disconnected");
+    await silence(12_000);
+    expect(heard).toContain("disconnected");
+    while (Wire.open === 0) await silence(100);
+    expect(Wire.made).toHaveLength(2);
+    wire().hello();
+    expect(wire().sent).toMatchObject([{ type: "open", tile: a }]);
+  });
+  it("is not believed of a gateway that only has nothing to say", async () => {
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+    socket.open(request, () => undefined);
+    wire().hello();
+    await silence(300_000);
+    expect(Wire.made).toHaveLength(1);
+    expect(
+      wire()
+        .types()
+        .filter((text) => text === "close 0").length,
+    ).toBeGreaterThan(5);
+    expect(warn).not.toHaveBeenCalled();
+  });
+  it("nor after a sleep, until it was asked", async () => {
+    socket.open(request, () => undefined);
+    wire().hello();
+    const start = performance.now();
+    vi.spyOn(performance, "now").mockReturnValue(start + 3_600_000);
+    await silence(2000);
+    expect(wire().types().at(-1)).toBe("close 0");
+    expect(Wire.made).toHaveLength(1);
+  });
+  it("a connection that never says hello is given up", async () => {
+    socket.open(request, () => undefined);
+    await silence(60_000);
+    expect(Wire.made.length).toBeGreaterThan(1);
+  });
+  it("ends its waiting when the network is back", async () => {
+    socket.open(request, () => undefined);
+    wire().hello();
+    wire().cut();
+    expect(Wire.made).toHaveLength(1);
+    dispatchEvent(new Event("online"));
+    expect(Wire.made).toHaveLength(2);
+    wire().hello();
+    dispatchEvent(new Event("online"));
+    expect(wire().types()).toContain("close 0");
+  });
+});
+
+describe("a page with nothing to show", () => {
+  it("lets the connection go after a while, and makes another when it must", async () => {
+    const a = socket.open(request, () => undefined);
+    wire().hello();
+    socket.close(a);
+    expect(socket.connected).toBe(true);
+    await vi.advanceTimersByTimeAsync(5000);
+    const b = socket.open(request, () => undefined);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(socket.connected).toBe(true);
+    socket.close(b);
+    await vi.advanceTimersByTimeAsync(11_000);
+    expect(socket.connected).toBe(false);
+    expect(Wire.open).toBe(0);
+    socket.open(request, () => undefined);
+    expect(Wire.made).toHaveLength(2);
   });
 });

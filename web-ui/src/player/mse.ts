@@ -1,13 +1,21 @@
-/** One feed in one `<video>` by Media Source Extensions. A feed that changes its number gets a new one of these. */
+/**
+ * One track of a feed in one `<video>` by Media Source Extensions: a picture, or sound that goes with one. A feed that changes
+ * its number gets a new one of these.
+ */
 import { type MediaTicks, mediaSeconds, monoMillis, type UtcMicros } from "../domain/ids";
 import type { MediaMessage } from "../wire/media";
 import { decide, EDGE, type Range, trim } from "./live-edge";
 import { concat, type Piece, PieceQueue } from "./queue";
+import { together } from "./sound-clock";
 import { FeedTimeline } from "./timeline";
 
 type MediaSourceClass = typeof MediaSource;
 interface WithManaged {
   ManagedMediaSource?: MediaSourceClass;
+}
+/** The managed one says when it takes data; what comes meanwhile waits in our own bounded queue. */
+interface Managed {
+  readonly streaming?: boolean;
 }
 
 /** MediaSource, or the managed one of iOS, or nothing. */
@@ -16,8 +24,9 @@ export function mediaSourceClass(): MediaSourceClass | null {
   return (globalThis as WithManaged).ManagedMediaSource ?? null;
 }
 
-export const mimeOf = (codec: string): string => `video/mp4; codecs="${codec}"`;
-export const canPlay = (codec: string): boolean => mediaSourceClass()?.isTypeSupported(mimeOf(codec)) ?? false;
+export const mimeOf = (codec: string, sound = false): string => `${sound ? "audio" : "video"}/mp4; codecs="${codec}"`;
+export const canPlay = (codec: string, sound = false): boolean =>
+  mediaSourceClass()?.isTypeSupported(mimeOf(codec, sound)) ?? false;
 
 /** How often the distance to the edge is looked at, ms. */
 const TICK_MS = 200;
@@ -28,6 +37,8 @@ export interface PlayerEvents {
   /** A new picture is on the screen; `capture` where it is known. */
   readonly onFrame: (capture: UtcMicros | null) => void;
   readonly onError: (error: string) => void;
+  /** This is sound: the feed's time, seconds, of the picture that it goes with; `null` while there is none. */
+  readonly picture?: () => number | null;
 }
 
 export class MsePlayer {
@@ -54,7 +65,7 @@ export class MsePlayer {
     const Source = mediaSourceClass();
     if (!Source) throw new Error("no MediaSource in this browser");
     const video = document.createElement("video");
-    video.muted = true;
+    video.muted = events.picture === undefined;
     video.playsInline = true;
     video.disablePictureInPicture = true;
     // ManagedMediaSource does not open without it.
@@ -64,19 +75,25 @@ export class MsePlayer {
     this.#source = source;
     this.#url = URL.createObjectURL(source);
     source.addEventListener("sourceopen", this.#opened, { once: true });
+    source.addEventListener("startstreaming", this.#schedule);
     video.addEventListener("error", this.#failed);
     video.src = this.#url;
     this.#tick = setInterval(this.#follow, TICK_MS);
     this.#watchFrames();
   }
 
-  /** Takes a media message of the video track. */
+  get #sound(): boolean {
+    return this.events.picture !== undefined;
+  }
+
+  /** Takes a media message of its track. */
   push(message: MediaMessage): void {
-    if (this.#closed || message.track !== 0) return;
+    if (this.#closed || message.track !== (this.#sound ? 1 : 0)) return;
     this.#queue.push({
       bytes: message.payload,
       init: message.kind === "initialisation",
-      key: message.key,
+      // Every packet of sound can be started from; the wire's bit speaks of pictures.
+      key: message.key || this.#sound,
       discontinuity: message.discontinuity,
       mediaTime: message.mediaTime,
       captureTime: message.captureTime,
@@ -89,12 +106,16 @@ export class MsePlayer {
     if (codec === this.codec) return;
     this.codec = codec;
     const buffer = this.#buffer;
-    if (buffer && !buffer.updating) buffer.changeType(mimeOf(codec));
+    if (buffer && !buffer.updating) buffer.changeType(mimeOf(codec, this.#sound));
   }
 
   /** Seconds between the shown picture and the newest one that is here. */
   get behind(): number {
     return Math.max(0, this.#timeline.edge - this.video.currentTime);
+  }
+  /** The feed's time of what is shown, seconds; `null` before anything is. */
+  get media(): number | null {
+    return this.#started ? this.#timeline.mediaAt(mediaSeconds(this.video.currentTime)) : null;
   }
   get dropped(): number {
     return this.#queue.dropped + (this.video.getVideoPlaybackQuality?.().droppedVideoFrames ?? 0);
@@ -113,6 +134,8 @@ export class MsePlayer {
     if (this.#frame) this.video.cancelVideoFrameCallback?.(this.#frame);
     this.video.removeEventListener("error", this.#failed);
     this.#buffer?.removeEventListener("updateend", this.#schedule);
+    this.#source?.removeEventListener("sourceopen", this.#opened);
+    this.#source?.removeEventListener("startstreaming", this.#schedule);
     this.#queue.clear();
     this.#buffer = null;
     this.#source = null;
@@ -126,7 +149,7 @@ export class MsePlayer {
   #opened = (): void => {
     if (this.#closed || !this.#source) return;
     try {
-      this.#buffer = this.#source.addSourceBuffer(mimeOf(this.codec));
+      this.#buffer = this.#source.addSourceBuffer(mimeOf(this.codec, this.#sound));
       this.#buffer.mode = "segments";
       this.#buffer.addEventListener("updateend", this.#schedule);
     } catch (error) {
@@ -151,6 +174,7 @@ export class MsePlayer {
   #append(): void {
     const buffer = this.#buffer;
     if (!buffer || buffer.updating || this.#closed || this.#source?.readyState !== "open") return;
+    if ((this.#source as Managed).streaming === false) return;
     let last: MediaTicks | null = null;
     const batch = this.#queue.take((piece) => {
       const moves = this.#timeline.moves(piece, last);
@@ -202,13 +226,17 @@ export class MsePlayer {
       this.#play();
       return;
     }
-    const action = decide({
-      currentTime: video.currentTime,
-      rate: video.playbackRate,
-      ranges,
-      stalledMs: now - this.#movedAt,
-      settled: this.#settled,
-    });
+    const picture = this.events.picture?.() ?? null;
+    const action =
+      picture === null
+        ? decide({
+            currentTime: video.currentTime,
+            rate: video.playbackRate,
+            ranges,
+            stalledMs: now - this.#movedAt,
+            settled: this.#settled,
+          })
+        : together(this.#timeline.timeOf(picture) - video.currentTime, video.playbackRate, video.currentTime, last);
     if (last.end - video.currentTime <= EDGE.arrived) this.#settled = true;
     if (action.kind === "seek") {
       video.currentTime = action.to;
@@ -237,9 +265,9 @@ export class MsePlayer {
     if ("requestVideoFrameCallback" in this.video) this.#frame = this.video.requestVideoFrameCallback(shown);
     else {
       const element = this.video as HTMLVideoElement;
-      element.addEventListener("timeupdate", () =>
-        this.events.onFrame(this.#timeline.captureAt(mediaSeconds(element.currentTime))),
-      );
+      element.addEventListener("timeupdate", () => {
+        if (!this.#closed) this.events.onFrame(this.#timeline.captureAt(mediaSeconds(element.currentTime)));
+      });
     }
   }
 }

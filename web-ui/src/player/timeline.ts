@@ -53,6 +53,14 @@ export class FeedTimeline {
     return best && Math.abs(best.at - time) < 1 ? utcMicros(best.capture + (time - best.at) * 1e6) : null;
   }
 
+  /** The feed's time of a moment of the element, and the other way round, by the offset of now. */
+  mediaAt(time: MediaSeconds): number {
+    return time - (this.#offset ?? 0);
+  }
+  timeOf(media: number): MediaSeconds {
+    return mediaSeconds(media + (this.#offset ?? 0));
+  }
+
   /** The element's time of the newest frame. */
   get edge(): MediaSeconds {
     return mediaSeconds(this.#lastTicks / TICKS_PER_S + (this.#offset ?? 0));

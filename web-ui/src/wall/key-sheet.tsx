@@ -7,6 +7,7 @@ const KEYS: readonly (readonly [string, PlainKey])[] = [
   ["Enter", "keys.enter"],
   ["F", "keys.full"],
   ["Space", "keys.freeze"],
+  ["M", "keys.sound"],
   ["S", "keys.snapshot"],
   ["R", "keys.replay"],
   ["I", "keys.figures"],

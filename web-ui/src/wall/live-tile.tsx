@@ -5,7 +5,7 @@ import type { CameraCode } from "../domain/ids";
 import type { Camera, Profile } from "../domain/types";
 import { t } from "../i18n/t";
 import { clock, delayWords, rate, reasonWords, shortTime } from "../i18n/words";
-import { LiveView, type ViewState } from "../player/live-view";
+import { LiveView, type SoundState, type ViewState } from "../player/live-view";
 import { Icon, type IconName } from "../ui/icon";
 
 /** How long a tile must be the focused one before its main stream is asked for, and not to be before it is given up. */
@@ -57,7 +57,18 @@ export function tileWords(state: ViewState, camera: Camera | undefined): TileWor
         busy: false,
       };
     case "stills":
-      return { title: t("tile.stills", { codec: state.codec }), detail: "", icon: "image", busy: false };
+      return { title: stillsWords(state), detail: "", icon: "image", busy: false };
+  }
+}
+
+function stillsWords(state: Extract<ViewState, { kind: "stills" }>): string {
+  switch (state.why) {
+    case "codec":
+      return t("tile.stills", { codec: state.codec });
+    case "decoder":
+      return t("tile.stillsDecoder");
+    case "connection":
+      return t("tile.stillsConnection");
   }
 }
 
@@ -109,12 +120,15 @@ export function LiveTile({
   profile = "sub",
   priority = "viewer",
   figures = false,
+  sound = false,
   onView,
 }: {
   code: CameraCode;
   profile?: Profile;
   priority?: "incident" | "wall" | "viewer";
   figures?: boolean;
+  /** Whether this camera is to be heard. */
+  sound?: boolean;
   onView?: (view: LiveView | null) => void;
 }) {
   const box = useRef<HTMLDivElement>(null);
@@ -125,6 +139,7 @@ export function LiveTile({
     onView?.(view);
     return () => onView?.(null);
   }, [view]);
+  useEffect(() => view?.listen(sound), [view, sound]);
   const words = view ? tileWords(view.state.value, camera) : null;
   const kind = view?.state.value.kind ?? "connecting";
   return (
@@ -141,9 +156,21 @@ export function LiveTile({
       </div>
       <div class="caption">
         <span class="clip grow">{camera?.name ?? code}</span>
+        {view && view.sound.value !== "off" && <SoundMark state={view.sound.value} />}
         {view && <Delay view={view} />}
       </div>
     </div>
+  );
+}
+
+function SoundMark({ state }: { state: Exclude<SoundState, "off"> }) {
+  const words = t(`tile.sound.${state}`);
+  const heard = state === "on" || state === "opening";
+  return (
+    <span class="sound" role="img" aria-label={words} title={words}>
+      <Icon name={heard ? "volume" : "volumeOff"} size={1} />
+      {!heard && <small>{words}</small>}
+    </span>
   );
 }
 

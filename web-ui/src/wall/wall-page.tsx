@@ -56,6 +56,7 @@ export function WallPage() {
 
 function Desk({ state, all }: { state: WallState; all: readonly CameraCode[] }) {
   const [figures, setFigures] = useState(false);
+  const [sound, setSound] = useState(false);
   const [keys, setKeys] = useState(false);
   const [list, setList] = useState(true);
   const views = useRef(new Map<CameraCode, LiveView>());
@@ -121,6 +122,7 @@ function Desk({ state, all }: { state: WallState; all: readonly CameraCode[] }) 
         " ": freeze,
         s: snapshot,
         r: replay,
+        m: () => setSound((on) => !on),
         i: () => setFigures((on) => !on),
         t: tour.toggle,
         "?": () => setKeys(true),
@@ -198,6 +200,13 @@ function Desk({ state, all }: { state: WallState; all: readonly CameraCode[] }) 
             onClick={() => change((now) => ({ ...now, slots: [], focus: null }))}
           />
           <Button
+            icon={sound ? "volume" : "volumeOff"}
+            label={t("wall.sound")}
+            hideLabel
+            aria-pressed={sound}
+            onClick={() => setSound(!sound)}
+          />
+          <Button
             icon="info"
             label={t("wall.figures")}
             hideLabel
@@ -220,6 +229,7 @@ function Desk({ state, all }: { state: WallState; all: readonly CameraCode[] }) 
                 focused={!tour.codes && state.focus === shown.first + i}
                 main={state.layout === 1 || (!tour.codes && state.focus === shown.first + i)}
                 figures={figures}
+                sound={sound && (state.layout === 1 || (!tour.codes && state.focus === shown.first + i))}
                 onFocus={() => focus(shown.first + i)}
                 onDrop={(dropped) => put(dropped, shown.first + i)}
                 onRemove={() => change((now) => remove(now, shown.first + i))}
@@ -258,6 +268,7 @@ function Tile({
   focused,
   main,
   figures,
+  sound,
   onFocus,
   onDrop,
   onRemove,
@@ -269,6 +280,7 @@ function Tile({
   focused: boolean;
   main: boolean;
   figures: boolean;
+  sound: boolean;
   onFocus: () => void;
   onDrop: (code: CameraCode) => void;
   onRemove: () => void;
@@ -308,7 +320,14 @@ function Tile({
     >
       {code ? (
         <>
-          <LiveTile code={code} profile={main ? "main" : "sub"} priority="wall" figures={figures} onView={onView} />
+          <LiveTile
+            code={code}
+            profile={main ? "main" : "sub"}
+            priority="wall"
+            figures={figures}
+            sound={sound}
+            onView={onView}
+          />
           <button
             type="button"
             class="tile-remove"

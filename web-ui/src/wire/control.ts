@@ -21,6 +21,9 @@ export interface TrackInfo {
   readonly codec: string;
   readonly width: number;
   readonly height: number;
+  /** Samples a second and channels, of sound. */
+  readonly rate: number;
+  readonly channels: number;
 }
 
 export type ServerMessage =
@@ -36,7 +39,7 @@ export type ServerMessage =
   | { readonly type: "refused" | "lost"; readonly tile: TileId; readonly reason: Reason }
   | { readonly type: "skipped"; readonly tile: TileId; readonly frames: number; readonly ms: number }
   | { readonly type: "back" | "paused" | "closed"; readonly tile: TileId }
-  | { readonly type: "error"; readonly text: string };
+  | { readonly type: "error"; readonly text: string; readonly tile: TileId | null };
 
 export type ParsedControl =
   | { readonly ok: true; readonly message: ServerMessage }
@@ -69,8 +72,9 @@ function read(json: Fields): ServerMessage | null {
           maxTiles: number(json.max_tiles) ?? 16,
         };
   }
-  if (json.type === "error") return { type: "error", text: String(json.text ?? "") };
   const n = number(json.tile);
+  if (json.type === "error")
+    return { type: "error", text: String(json.text ?? ""), tile: n === null ? null : tileId(n) };
   if (n === null) return null;
   const tile = tileId(n);
   switch (json.type) {
@@ -114,5 +118,7 @@ function track(json: Fields): TrackInfo {
     codec: String(json.codec ?? ""),
     width: number(json.width) ?? 0,
     height: number(json.height) ?? 0,
+    rate: number(json.rate) ?? 0,
+    channels: number(json.channels) ?? 0,
   };
 }

@@ -1,0 +1,232 @@
+// What a wall leaves behind after two hundred changes, and how it comes back from a cut network, a silent one, a hidden tab.
+// The page talks to the gateway through a small relay of this test's own, which can be cut. No click after any of it.
+//   URL=... SIGHTLINE_USER=admin PASSWORD=... node e2e/lifecycle.mjs [CHANGES]
+import net from "node:net";
+import { launch, settings, signedIn, until } from "./lib.mjs";
+
+const CHANGES = Number(process.argv[2] ?? 200);
+const TILES = [1, 4, 9, 16, 25];
+
+/** Hands bytes to and fro. `refuse`: connections are reset, new ones too. `swallow`: nothing passes, nobody is told. */
+async function relay(target) {
+  let mode = "pass";
+  const pairs = new Set();
+  const server = net.createServer((near) => {
+    if (mode === "refuse") {
+      near.resetAndDestroy();
+      return;
+    }
+    const far = net.connect({ host: target.hostname, port: Number(target.port) });
+    const pair = { near, far, dead: mode === "swallow" };
+    pairs.add(pair);
+    const end = () => {
+      pairs.delete(pair);
+      near.destroy();
+      far.destroy();
+    };
+    near.on("data", (bytes) => pair.dead || far.write(bytes));
+    far.on("data", (bytes) => pair.dead || near.write(bytes));
+    for (const side of [near, far]) {
+      side.on("error", end);
+      side.on("close", end);
+    }
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${server.address().port}`,
+    set(to) {
+      mode = to;
+      for (const pair of [...pairs]) {
+        if (to === "refuse") {
+          pair.near.resetAndDestroy();
+          pair.far.destroy();
+        } else if (to === "swallow") pair.dead = true;
+      }
+    },
+    close() {
+      this.set("refuse");
+      server.close();
+    },
+  };
+}
+
+const report = { ok: false };
+function expect(condition, words) {
+  if (!condition) throw new Error(words);
+}
+
+const target = new globalThis.URL(settings.url);
+expect(target.protocol === "http:", "this test relays plain HTTP");
+const between = await relay(target);
+settings.url = between.url;
+const browser = await launch();
+let page;
+try {
+  const session = await signedIn(browser);
+  page = session.page;
+  const sockets = new Set();
+  const watch = (socket) => {
+    if (!socket.url().endsWith("/media")) return;
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+  };
+  page.on("websocket", watch);
+  await page.waitForSelector(".live-tile[data-state=live]");
+  await page.reload();
+  await page.waitForSelector(".live-tile[data-state=live]");
+
+  const cdp = await session.context.newCDPSession(page);
+  await cdp.send("HeapProfiler.enable");
+  const heap = async () => {
+    for (let i = 0; i < 3; i++) await cdp.send("HeapProfiler.collectGarbage");
+    return (await cdp.send("Runtime.getHeapUsage")).usedSize;
+  };
+  /** Every `<video>` that exists, in the page or not, once the garbage is gone. */
+  const videos = async () => {
+    const { result } = await cdp.send("Runtime.evaluate", { expression: "HTMLVideoElement.prototype" });
+    const { objects } = await cdp.send("Runtime.queryObjects", { prototypeObjectId: result.objectId });
+    const { result: count } = await cdp.send("Runtime.callFunctionOn", {
+      objectId: objects.objectId,
+      functionDeclaration: "function () { return this.length; }",
+      returnByValue: true,
+    });
+    await cdp.send("Runtime.releaseObject", { objectId: objects.objectId });
+    return count.value;
+  };
+  const changes = async (count) => {
+    for (let n = 0; n < count; n++) {
+      // Mostly small walls: what is left behind does not depend on the size, and this machine may be small.
+      const layout = n % 20 === 13 ? 4 : n % 20 === 17 ? 5 : (n % 2) + 1;
+      await page.keyboard.press(String(layout));
+      await until(page, (tiles) => document.querySelectorAll(".grid > .tile").length === tiles, TILES[layout - 1]);
+      if (n % 10 === 9) await page.waitForSelector(".live-tile[data-state=live]");
+    }
+  };
+  const home = async () => {
+    await page.keyboard.press("1");
+    await until(page, () => document.querySelectorAll(".grid > .tile").length === 1);
+    await page.waitForSelector(".live-tile[data-state=live]");
+  };
+
+  await changes(40);
+  await home();
+  const before = await heap();
+  await changes(CHANGES);
+  await home();
+  const after = await heap();
+  report.changes = CHANGES;
+  report.heap = { before, after, growth: Math.round((after / before - 1) * 1000) / 1000 };
+  expect(sockets.size === 1, `${sockets.size} media sockets for one wall`);
+  expect(after < before * 1.2, `the heap grew from ${before} to ${after} bytes`);
+
+  // A page without a picture: nothing is left of the player.
+  await page.click(".rail a[href='/admin']");
+  await page.waitForSelector("table td");
+  await until(page, () => document.querySelectorAll("video").length === 0);
+  const deadline = Date.now() + 120_000;
+  while ((sockets.size > 0 || (await videos()) > 0) && Date.now() < deadline) {
+    await cdp.send("HeapProfiler.collectGarbage");
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+  report.left = { sockets: sockets.size, videos: await videos() };
+  expect(report.left.sockets === 0 && report.left.videos === 0, `left behind: ${JSON.stringify(report.left)}`);
+
+  await page.click(".rail a[href='/wall']");
+  const states = () =>
+    page.evaluate(() => [...document.querySelectorAll(".live-tile")].map((tile) => tile.dataset.state));
+  /** Live is what moves: the element's time rises. */
+  const playing = async () => {
+    await page.waitForSelector(".live-tile[data-state=live] video");
+    const start = await page.evaluate(() => document.querySelector(".live-tile[data-state=live] video").currentTime);
+    await until(
+      page,
+      (from) =>
+        [...document.querySelectorAll(".live-tile[data-state=live] video")].some((one) => one.currentTime !== from),
+      start,
+    );
+  };
+  const gone = () =>
+    until(page, () => {
+      const tiles = [...document.querySelectorAll(".live-tile")];
+      return tiles.length > 0 && tiles.every((tile) => ["reconnecting", "stills"].includes(tile.dataset.state));
+    });
+  await playing();
+
+  report.recovered = {};
+  const recovers = async (name, lose, back) => {
+    const start = Date.now();
+    await lose();
+    const lost = await states();
+    const noticed = Date.now();
+    await back();
+    await playing();
+    report.recovered[name] = { lost: [...new Set(lost)], noticed_ms: noticed - start, back_ms: Date.now() - noticed };
+  };
+  await recovers(
+    "network-cut",
+    async () => {
+      between.set("refuse");
+      await gone();
+    },
+    () => between.set("pass"),
+  );
+  await recovers(
+    "network-silent",
+    async () => {
+      between.set("swallow");
+      await gone();
+    },
+    () => between.set("pass"),
+  );
+  await recovers(
+    "offline",
+    async () => {
+      // The browser may leave an open WebSocket alone when it is told to be offline: then the wire is cut as well.
+      await session.context.setOffline(true);
+      between.set("refuse");
+      await gone();
+    },
+    async () => {
+      between.set("pass");
+      await session.context.setOffline(false);
+    },
+  );
+  const hide = (hidden) =>
+    page.evaluate((to) => {
+      Object.defineProperty(document, "hidden", { configurable: true, get: () => to });
+      Object.defineProperty(document, "visibilityState", {
+        configurable: true,
+        get: () => (to ? "hidden" : "visible"),
+      });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, hidden);
+  await recovers(
+    "hidden-tab",
+    async () => {
+      await hide(true);
+      await until(page, () =>
+        [...document.querySelectorAll(".live-tile")].every((tile) => tile.dataset.state === "paused"),
+      );
+    },
+    () => hide(false),
+  );
+  await recovers(
+    "hidden-while-cut",
+    async () => {
+      await hide(true);
+      between.set("refuse");
+      await gone();
+      between.set("pass");
+    },
+    () => hide(false),
+  );
+  report.ok = true;
+} catch (error) {
+  report.error = String(error).split("\n")[0];
+  await page?.screenshot({ path: `${process.env.SHOTS ?? "/tmp"}/lifecycle-failed.png` }).catch(() => undefined);
+} finally {
+  await browser.close();
+  between.close();
+}
+console.log(JSON.stringify(report, null, 2));
+process.exitCode = report.ok ? 0 : 1;

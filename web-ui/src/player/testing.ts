@@ -1,0 +1,184 @@
+/** What a browser gives the player, made of as little as its tests need. Used by tests only. */
+import { vi } from "vitest";
+import { feedId, mediaTicks, utcMicros } from "../domain/ids";
+import { encodeHeader, type MediaKind } from "../wire/media";
+
+/** A WebSocket whose other end is the test. */
+export class Wire {
+  static readonly OPEN = 1;
+  static made: Wire[] = [];
+  readyState = 1;
+  binaryType = "";
+  sent: { type: string; tile?: number; [key: string]: unknown }[] = [];
+  onmessage: ((message: { data: unknown }) => void) | null = null;
+  onclose: ((event: { code: number }) => void) | null = null;
+  constructor(readonly url: string) {
+    Wire.made.push(this);
+  }
+  static get last(): Wire {
+    return Wire.made.at(-1) as Wire;
+  }
+  static get open(): number {
+    return Wire.made.filter((one) => one.readyState === 1).length;
+  }
+  /** Whether there is still someone at the other end, who answers what is asked of a tile that is not open. */
+  answers = true;
+  send(text: string) {
+    const message = JSON.parse(text);
+    this.sent.push(message);
+    if (message.tile !== 0 || !this.answers) return;
+    queueMicrotask(() => this.say({ type: "error", text: "tile 0 is not open", tile: 0 }));
+  }
+  close() {
+    this.readyState = 3;
+  }
+  /** The other end, or the network, closes. */
+  cut(code = 1006) {
+    this.readyState = 3;
+    this.onclose?.({ code });
+  }
+  say(value: object) {
+    this.onmessage?.({ data: JSON.stringify(value) });
+  }
+  hello() {
+    this.say({ type: "hello", version: 1, now: 1e15, max_tiles: 64 });
+  }
+  media(feed: number, more: { frame?: number; kind?: MediaKind; track?: 0 | 1 } = {}) {
+    const frame = more.frame ?? 0;
+    const header = encodeHeader({
+      kind: more.kind ?? "fragment",
+      key: frame === 0,
+      discontinuity: false,
+      lastOfGroup: false,
+      track: more.track ?? 0,
+      feed: feedId(feed),
+      group: 0,
+      frame,
+      mediaTime: mediaTicks(frame * 3600),
+      captureTime: utcMicros(1e15 + frame * 40_000),
+    });
+    const bytes = new Uint8Array(header.byteLength + 1);
+    bytes.set(header);
+    bytes[header.byteLength] = more.kind === "initialisation" ? INIT : 1;
+    this.onmessage?.({ data: bytes.buffer });
+  }
+  types() {
+    return this.sent.map((message) => `${message.type} ${message.tile}`);
+  }
+}
+
+const INIT = 255;
+const FRAME_S = 0.04;
+
+/** Takes one byte a frame; what it holds is as long as that. */
+export class Buffer extends EventTarget {
+  updating = false;
+  mode = "";
+  timestampOffset = 0;
+  appended = 0;
+  end = 0;
+  fails: Error | null = null;
+  get buffered() {
+    return { length: this.end > 0 ? 1 : 0, start: () => 0, end: () => this.end };
+  }
+  appendBuffer(bytes: Uint8Array) {
+    if (this.fails) throw this.fails;
+    this.appended += 1;
+    this.end += bytes.filter((byte) => byte !== INIT).length * FRAME_S;
+    this.#done();
+  }
+  remove() {
+    this.#done();
+  }
+  changeType() {}
+  #done() {
+    this.updating = true;
+    queueMicrotask(() => {
+      this.updating = false;
+      this.dispatchEvent(new Event("updateend"));
+    });
+  }
+}
+
+export class Source extends EventTarget {
+  static made: Source[] = [];
+  static plays = (type: string) => type.includes("avc1") || type.includes("mp4a");
+  static isTypeSupported(type: string) {
+    return Source.plays(type);
+  }
+  readyState = "closed";
+  buffers: Buffer[] = [];
+  types: string[] = [];
+  constructor() {
+    super();
+    Source.made.push(this);
+    queueMicrotask(() => {
+      this.readyState = "open";
+      this.dispatchEvent(new Event("sourceopen"));
+    });
+  }
+  addSourceBuffer(type: string) {
+    const buffer = new Buffer();
+    this.types.push(type);
+    this.buffers.push(buffer);
+    return buffer;
+  }
+}
+
+export interface Browser {
+  /** Object URLs that were made and not given back. */
+  readonly urls: Set<string>;
+  /** Draws a frame in every element that waits for one. */
+  frame(): void;
+  /** Elements that wait for a frame. */
+  readonly waiting: Map<number, (now: number, frame: { mediaTime: number }) => void>;
+}
+
+/** Puts all of it into place, with a clock of the test's own. `vi.unstubAllGlobals` and `restoreAllMocks` take it away. */
+export function browser(sources: { media?: boolean; managed?: typeof Source } = {}): Browser {
+  vi.useFakeTimers();
+  Wire.made = [];
+  Source.made = [];
+  vi.stubGlobal("WebSocket", Wire);
+  vi.stubGlobal("MediaSource", sources.media === false ? undefined : Source);
+  if (sources.managed) vi.stubGlobal("ManagedMediaSource", sources.managed);
+  const urls = new Set<string>();
+  let n = 0;
+  vi.spyOn(URL, "createObjectURL").mockImplementation(() => {
+    const url = `blob:test/${++n}`;
+    urls.add(url);
+    return url;
+  });
+  vi.spyOn(URL, "revokeObjectURL").mockImplementation((url) => void urls.delete(url));
+  const waiting: Browser["waiting"] = new Map();
+  const media = HTMLMediaElement.prototype;
+  vi.spyOn(media, "play").mockImplementation(async () => undefined);
+  vi.spyOn(media, "pause").mockImplementation(() => undefined);
+  vi.spyOn(media, "load").mockImplementation(() => undefined);
+  Object.assign(HTMLVideoElement.prototype, {
+    requestVideoFrameCallback(callback: (now: number, frame: { mediaTime: number }) => void) {
+      waiting.set(++n, callback);
+      return n;
+    },
+    cancelVideoFrameCallback(id: number) {
+      waiting.delete(id);
+    },
+  });
+  return {
+    urls,
+    waiting,
+    frame() {
+      const callbacks = [...waiting];
+      for (const [id, callback] of callbacks) {
+        waiting.delete(id);
+        callback(performance.now(), { mediaTime: 0 });
+      }
+    },
+  };
+}
+
+export function unbrowser(): void {
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+}
