@@ -36,7 +36,7 @@ async function relay(target) {
     url: `http://127.0.0.1:${server.address().port}`,
     set(to) {
       mode = to;
-      for (const pair of [...pairs]) {
+      for (const pair of pairs) {
         if (to === "refuse") {
           pair.near.resetAndDestroy();
           pair.far.destroy();

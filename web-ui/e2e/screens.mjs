@@ -1,35 +1,104 @@
-// Pictures of every page at three sizes into a directory: URL=... PASSWORD=... node e2e/screens.mjs DIR [desk|hall|phone] [PAGE]
+// Pictures of every page at three sizes in two languages into a directory, for someone to look at:
+//   URL=... PASSWORD=... node e2e/screens.mjs DIR [desk|hall|phone|all] [zh|en|all] [NAME]
 import { mkdirSync } from "node:fs";
-import { launch, SIZES, settings, signedIn } from "./lib.mjs";
+import { DEADLINE_MS, launch, SIZES, settings, signedIn, until } from "./lib.mjs";
 
-const [dir = "screens", onlySize, onlyPage] = process.argv.slice(2);
+const [dir = "screens", onlySize = "all", onlyLanguage = "all", onlyName] = process.argv.slice(2);
 mkdirSync(dir, { recursive: true });
-const PAGES = ["wall", "map", "playback", "events", "incidents", "health", "admin", "m"];
+const LOCALES = { zh: "zh-CN", en: "en-GB" };
+const wanted = (only, one) => only === "all" || only === undefined || only === one;
+
+/** Name, address, what must be there, and what is done before the picture is taken. */
+const still = async (page, selector) => {
+  await page.waitForSelector(selector);
+  await until(page, () => !document.querySelector("main .loading"));
+};
+const live = (page, least) =>
+  until(page, (count) => document.querySelectorAll(".live-tile[data-state=live]").length >= count, least);
+const pages = ({ code, codes, incident }) => [
+  ["wall-16", "/wall", (page, phone) => live(page, phone ? 1 : 16)],
+  ["wall-1", `/wall?l=1&c=${code}&f=0`, (page) => live(page, 1)],
+  ["wall-4", `/wall?l=4&c=${codes.slice(0, 3).join()}&f=1`, (page, phone) => live(page, phone ? 1 : 3)],
+  ["wall-25", `/wall?l=25&c=${codes.join()}`, (page, phone) => live(page, phone ? 1 : Math.min(20, codes.length))],
+  ["map", "/map", (page) => still(page, ".map-canvas canvas")],
+  ["map-camera", `/map?c=${code}`, (page) => live(page, 1)],
+  ["map-near", `/map?near=116.1,24.27`, (page) => still(page, ".map-canvas canvas")],
+  ["playback", `/playback?c=${codes.slice(0, 2).join()}`, (page) => still(page, ".recorded video")],
+  ["playback-empty", "/playback", (page) => still(page, ".empty")],
+  ["events", "/events", (page) => still(page, ".page table, .page .empty")],
+  ["incidents", incident ? `/incidents?id=${incident}` : "/incidents", (page) => still(page, ".incidents")],
+  ["health", "/health", (page) => still(page, ".health-grid")],
+  ["admin", "/admin", (page) => still(page, "table tbody tr")],
+  ["users", "/admin?tab=users", (page) => still(page, "table tbody tr")],
+  ["audit", "/admin?tab=audit", (page) => still(page, "table tbody tr")],
+  [
+    "camera-form",
+    "/admin",
+    async (page) => {
+      await page.click("tr[data-camera] .only-icon >> nth=1");
+      await page.waitForSelector("dialog[open] form");
+    },
+  ],
+  [
+    "zones",
+    "/admin",
+    async (page) => {
+      await page.click("tr[data-camera] .zones-button");
+      await page.waitForSelector(".zone-stage:not(.blank)");
+      await page.click(".zone-side-panel .button");
+    },
+  ],
+  [
+    "keys",
+    `/wall?l=4&c=${code}`,
+    async (page, phone) => {
+      if (phone) return;
+      await live(page, 1);
+      await page.keyboard.press("?");
+      await page.waitForSelector("dialog[open]");
+    },
+  ],
+  ["field", "/m", (page) => still(page, ".field-grid")],
+];
+
 const browser = await launch();
 const problems = [];
 try {
-  for (const [name, size] of Object.entries(SIZES)) {
-    if (onlySize && onlySize !== name) continue;
-    const { page, context, strays, errors } = await signedIn(browser, { size, touch: name === "phone" });
-    const first = await page.evaluate(() =>
-      fetch("/api/v1/cameras")
-        .then((answer) => answer.json())
-        .then((list) => (list.find((one) => one.state === "live") ?? list[0])?.code),
-    );
-    for (const path of PAGES) {
-      if (onlyPage && onlyPage !== path) continue;
-      await page.goto(`${settings.url}/${path}${path === "playback" ? `?c=${first}` : ""}`);
-      await page.waitForTimeout(path === "health" || path === "admin" ? 2000 : 5000);
-      await page.screenshot({ path: `${dir}/${name}-${path}.png` });
+  for (const [size, viewport] of Object.entries(SIZES)) {
+    if (!wanted(onlySize, size)) continue;
+    for (const [language, locale] of Object.entries(LOCALES)) {
+      if (!wanted(onlyLanguage, language)) continue;
+      const phone = size === "phone";
+      const { page, context, strays, errors } = await signedIn(browser, { size: viewport, locale, touch: phone });
+      const ask = (path) => page.evaluate((to) => fetch(`/api/v1${to}`).then((answer) => answer.json()), path);
+      const codes = (await ask("/cameras")).map((camera) => camera.code).slice(0, 25);
+      const [incident] = await ask("/incidents?state=all&limit=1");
+      for (const [name, path, ready] of pages({ code: codes[0], codes, incident: incident?.id })) {
+        if (onlyName && !name.startsWith(onlyName)) continue;
+        await page.goto(settings.url + path);
+        await page.waitForSelector(".shell h1", { state: "attached" });
+        await ready(page, phone).catch((error) => problems.push(`${size}-${language}-${name}: ${error}`));
+        // Pictures, fonts and what slides in come to rest: this is for the eye, nothing is judged by it.
+        await page.waitForTimeout(1200);
+        await page.screenshot({ path: `${dir}/${size}-${language}-${name}.png` });
+      }
+      problems.push(...strays.map((stray) => `stray request: ${stray}`), ...errors);
+      await context.close();
+      if (onlyName && !"sign-in".startsWith(onlyName)) continue;
+      const out = await browser.newContext({
+        viewport,
+        locale,
+        ignoreHTTPSErrors: true,
+        hasTouch: phone,
+        isMobile: phone,
+      });
+      const signIn = await out.newPage();
+      await signIn.goto(settings.url);
+      await signIn.waitForSelector("form", { timeout: DEADLINE_MS });
+      await signIn.screenshot({ path: `${dir}/${size}-${language}-sign-in.png` });
+      await out.close();
     }
-    problems.push(...strays.map((stray) => `stray request: ${stray}`), ...errors);
-    await context.close();
   }
-  const context = await browser.newContext({ viewport: SIZES.desk, locale: "zh-CN", ignoreHTTPSErrors: true });
-  const page = await context.newPage();
-  await page.goto(settings.url);
-  await page.waitForSelector("form");
-  await page.screenshot({ path: `${dir}/desk-sign-in.png` });
 } finally {
   await browser.close();
 }
