@@ -6,6 +6,7 @@
 
 use std::{
     collections::VecDeque,
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -54,6 +55,20 @@ pub enum Next {
     Closed(Option<Reason>),
 }
 
+/// What a ring rings when something comes: a reader's own [`Notify`], or whatever wakes many readers at once.
+///
+/// Called with the ring's lock held: it must be short, must not block, and must not touch the ring.
+pub trait Bell: fmt::Debug + Send + Sync {
+    /// Something came, or the feed has ended.
+    fn ring(&self);
+}
+
+impl Bell for Notify {
+    fn ring(&self) {
+        self.notify_one();
+    }
+}
+
 /// The shared ring. Clones are handles to the same one.
 #[derive(Clone, Debug)]
 pub struct Ring(Arc<Shared>);
@@ -75,7 +90,7 @@ struct State {
     /// Payload bytes ever pushed.
     total_bytes: u64,
     closed: Option<Option<Reason>>,
-    bells: Vec<(u64, Arc<Notify>)>,
+    bells: Vec<(u64, Arc<dyn Bell>)>,
     next_bell: u64,
 }
 
@@ -115,7 +130,7 @@ impl Ring {
         });
         state.evict(self.0.limits);
         for (_, bell) in &state.bells {
-            bell.notify_one();
+            bell.ring();
         }
     }
 
@@ -124,48 +139,60 @@ impl Ring {
         let mut state = self.lock();
         state.closed.get_or_insert(reason);
         for (_, bell) in &state.bells {
-            bell.notify_one();
+            bell.ring();
         }
     }
 
     /// A cursor at the newest key frame if there is one, else at the next to come.
     pub fn cursor_at_key(&self, bell: Arc<Notify>) -> Cursor {
         let mut state = self.lock();
-        let (at, start) = match state.newest_key {
-            Some(key) => (key, Start::Running),
-            None => (state.end(), Start::WaitKey),
-        };
-        let read_bytes = state.bytes_before(at);
-        self.cursor(&mut state, bell, at, read_bytes, start)
+        let (at, start) = state.at_key();
+        self.cursor(&mut state, Some(bell), at, start)
+    }
+
+    /// The same without a bell: its owner is told by another reader of the same ring (see [`Cursor::take`]).
+    pub fn quiet_cursor_at_key(&self) -> Cursor {
+        let mut state = self.lock();
+        let (at, start) = state.at_key();
+        self.cursor(&mut state, None, at, start)
+    }
+
+    /// A cursor at what comes next, be it a key frame or not, for one who hands frames on to others. [`Cursor::next`] never
+    /// wakes on it.
+    pub fn cursor_at_edge(&self, bell: Arc<dyn Bell>) -> Cursor {
+        let mut state = self.lock();
+        let at = state.end();
+        let mut cursor = self.cursor(&mut state, None, at, Start::Running);
+        cursor.id = Some(state.hang(bell));
+        cursor
+    }
+
+    /// Tells rings apart: the same for all handles to one, and for no other ring that lives at the same time.
+    pub fn key(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
     }
 
     /// A cursor at the oldest frame still held (for readers who want all, such as a test); begins at a key frame if there is one.
     pub fn cursor_at_start(&self, bell: Arc<Notify>) -> Cursor {
         let mut state = self.lock();
         let at = state.first_key_from(state.first).unwrap_or(state.end());
-        let read_bytes = state.bytes_before(at);
-        self.cursor(&mut state, bell, at, read_bytes, Start::WaitKey)
+        self.cursor(&mut state, Some(bell), at, Start::WaitKey)
     }
 
     fn cursor(
         &self,
         state: &mut State,
-        bell: Arc<Notify>,
+        bell: Option<Arc<Notify>>,
         at: u64,
-        read_bytes: u64,
         start: Start,
     ) -> Cursor {
-        let id = state.next_bell;
-        state.next_bell += 1;
-        // What is there already must wake a reader that has not looked yet.
-        bell.notify_one();
-        state.bells.push((id, Arc::clone(&bell)));
+        let id = bell.clone().map(|bell| state.hang(bell));
         Cursor {
             ring: self.clone(),
             bell,
             id,
             at,
-            read_bytes,
+            read_bytes: state.bytes_before(at),
             last_dts: None,
             start,
         }
@@ -194,6 +221,22 @@ impl Ring {
 impl State {
     fn end(&self) -> u64 {
         self.first + self.entries.len() as u64
+    }
+
+    fn at_key(&self) -> (u64, Start) {
+        match self.newest_key {
+            Some(key) => (key, Start::Running),
+            None => (self.end(), Start::WaitKey),
+        }
+    }
+
+    fn hang(&mut self, bell: Arc<dyn Bell>) -> u64 {
+        let id = self.next_bell;
+        self.next_bell += 1;
+        // What is there already must wake a reader that has not looked yet.
+        bell.ring();
+        self.bells.push((id, bell));
+        id
     }
 
     fn bytes_before(&self, at: u64) -> u64 {
@@ -252,8 +295,9 @@ enum Start {
 #[derive(Debug)]
 pub struct Cursor {
     ring: Ring,
-    bell: Arc<Notify>,
-    id: u64,
+    bell: Option<Arc<Notify>>,
+    /// Under which the ring knows its bell.
+    id: Option<u64>,
     /// Position of the frame to read next.
     at: u64,
     read_bytes: u64,
@@ -306,14 +350,34 @@ impl Cursor {
         }
     }
 
-    /// What is next, waiting for it. Cancel safe. Only for a bell of this cursor's own.
+    /// What is next, waiting for it. Cancel safe. Only for a bell of this cursor's own: a quiet cursor is never woken.
     pub async fn next(&mut self) -> Next {
         loop {
             if let Some(next) = self.try_next() {
                 return next;
             }
-            self.bell.notified().await;
+            match &self.bell {
+                Some(bell) => bell.notified().await,
+                None => std::future::pending().await,
+            }
         }
+    }
+
+    /// Position in the ring of the frame to read next: rises by one a frame, the same for all cursors of the ring.
+    pub fn position(&self) -> u64 {
+        self.at
+    }
+
+    /// Goes past a frame that another cursor of the same ring has read at `position`, if that is the one to read next: then
+    /// nobody need look into the ring. False, and nothing is changed, if it is another, or if a key frame must come first.
+    pub fn take(&mut self, position: u64, frame: &Frame) -> bool {
+        let next = self.at == position && self.start == Start::Running;
+        if next {
+            self.at += 1;
+            self.read_bytes += frame.data.len() as u64;
+            self.last_dts = Some(frame.dts);
+        }
+        next
     }
 
     /// Goes to the newest key frame (or waits for one) and says what is left out.
@@ -358,9 +422,9 @@ impl Cursor {
 
 impl Drop for Cursor {
     fn drop(&mut self) {
-        let mut state = self.ring.lock();
-        let id = self.id;
-        state.bells.retain(|(bell, _)| *bell != id);
+        if let Some(id) = self.id {
+            self.ring.lock().bells.retain(|(bell, _)| *bell != id);
+        }
     }
 }
 

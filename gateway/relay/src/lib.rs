@@ -30,6 +30,7 @@
 //! What does not belong here: RTSP, disks, passwords. Who may see what is decided by the [`Host`].
 
 mod config;
+mod dispatch;
 mod error;
 pub mod quic;
 pub mod session;
@@ -40,7 +41,7 @@ pub mod websocket;
 use std::{
     fmt,
     net::SocketAddr,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::{Arc, OnceLock, atomic::Ordering::Relaxed},
 };
 
 use media::{CameraId, Lease, Priority, Profile, Reason};
@@ -48,6 +49,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 pub use config::Config;
+use dispatch::Dispatch;
 pub use error::{Close, End};
 use stats::Counters;
 pub use stats::Stats;
@@ -99,7 +101,8 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) host: Arc<dyn Host>,
     pub(crate) cancel: CancellationToken,
-    pub(crate) counters: Counters,
+    pub(crate) counters: Arc<Counters>,
+    dispatch: OnceLock<Dispatch>,
 }
 
 impl Relay {
@@ -109,7 +112,8 @@ impl Relay {
             config,
             host,
             cancel,
-            counters: Counters::default(),
+            counters: Arc::default(),
+            dispatch: OnceLock::new(),
         }))
     }
 
@@ -120,7 +124,7 @@ impl Relay {
     /// keeps what is queued in the kernel, where it cannot be skipped, small. Dropping the future ends the connection.
     pub async fn websocket<S>(&self, stream: S, viewer: Viewer) -> End
     where
-        S: AsyncRead + AsyncWrite + Unpin + Send,
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         websocket::serve(Arc::clone(&self.0), stream, viewer).await
     }
@@ -144,6 +148,12 @@ impl fmt::Debug for Relay {
 }
 
 impl Shared {
+    /// The workers; started with the first viewer who needs them.
+    pub(crate) fn dispatch(&self) -> &Dispatch {
+        self.dispatch
+            .get_or_init(|| Dispatch::start(&self.config, &self.counters))
+    }
+
     /// Counts a connection in; none if there are too many.
     pub(crate) fn enter(self: &Arc<Self>) -> Option<Seat> {
         let before = self.counters.viewers.fetch_add(1, Relaxed);

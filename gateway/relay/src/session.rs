@@ -17,12 +17,13 @@ use std::{
 };
 
 use media::{
-    Frame, Reason, ReasonCode, SourceStatus, WallTime,
+    Frame, Reason, ReasonCode, Ring, SourceStatus, WallTime,
     wire::{self, ClientMessage, Framed, ServerMessage},
 };
 use tokio::sync::{Notify, watch};
 
 use crate::{Close, Config, Host, Viewer};
+pub(crate) use tile::Handed;
 use tile::{Held, Step, Tile};
 
 /// This many messages that were not understood, within [`ERROR_WINDOW`], end the connection.
@@ -104,7 +105,7 @@ pub struct Session {
     config: Config,
     host: Arc<dyn Host>,
     viewer: Arc<Viewer>,
-    bell: Arc<Notify>,
+    bell: Option<Arc<Notify>>,
     delivery: Delivery,
     tiles: Vec<Tile>,
     /// Whose turn is next: an index into `tiles`.
@@ -117,12 +118,13 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session that begins with `hello`. `bell` is rung by every ring that it reads from; `wall` is the gateway's clock.
+    /// A session that begins with `hello`. `bell` is rung by every ring that it reads from; without one the driver learns from
+    /// elsewhere that something came. `wall` is the gateway's clock.
     pub fn new(
         config: Config,
         host: Arc<dyn Host>,
         viewer: Viewer,
-        bell: Arc<Notify>,
+        bell: impl Into<Option<Arc<Notify>>>,
         delivery: Delivery,
         wall: WallTime,
     ) -> Self {
@@ -136,7 +138,7 @@ impl Session {
             config,
             host,
             viewer: Arc::new(viewer),
-            bell,
+            bell: bell.into(),
             delivery,
             tiles: Vec::new(),
             turn: 0,
@@ -225,6 +227,20 @@ impl Session {
         }
     }
 
+    /// Whether nothing waits in here, so that [`Session::hand`] may go past it.
+    pub(crate) fn is_clear(&self) -> bool {
+        self.ready.is_empty() && self.queued == 0 && !self.closing
+    }
+
+    /// A frame that another reader of its ring read at `position`, while [`Session::is_clear`]: if it is what its tile would be
+    /// given next, it is taken and is to be sent at once.
+    pub(crate) fn hand(&mut self, position: u64, frame: &Frame) -> Handed {
+        match self.tiles.iter_mut().find(|t| t.shows() == frame.feed) {
+            Some(tile) => tile.hand(position, frame),
+            None => Handed::Behind,
+        }
+    }
+
     /// Ends the session: what is queued is dropped, [`Output::Close`] comes next and last.
     pub fn close(&mut self, close: Close) {
         if !self.closing {
@@ -260,6 +276,14 @@ impl Session {
     /// Rises whenever [`Session::sources`] changes.
     pub fn sources_version(&self) -> u64 {
         self.sources_version
+    }
+
+    /// The rings of the feeds in use.
+    pub(crate) fn rings(&self) -> impl Iterator<Item = &Ring> {
+        self.tiles
+            .iter()
+            .flat_map(Tile::sources)
+            .map(|held| &held.feed().ring)
     }
 
     /// The feeds in use by number, with their status: any change of one is to be told by [`Input::Status`].
@@ -308,7 +332,7 @@ impl Session {
                             format,
                             priority,
                             audio,
-                            &self.bell,
+                            self.bell.as_ref(),
                             &mut self.ready,
                         );
                         self.tiles.push(tile);
@@ -332,7 +356,7 @@ impl Session {
                 }
                 match self.hold(camera, profile, priority) {
                     Ok(held) => {
-                        self.tiles[at].switch(held, &self.bell, &mut self.ready);
+                        self.tiles[at].switch(held, self.bell.as_ref(), &mut self.ready);
                         self.sources_version += 1;
                     }
                     Err(reason) => {
@@ -349,7 +373,7 @@ impl Session {
                 None => self.unknown(tile),
             },
             ClientMessage::Resume { tile } => match self.position(tile) {
-                Some(at) => self.tiles[at].resume(&self.bell),
+                Some(at) => self.tiles[at].resume(self.bell.as_ref()),
                 None => self.unknown(tile),
             },
             ClientMessage::Delay { max_ms } => {

@@ -73,6 +73,17 @@ pub(super) enum Step {
     Ended,
 }
 
+/// What came of a frame that was handed to a tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Handed {
+    /// To be sent, for this tile and in this format; the tile is past it.
+    Taken(u32, Format),
+    /// Not wanted, or had already.
+    Unwanted,
+    /// Something else comes first: the tile must be asked in its turn.
+    Behind,
+}
+
 /// What the viewer has of the source that is shown.
 #[derive(Default)]
 struct Sent {
@@ -123,10 +134,10 @@ impl Tile {
         format: Format,
         priority: Priority,
         audio: bool,
-        bell: &Arc<Notify>,
+        bell: Option<&Arc<Notify>>,
         out: &mut VecDeque<Output>,
     ) -> Self {
-        let cursor = held.feed().ring.cursor_at_key(Arc::clone(bell));
+        let cursor = cursor(&held, bell);
         let told = tell(id, &held, &Told::Nothing, false, out);
         Self {
             id,
@@ -164,7 +175,12 @@ impl Tile {
         stays
     }
 
-    pub(super) fn switch(&mut self, held: Held, bell: &Arc<Notify>, out: &mut VecDeque<Output>) {
+    pub(super) fn switch(
+        &mut self,
+        held: Held,
+        bell: Option<&Arc<Notify>>,
+        out: &mut VecDeque<Output>,
+    ) {
         if self.cursor.is_none() {
             // Paused: nothing is on the screen that could turn black.
             self.told = tell(self.id, &held, &Told::Nothing, false, out);
@@ -173,7 +189,7 @@ impl Tile {
             return;
         }
         let told = tell(self.id, &held, &Told::Nothing, false, out);
-        let cursor = held.feed().ring.cursor_at_key(Arc::clone(bell));
+        let cursor = cursor(&held, bell);
         self.next = Some(Switch { held, cursor, told });
     }
 
@@ -185,9 +201,9 @@ impl Tile {
         }
     }
 
-    pub(super) fn resume(&mut self, bell: &Arc<Notify>) {
+    pub(super) fn resume(&mut self, bell: Option<&Arc<Notify>>) {
         if self.cursor.is_none() {
-            self.cursor = Some(self.shown.feed().ring.cursor_at_key(Arc::clone(bell)));
+            self.cursor = Some(cursor(&self.shown, bell));
         }
     }
 
@@ -269,6 +285,42 @@ impl Tile {
                 }
             }
         }
+    }
+
+    /// Number of the feed that is shown.
+    pub(super) fn shows(&self) -> u32 {
+        self.shown.feed().number
+    }
+
+    /// See [`super::Session::hand`].
+    pub(super) fn hand(&mut self, position: u64, frame: &Frame) -> Handed {
+        let Some(cursor) = &mut self.cursor else {
+            // Paused.
+            return Handed::Unwanted;
+        };
+        if position < cursor.position() {
+            return Handed::Unwanted;
+        }
+        let steady = self.next.is_none()
+            && self.missed.frames == 0
+            && self.marks.0.is_empty()
+            && self
+                .sent
+                .tracks
+                .as_ref()
+                .is_some_and(|tracks| Arc::ptr_eq(tracks, &frame.tracks));
+        let wanted = frame.track == TrackKind::Video || self.audio;
+        let initialised = self.sent.initialised[usize::from(frame.track.number())].is_some();
+        if !steady || (wanted && !initialised) || !cursor.take(position, frame) {
+            return Handed::Behind;
+        }
+        if !wanted {
+            return Handed::Unwanted;
+        }
+        if frame.track == TrackKind::Video {
+            self.sent.group = Some(frame.group);
+        }
+        Handed::Taken(self.id, self.format)
     }
 
     /// Goes over to the new source at its first key frame.
@@ -403,6 +455,14 @@ impl Marks {
             .rev()
             .find(|(at, _)| now.saturating_duration_since(*at) >= max_delay)
             .map(|(_, total)| *total)
+    }
+}
+
+fn cursor(held: &Held, bell: Option<&Arc<Notify>>) -> Cursor {
+    let ring = &held.feed().ring;
+    match bell {
+        Some(bell) => ring.cursor_at_key(Arc::clone(bell)),
+        None => ring.quiet_cursor_at_key(),
     }
 }
 

@@ -1,11 +1,12 @@
-//! One task a connection: asks the session what to send, writes it, reads what comes.
+//! One task a connection: reads what comes, and asks the session what to send whenever the connection's worker
+//! (`dispatch.rs`) could not hand it out by itself.
 
 use std::{
     future::{Future, poll_fn},
     io::{self, IoSlice},
     pin::{Pin, pin},
-    sync::{Arc, atomic::Ordering::Relaxed},
-    task::{Context, Poll, ready},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
@@ -15,17 +16,18 @@ use media::{
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
-    sync::{Notify, futures::Notified},
+    sync::Notify,
     time::{Instant, Sleep, sleep_until, timeout},
 };
 
 use super::{
-    outbox::{MAX_SLICES, Outbox},
+    outbox::{Batch, MAX_SLICES, Outbox},
     reader::{Event, Reader},
 };
 use crate::{
-    Close, Config, End, Shared, Viewer,
-    session::{Delivery, Input, Output, Session},
+    Close, End, Shared, Viewer,
+    dispatch::{Fresh, Line, Seat, Sent},
+    session::{Delivery, Handed, Input, Output, Session},
     stats::Counters,
     watches::Watches,
 };
@@ -44,31 +46,35 @@ const CLOSE_TIME: Duration = Duration::from_secs(2);
 
 pub(crate) async fn serve<S>(shared: Arc<Shared>, stream: S, viewer: Viewer) -> End
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut outbox = Outbox::default();
     let Some(_seat) = shared.enter() else {
         let close = Close::new(Close::BUSY, "too many viewers are connected");
-        return finish(stream, &mut outbox, close).await;
+        return finish(stream, &mut Outbox::default(), close).await;
     };
     let peer = viewer.peer;
-    let mut connection = Connection::new(&shared, stream, viewer);
-    let why = connection.run(&shared).await;
-    let end = match why {
-        Stop::Close(close) => {
-            outbox = std::mem::take(&mut connection.outbox);
-            outbox.drop_media();
-            finish(connection.stream, &mut outbox, close).await
+    let live = Live(Arc::new(Shell {
+        connection: Mutex::new(Some(Connection::new(&shared, stream, viewer))),
+        bell: Notify::new(),
+    }));
+    let seat = shared.dispatch().seat();
+    let why = run(&shared, &live.0, &seat).await;
+    drop(seat);
+    let connection = live.0.lock().take();
+    let end = match (why, connection) {
+        (Stop::End(end), _) => end,
+        (_, None) => End::Left,
+        (Stop::Close(close), Some(mut connection)) => {
+            connection.outbox.drop_media();
+            finish(connection.stream, &mut connection.outbox, close).await
         }
-        Stop::Left(code) => {
+        (Stop::Left(code), Some(mut connection)) => {
             // The close frame is answered with its own code (RFC 6455, 5.5.1).
-            outbox = std::mem::take(&mut connection.outbox);
-            outbox.drop_media();
-            let code = code.unwrap_or(Close::NORMAL);
-            let _ = finish(connection.stream, &mut outbox, Close::new(code, "")).await;
+            connection.outbox.drop_media();
+            let close = Close::new(code.unwrap_or(Close::NORMAL), "");
+            let _ = finish(connection.stream, &mut connection.outbox, close).await;
             End::Left
         }
-        Stop::End(end) => end,
     };
     tracing::debug!(%peer, %end, "viewer's WebSocket ended");
     end
@@ -82,20 +88,134 @@ enum Stop {
     End(End),
 }
 
-/// Why the task woke.
-enum Wake {
-    Bell,
-    Status,
-    Tick,
-    Gathered,
-    Stop(Stop),
+/// A connection that its own task and a worker share. Neither holds it for longer than it takes to write what goes without
+/// waiting.
+struct Shell<S> {
+    /// None once the task has taken it to close it.
+    connection: Mutex<Option<Connection<S>>>,
+    bell: Notify,
+}
+
+impl<S> Shell<S> {
+    fn lock(&self) -> MutexGuard<'_, Option<Connection<S>>> {
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends the connection when its task is dropped, though a worker may still know it.
+struct Live<S>(Arc<Shell<S>>);
+
+impl<S> Drop for Live<S> {
+    fn drop(&mut self) {
+        let connection = self.0.lock().take();
+        drop(connection);
+    }
+}
+
+impl<S> Line for Shell<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    fn offer(&self, frames: &[Fresh], only: Option<&[u32]>) -> Sent {
+        let mut connection = self.lock();
+        let Some(connection) = connection.as_mut() else {
+            return Sent::default();
+        };
+        let (sent, rest) = connection.offer(frames, only);
+        if rest {
+            self.bell.notify_one();
+        }
+        sent
+    }
+
+    fn ring(&self) {
+        self.bell.notify_one();
+    }
+}
+
+/// Runs the connection until there is a reason to stop.
+async fn run<S>(shared: &Shared, shell: &Arc<Shell<S>>, seat: &Seat) -> Stop
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let config = &shared.config;
+    let revoked = match shell.lock().as_ref() {
+        Some(connection) => connection.session.viewer().revoked.clone(),
+        None => return Stop::End(End::Left),
+    };
+    let mut revoked = pin!(revoked.cancelled());
+    // One of its own: waiting on the shared one would be a lock that all viewers meet at.
+    let cancel = shared.cancel.child_token();
+    let mut stopped = pin!(cancel.cancelled());
+    let mut tick = pin!(sleep_until(Instant::now() + IDLE_TICK));
+    let mut rung = pin!(shell.bell.notified());
+    let mut followed = 0;
+    let stop = poll_fn(|cx| {
+        if stopped.as_mut().poll(cx).is_ready() {
+            let close = Close::new(Close::GOING_AWAY, "the gateway is shutting down");
+            return Poll::Ready(Stop::Close(close));
+        }
+        if revoked.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Stop::Close(Close::new(
+                Close::POLICY,
+                "the session has ended",
+            )));
+        }
+        let mut connection = shell.lock();
+        let Some(connection) = connection.as_mut() else {
+            return Poll::Ready(Stop::End(End::Left));
+        };
+        loop {
+            // Armed again before anybody looks at what it rang for, so no ring is lost.
+            while rung.as_mut().poll(cx).is_ready() {
+                rung.set(shell.bell.notified());
+            }
+            if let Poll::Ready(stop) = connection.poll_streams(cx, shared, tick.as_mut()) {
+                return Poll::Ready(stop);
+            }
+            let version = connection.session.sources_version();
+            if followed != version {
+                followed = version;
+                let session = &connection.session;
+                let gathers =
+                    config.gather_ms > 0 && session.tiles() >= config.gather_from_tiles as usize;
+                let rings = session.rings().cloned().collect();
+                seat.follow(Arc::clone(shell) as Arc<dyn Line>, rings, gathers);
+            }
+            if connection.watches.poll_changed(cx).is_ready() {
+                let now = Instant::now().into_std();
+                connection.session.handle(now, Input::Status);
+                continue;
+            }
+            if tick.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            let now = Instant::now();
+            if let Err(what) = connection.tick(now, shared) {
+                return Poll::Ready(Stop::End(End::Silent(what)));
+            }
+            let next = if connection.blocked.is_some() {
+                BLOCKED_TICK
+            } else {
+                IDLE_TICK.min(config.ping())
+            };
+            tick.as_mut().reset(now + next);
+        }
+    })
+    .await;
+    if let Some(connection) = shell.lock().as_mut() {
+        let counted = std::mem::take(&mut connection.tiles_counted);
+        shared.counters.tiles.fetch_sub(counted, Relaxed);
+    }
+    stop
 }
 
 struct Connection<S> {
     stream: S,
     session: Session,
     watches: Watches,
-    bell: Arc<Notify>,
     reader: Reader,
     outbox: Outbox,
     /// The newest ping not yet answered: older ones need no answer (RFC 6455, 5.5.3).
@@ -104,8 +224,6 @@ struct Connection<S> {
     unflushed: bool,
     /// Since when the transport has taken nothing although something was to be written.
     blocked: Option<Instant>,
-    /// What is ready is being gathered: nothing is asked of the session.
-    gathering: bool,
     heard: Instant,
     pinged: Instant,
     tiles_counted: u64,
@@ -116,12 +234,11 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     fn new(shared: &Arc<Shared>, stream: S, viewer: Viewer) -> Self {
-        let bell = Arc::new(Notify::new());
         let session = Session::new(
             shared.config.clone(),
             Arc::clone(&shared.host),
             viewer,
-            Arc::clone(&bell),
+            None,
             Delivery::Stream,
             WallTime::now(),
         );
@@ -130,102 +247,84 @@ where
             stream,
             session,
             watches: Watches::default(),
-            bell,
             reader: Reader::new(MAX_CONTROL_BYTES),
             outbox: Outbox::default(),
             pong: None,
             unflushed: false,
             blocked: None,
-            gathering: false,
             heard: now,
             pinged: now,
             tiles_counted: 0,
         }
     }
 
-    async fn run(&mut self, shared: &Shared) -> Stop {
-        let config = &shared.config;
-        let revoked = self.session.viewer().revoked.clone();
-        let mut revoked = pin!(revoked.cancelled());
-        // One of its own: waiting on the shared one would be a lock that all viewers meet at.
-        let cancel = shared.cancel.child_token();
-        let mut stopped = pin!(cancel.cancelled());
-        let mut tick = pin!(sleep_until(Instant::now() + IDLE_TICK));
-        let mut gather = pin!(sleep_until(Instant::now()));
-        let bell = Arc::clone(&self.bell);
-        // What was gathered goes out before the bell, rung meanwhile, can begin another gathering.
-        let mut due = false;
-        let mut rung = pin!(bell.notified());
-        loop {
-            let wake = poll_fn(|cx| {
-                if stopped.as_mut().poll(cx).is_ready() {
-                    let close = Close::new(Close::GOING_AWAY, "the gateway is shutting down");
-                    return Poll::Ready(Wake::Stop(Stop::Close(close)));
-                }
-                if revoked.as_mut().poll(cx).is_ready() {
-                    let close = Close::new(Close::POLICY, "the session has ended");
-                    return Poll::Ready(Wake::Stop(Stop::Close(close)));
-                }
-                if self.gathering {
-                    if gather.as_mut().poll(cx).is_ready() {
-                        return Poll::Ready(Wake::Gathered);
-                    }
-                } else if !due && poll_bell(&bell, rung.as_mut(), cx) && self.gathers(config) {
-                    return Poll::Ready(Wake::Bell);
-                }
-                if let Poll::Ready(stop) = self.poll_streams(cx, shared, tick.as_mut()) {
-                    return Poll::Ready(Wake::Stop(stop));
-                }
-                if std::mem::take(&mut due) && poll_bell(&bell, rung.as_mut(), cx) {
-                    return Poll::Ready(Wake::Bell);
-                }
-                if self.watches.poll_changed(cx).is_ready() {
-                    return Poll::Ready(Wake::Status);
-                }
-                if tick.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(Wake::Tick);
-                }
-                Poll::Pending
-            })
-            .await;
-            let now = Instant::now();
-            match wake {
-                Wake::Stop(stop) => {
-                    shared.counters.tiles.fetch_sub(self.tiles_counted, Relaxed);
-                    self.tiles_counted = 0;
-                    return stop;
-                }
-                Wake::Bell => {
-                    if self.gathers(config) {
-                        self.gathering = true;
-                        gather.as_mut().reset(now + config.gather());
-                    }
-                }
-                Wake::Gathered => {
-                    self.gathering = false;
-                    due = true;
-                }
-                Wake::Status => self.session.handle(now.into_std(), Input::Status),
-                Wake::Tick => {
-                    if let Err(what) = self.tick(now, shared) {
-                        shared.counters.tiles.fetch_sub(self.tiles_counted, Relaxed);
-                        return Stop::End(End::Silent(what));
-                    }
-                    let next = if self.blocked.is_some() {
-                        BLOCKED_TICK
-                    } else {
-                        IDLE_TICK.min(config.ping())
-                    };
-                    tick.as_mut().reset(now + next);
-                }
+    /// Takes frames that a worker has just read and writes them at once. Also says whether its own task must look: frames
+    /// were left in the ring, or bytes in the outbox.
+    fn offer(&mut self, frames: &[Fresh], only: Option<&[u32]>) -> (Sent, bool) {
+        if self.blocked.is_some() {
+            // Its task is woken when there is room again, and finds the frames in the ring.
+            return (Sent::default(), false);
+        }
+        if !self.outbox.is_empty() || self.unflushed || !self.session.is_clear() {
+            return (Sent::default(), true);
+        }
+        let (mut sent, mut rest) = (Sent::default(), false);
+        let mut batch = Batch::default();
+        let all = 0..frames.len() as u32;
+        let (listed, all) = match only {
+            Some(only) => (only, 0..0),
+            None => (&[][..], all),
+        };
+        for index in listed.iter().copied().chain(all) {
+            let Some(fresh) = frames.get(index as usize) else {
+                continue;
+            };
+            match self.session.hand(fresh.position, &fresh.frame) {
+                Handed::Taken(tile, format) => batch.add(tile, format, &fresh.frame),
+                Handed::Unwanted => {}
+                Handed::Behind => rest = true,
+            }
+            if batch.is_full() && !self.write_batch(&mut batch, &mut sent) {
+                return (sent, true);
             }
         }
+        let all_written = self.write_batch(&mut batch, &mut sent);
+        (sent, rest || !all_written)
     }
 
-    /// Whether a bell begins a gathering instead of a write.
-    fn gathers(&self, config: &Config) -> bool {
-        let many = self.session.tiles() >= config.gather_from_tiles as usize;
-        many && self.blocked.is_none() && config.gather_ms > 0
+    /// Writes a batch; what does not go is put into the outbox, and false returned.
+    fn write_batch(&mut self, batch: &mut Batch<'_>, sent: &mut Sent) -> bool {
+        if batch.is_empty() {
+            return true;
+        }
+        // Whoever is not ready wakes nobody here: the task polls again, and is then woken.
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+        let n = batch.gather(&mut slices);
+        let written = match Pin::new(&mut self.stream).poll_write_vectored(&mut cx, &slices[..n]) {
+            Poll::Ready(Ok(written)) => written,
+            // The task meets the error, too.
+            Poll::Ready(Err(_)) | Poll::Pending => 0,
+        };
+        let bytes = batch.bytes();
+        sent.calls += 1;
+        sent.bytes += written as u64;
+        if written < bytes {
+            batch.drain().for_each(|message| self.outbox.media(message));
+            sent.messages += self.outbox.advance(written);
+            self.unflushed |= written > 0;
+            let queued = Input::Queued(self.outbox.media_bytes());
+            self.session.handle(Instant::now().into_std(), queued);
+            return false;
+        }
+        sent.messages += batch.clear();
+        match Pin::new(&mut self.stream).poll_flush(&mut cx) {
+            Poll::Ready(Ok(())) => true,
+            Poll::Ready(Err(_)) | Poll::Pending => {
+                self.unflushed = true;
+                false
+            }
+        }
     }
 
     fn tick(&mut self, now: Instant, shared: &Shared) -> Result<(), &'static str> {
@@ -322,9 +421,6 @@ where
         {
             self.outbox.control(PONG, &payload);
         }
-        if self.gathering {
-            return Ok(());
-        }
         let now = Instant::now().into_std();
         while !self.outbox.is_full() {
             match self.session.poll_output(now) {
@@ -386,16 +482,6 @@ where
             }
         }
     }
-}
-
-/// Whether the bell has rung; it is then armed again, before anybody looks at what it rang for, so no ring is lost.
-fn poll_bell<'a>(bell: &'a Notify, mut rung: Pin<&mut Notified<'a>>, cx: &mut Context<'_>) -> bool {
-    let mut any = false;
-    while rung.as_mut().poll(cx).is_ready() {
-        any = true;
-        rung.set(bell.notified());
-    }
-    any
 }
 
 /// Sends the rest and a close frame, waits for the answer, and shuts down; all within [`CLOSE_TIME`].
