@@ -10,6 +10,9 @@ use camsim::{
 };
 use tokio::{process::Command, time::timeout};
 
+/// A guard against waiting for ever; nothing is about how fast the machine is.
+const PATIENCE: Duration = Duration::from_secs(240);
+
 fn cache() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("clips")
 }
@@ -36,6 +39,11 @@ async fn ffmpeg(url: &str, transport: &str, rest: &[&str]) -> Vec<u8> {
             "warning",
             "-rtsp_transport",
             transport,
+            // A machine that stands still for a while loses nothing.
+            "-buffer_size",
+            "4000000",
+            "-max_delay",
+            "60000000",
             "-i",
             url,
         ])
@@ -45,7 +53,7 @@ async fn ffmpeg(url: &str, transport: &str, rest: &[&str]) -> Vec<u8> {
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .output();
-    let output = timeout(Duration::from_secs(40), run)
+    let output = timeout(PATIENCE, run)
         .await
         .expect("ffmpeg ends")
         .expect("ffmpeg is installed");
@@ -73,6 +81,8 @@ async fn ffmpeg(url: &str, transport: &str, rest: &[&str]) -> Vec<u8> {
 fn at_key(name: &str, clip: Clip) -> CameraConfig {
     CameraConfig {
         start_at_key: true,
+        // However late it sends, it sends everything.
+        lag_max: PATIENCE,
         ..CameraConfig::new(name, clip)
     }
 }
@@ -197,10 +207,7 @@ async fn the_description_says_what_is_sent() {
         .arg(camera.url_with_password(Profile::Main))
         .kill_on_drop(true)
         .output();
-    let out = timeout(Duration::from_secs(30), run)
-        .await
-        .unwrap()
-        .unwrap();
+    let out = timeout(PATIENCE, run).await.unwrap().unwrap();
     let text = String::from_utf8_lossy(&out.stdout);
     assert!(
         text.contains("codec_name=hevc|width=320|height=180"),
@@ -239,10 +246,7 @@ async fn the_password_is_asked_for() {
             ])
             .kill_on_drop(true)
             .output();
-        let out = timeout(Duration::from_secs(20), run)
-            .await
-            .unwrap()
-            .unwrap();
+        let out = timeout(PATIENCE, run).await.unwrap().unwrap();
         assert!(!out.status.success() && String::from_utf8_lossy(&out.stderr).contains("401"));
         assert_eq!(camera.stats().plays, 1, "{auth:?}");
         assert!(camera.stats().unauthorized >= 2);

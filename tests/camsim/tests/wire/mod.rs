@@ -9,6 +9,13 @@ use tokio::{
     time::timeout,
 };
 
+/// A guard against waiting for ever; nothing is about how fast the machine is.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
+/// The channel of pictures over TCP, and those of their reports and of sound.
+pub(crate) const PICTURES: u8 = 0;
+pub(crate) const REPORTS: u8 = 1;
+pub(crate) const SOUND: u8 = 2;
+
 /// A client that takes nothing for granted.
 pub(crate) struct Client {
     pub(crate) stream: TcpStream,
@@ -111,7 +118,7 @@ impl Client {
     pub(crate) async fn ask(&mut self, method: &str, suffix: &str, headers: &str) -> (u16, String) {
         self.send(method, suffix, headers).await;
         loop {
-            match self.item(Duration::from_secs(10)).await {
+            match self.item(PATIENCE).await {
                 Ok(Item::Response { status, text }) => return (status, text),
                 Ok(Item::Packet { .. }) => {}
                 Err(stop) => panic!("{method}: {stop:?}"),
@@ -152,36 +159,73 @@ impl Client {
         client
     }
 
-    /// Packets of a channel for a while, or until the end.
-    pub(crate) async fn packets(
+    /// Packets of all channels up to one for which `done` holds, or to the end.
+    pub(crate) async fn until(
         &mut self,
-        channel: u8,
-        span: Duration,
-    ) -> (Vec<Vec<u8>>, Option<Stop>) {
-        let (deadline, mut out) = (Instant::now() + span, Vec::new());
+        mut done: impl FnMut(u8, &[u8]) -> bool,
+    ) -> (Vec<(u8, Vec<u8>)>, Option<Stop>) {
+        let (begun, mut out) = (Instant::now(), Vec::new());
         loop {
-            match self
-                .item(deadline.saturating_duration_since(Instant::now()))
-                .await
-            {
-                Ok(Item::Packet { channel: c, data }) if c == channel => out.push(data),
-                Ok(_) => {}
-                Err(Stop::Silence) => return (out, None),
+            match self.item(PATIENCE).await {
+                Ok(Item::Packet { channel, data }) => {
+                    let last = done(channel, &data);
+                    out.push((channel, data));
+                    if last {
+                        return (out, None);
+                    }
+                }
+                Ok(Item::Response { .. }) => {}
                 Err(stop) => return (out, Some(stop)),
             }
-            if Instant::now() >= deadline {
-                return (out, None);
-            }
+            assert!(begun.elapsed() < PATIENCE, "no end within {PATIENCE:?}");
         }
+    }
+
+    /// So many packets of pictures.
+    pub(crate) async fn pictures(&mut self, count: usize) -> Vec<Vec<u8>> {
+        let mut left = count;
+        let done = |channel, _: &[u8]| {
+            left -= usize::from(channel == PICTURES);
+            left == 0
+        };
+        let (packets, end) = self.until(done).await;
+        assert_eq!(end, None);
+        of(packets, PICTURES)
+    }
+
+    /// Packets of all channels until the pictures' own time is so many seconds after their first one's. How late the machine
+    /// sends them, and how late this reads them, changes nothing.
+    pub(crate) async fn media(&mut self, seconds: f64) -> Vec<(u8, Vec<u8>)> {
+        let mut first = None;
+        let done = |channel, packet: &[u8]| {
+            let at = timestamp(packet);
+            channel == PICTURES && passed(*first.get_or_insert(at), at) >= seconds
+        };
+        let (packets, end) = self.until(done).await;
+        assert_eq!(end, None);
+        packets
+    }
+
+    /// Whether nothing at all comes for so long.
+    pub(crate) async fn is_silent(&mut self, span: Duration) -> bool {
+        matches!(self.item(span).await, Err(Stop::Silence))
     }
 
     /// Reads until the connection ends.
     pub(crate) async fn end(&mut self) -> Stop {
-        self.packets(255, Duration::from_secs(10))
-            .await
-            .1
-            .expect("an end within ten seconds")
+        self.until(|_, _| false).await.1.expect("an end")
     }
+}
+
+/// The packets of one channel.
+pub(crate) fn of(packets: Vec<(u8, Vec<u8>)>, channel: u8) -> Vec<Vec<u8>> {
+    let mine = packets.into_iter().filter(|(c, _)| *c == channel);
+    mine.map(|(_, data)| data).collect()
+}
+
+/// Seconds from one RTP timestamp of 90 kHz to another.
+pub(crate) fn passed(from: u32, to: u32) -> f64 {
+    f64::from(to.wrapping_sub(from) as i32) / 90_000.0
 }
 
 pub(crate) fn timestamp(packet: &[u8]) -> u32 {
