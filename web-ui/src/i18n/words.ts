@@ -73,3 +73,8 @@ export const delayWords = (ms: number | null): string => {
     ? t("tile.delay", { ms: Math.round(ms / 10) * 10 })
     : t("tile.delayS", { s: Math.round(ms / 1000) });
 };
+
+export const distanceWords = (metres: number): string =>
+  metres < 1000
+    ? t("field.distance", { m: Math.round(metres) })
+    : t("field.distanceKm", { km: (metres / 1000).toFixed(1) });

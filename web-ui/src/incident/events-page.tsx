@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { api } from "../api/client";
 import { cameras, events, regionPath, tree } from "../api/store";
 import { EVENT_KINDS, type SightEvent } from "../domain/types";
@@ -7,8 +7,7 @@ import { dayClock, eventWords, gradeWords, regionName } from "../i18n/words";
 import { GradeMark } from "../ui/marks";
 import { Button, Choice, Empty, Field, Loading, problemWords } from "../ui/widgets";
 import { EventCard, openedEvent } from "../wall/alarm-strip";
-
-const PAGE = 50;
+import { readEvents } from "./read-events";
 
 export default function EventsPage() {
   const [state, setState] = useState<"open" | "all">("open");
@@ -20,21 +19,27 @@ export default function EventsPage() {
   const [next, setNext] = useState<string | null>(null);
   const [error, setError] = useState<string | null>(null);
 
+  const run = useRef(0);
   const read = async (before: string | null) => {
-    const result = await api.events({
-      state,
-      kind,
-      region,
-      limit: PAGE,
-      ...(from ? { from: new Date(from).toISOString() } : {}),
-      ...(to ? { to: new Date(to).toISOString() } : {}),
-      ...(before ? { before } : {}),
-    });
-    if (!result.ok) return setError(problemWords(result.problem));
+    run.current += 1;
+    const mine = run.current;
+    const found = await readEvents(
+      {
+        kind,
+        region,
+        ...(from ? { from: new Date(from).toISOString() } : {}),
+        ...(to ? { to: new Date(to).toISOString() } : {}),
+      },
+      state === "open",
+      before,
+      api.events,
+    );
+    // Another filter was chosen meanwhile: its answer counts.
+    if (mine !== run.current) return;
+    if (!found.ok) return setError(problemWords(found.problem));
     setError(null);
-    setNext(result.value.next);
-    const firsts = result.value.events.filter((event) => !event.repeats);
-    setList((old) => (before ? [...(old ?? []), ...firsts] : firsts));
+    setNext(found.value.next);
+    setList((old) => (before ? [...(old ?? []), ...found.value.events] : found.value.events));
   };
   // The stream tells when something is new or was acknowledged; the list is read again, filters and all.
   useEffect(() => {

@@ -1,10 +1,13 @@
 import { useState } from "preact/hooks";
-import { api } from "../api/client";
+import { api, snapshotUrl } from "../api/client";
 import { cameras, incidents, takeIncident, user } from "../api/store";
+import type { CameraCode } from "../domain/ids";
 import { isOpen, nextStates, noteRequired } from "../domain/incident";
+import { formatNear } from "../domain/select";
 import type { Incident, IncidentLogEntry, IncidentState } from "../domain/types";
 import { t, tCode } from "../i18n/t";
 import { dayClock, shortTime } from "../i18n/words";
+import { Icon } from "../ui/icon";
 import { GradeMark } from "../ui/marks";
 import { navigate, where } from "../ui/router";
 import { Button, Choice, Dialog, Empty, Field, toast, toastProblem } from "../ui/widgets";
@@ -120,6 +123,13 @@ function Detail({ incident, may }: { incident: Incident; may: boolean }) {
           {incident.number} · {tCode("incident.kind", incident.kind) ?? incident.kind} ·{" "}
           {t("incident.openedBy", { by: incident.opened_by, at: shortTime(incident.opened_at) })}
         </span>
+        {may && incident.place && (
+          <Button
+            icon="crosshair"
+            label={t("map.nearby")}
+            onClick={() => incident.place && navigate(`/map?near=${formatNear(incident.place)}`)}
+          />
+        )}
       </header>
       <section class="card">
         <header>
@@ -169,7 +179,7 @@ function Detail({ incident, may }: { incident: Incident; may: boolean }) {
                 {may && isOpen(incident.state) ? (
                   <LiveTile code={code} priority="incident" />
                 ) : (
-                  <div class="caption">{cameras.value.get(code)?.name ?? code}</div>
+                  <MomentStill code={code} at={may ? incident.opened_at : null} />
                 )}
               </div>
               <div class="actions start">
@@ -187,6 +197,29 @@ function Detail({ incident, may }: { incident: Incident; may: boolean }) {
         </div>
       </section>
     </article>
+  );
+}
+
+/** How it looked when the incident was opened; an auditor sees the camera's name alone. */
+function MomentStill({ code, at }: { code: CameraCode; at: string | null }) {
+  const [failed, setFailed] = useState(at === null);
+  return (
+    <div class="live-tile">
+      <div class="picture">
+        {failed ? (
+          <div class="words">
+            <Icon name="image" size={1.5} />
+            <strong>{at === null ? t("incident.noPicture") : t("events.noMoment")}</strong>
+          </div>
+        ) : (
+          <img src={snapshotUrl(code, { at: at ?? "", width: 640 })} alt="" onError={() => setFailed(true)} />
+        )}
+      </div>
+      <div class="caption">
+        <span class="clip grow">{cameras.value.get(code)?.name ?? code}</span>
+        {!failed && <span class="time">{shortTime(at)}</span>}
+      </div>
+    </div>
   );
 }
 

@@ -165,6 +165,28 @@ export const wedgeStyle = new Style({
   stroke: new Stroke({ color: "rgba(230,237,243,0.45)", width: 1 }),
 });
 
+/** What was asked about, and a ring around each camera that was found. */
+export function foundStyle(feature: FeatureLike): Style[] {
+  const k = scale();
+  if (feature.get("found")) {
+    return keep(`found/${k}`, () => [
+      new Style({ image: new Circle({ radius: 11 * k, stroke: new Stroke({ color: INK.accent, width: 2.5 * k }) }) }),
+    ]);
+  }
+  return keep(`shape/${k}`, () => [
+    new Style({
+      fill: new Fill({ color: "rgba(76,154,255,0.14)" }),
+      stroke: new Stroke({ color: INK.accent, width: 2 * k, lineDash: [6 * k, 4 * k] }),
+      image: new RegularShape({
+        points: 4,
+        radius: 12 * k,
+        radius2: 0,
+        stroke: new Stroke({ color: INK.accent, width: 3 * k }),
+      }),
+    }),
+  ]);
+}
+
 function gradeImage(grade: Grade, radius: number) {
   const fill = new Fill({ color: GRADE_INK[grade] });
   const stroke = new Stroke({ color: "#0F1720", width: 2 });

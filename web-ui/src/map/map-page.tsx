@@ -3,24 +3,32 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { api, snapshotUrl } from "../api/client";
 import { cameras, events, openIncidents, takeIncident, tree } from "../api/store";
 import type { CameraCode, RegionCode } from "../domain/ids";
+import { type Found, find, formatNear, parseNear, type Shape } from "../domain/select";
 import { CAMERA_STATES, type Camera, type CameraState, type MapConfig } from "../domain/types";
 import { language, t } from "../i18n/t";
-import { reasonWords, regionName, shortTime } from "../i18n/words";
+import { distanceWords, reasonWords, regionName, shortTime } from "../i18n/words";
 import { IncidentForm } from "../incident/incident-form";
+import type { IconName } from "../ui/icon";
 import { GradeMark, StateMark } from "../ui/marks";
 import { navigate, where } from "../ui/router";
-import { Button, Dialog, toast } from "../ui/widgets";
+import { Button, Dialog, Empty, toast } from "../ui/widgets";
 import { openedEvent } from "../wall/alarm-strip";
 import { LiveTile } from "../wall/live-tile";
 import { usePhone } from "../wall/phone-wall";
-import { formatWall, parseWall } from "../wall/url";
-import { MapView } from "./map-view";
+import { formatWall, LAYOUTS, parseWall } from "../wall/url";
+import { MapView, type Tool } from "./map-view";
 
 const FALLBACK: MapConfig = { center: { lon: 116.08, lat: 24.26 }, zoom: 10, approval: "", sketch: true };
 /** Acknowledged events leave the map after this. */
 const SHOWN_MS = 3_600_000;
 const PREVIEW_MS = 500;
 const PREVIEW_LIVE_MS = 2000;
+const TOOLS: readonly (readonly [Tool, IconName])[] = [
+  ["near", "crosshair"],
+  ["circle", "circleDashed"],
+  ["box", "scan"],
+  ["line", "route"],
+];
 
 export default function MapPage() {
   const phone = usePhone();
@@ -32,7 +40,24 @@ export default function MapPage() {
   const [region, setRegion] = useState<RegionCode | null>(null);
   const code = where.value.search.get("c") as CameraCode | null;
   const chosen = code ? cameras.value.get(code) : undefined;
-  const choose = (to: CameraCode | null) => navigate(to ? `/map?c=${to}` : "/map", "replace");
+  const near = where.value.search.get("near");
+  const [tool, setTool] = useState<Tool | null>(null);
+  const [drawn, setDrawn] = useState<Shape | null>(null);
+  // A place in the address can be sent to someone; other shapes last as long as the page.
+  const shape = useMemo(() => parseNear(near) ?? drawn, [near, drawn]);
+  const address = (to: CameraCode | null, place: string | null) => {
+    const parts = [...(to ? [`c=${to}`] : []), ...(place ? [`near=${place}`] : [])];
+    navigate(parts.length > 0 ? `/map?${parts.join("&")}` : "/map", "replace");
+  };
+  const choose = (to: CameraCode | null) => address(to, where.value.search.get("near"));
+  const ask = (to: Shape | null) => {
+    setTool(null);
+    map?.draw(null);
+    setDrawn(to);
+    address(null, to?.kind === "near" ? formatNear(to.at) : null);
+  };
+  const take = useRef(ask);
+  take.current = ask;
 
   useEffect(() => {
     let view: MapView | null = null;
@@ -49,6 +74,7 @@ export default function MapPage() {
         incident: (incident) => navigate(`/incidents?id=${incident.id}`),
         hover: (camera, [x, y]) => setHover(camera ? { code: camera, x, y } : null),
         nothing: () => choose(null),
+        drawn: (found) => take.current(found),
       });
       setMap(view);
     });
@@ -84,6 +110,29 @@ export default function MapPage() {
     map?.choose(code);
     if (map && chosen?.place) map.go(chosen.place, 15, phone);
   }, [map, code]);
+
+  const found = useMemo(() => (shape ? find(shown, shape) : []), [shape, shown]);
+  useEffect(() => {
+    map?.select(
+      shape,
+      found.flatMap((one) => (one.camera.place ? [one.camera.place] : [])),
+    );
+  }, [map, shape, found]);
+  useEffect(() => {
+    if (map && near && shape?.kind === "near" && !code) {
+      map.fit([shape.at, ...found.flatMap((one) => (one.camera.place ? [one.camera.place] : []))]);
+    }
+  }, [map, near]);
+  useEffect(() => {
+    if (!tool) return;
+    const key = (event: KeyboardEvent) => {
+      if (event.key !== "Escape") return;
+      map?.draw(null);
+      setTool(null);
+    };
+    addEventListener("keydown", key);
+    return () => removeEventListener("keydown", key);
+  }, [tool, map]);
 
   const placeless = [...cameras.value.values()].filter((camera) => !camera.place).length;
   return (
@@ -124,7 +173,30 @@ export default function MapPage() {
           <Button icon="plus" label={t("map.zoomIn")} hideLabel onClick={() => map?.zoomBy(1)} />
           <Button icon="minus" label={t("map.zoomOut")} hideLabel onClick={() => map?.zoomBy(-1)} />
           <Button icon="house" label={t("map.home")} hideLabel onClick={() => map?.home()} />
+          <span class="map-tools" role="group" aria-label={t("map.find")}>
+            {TOOLS.map(([one, icon]) => (
+              <Button
+                key={one}
+                icon={icon}
+                label={t(`map.find.${one}`)}
+                hideLabel
+                aria-pressed={tool === one}
+                onClick={(event: MouseEvent) => {
+                  // Pressed by a key there is no pointer to draw with: the middle of the screen is meant.
+                  if (event.detail === 0 && map) return ask(map.here(one));
+                  const next = tool === one ? null : one;
+                  setTool(next);
+                  map?.draw(next);
+                }}
+              />
+            ))}
+          </span>
         </div>
+        {tool && (
+          <p class="map-hint" role="status">
+            {t(`map.draw.${tool}`)}
+          </p>
+        )}
         <div class="map-foot">
           <strong>{t("map.sketch")}</strong>
           <span>{config.approval ? t("map.approval", { number: config.approval }) : t("map.noApproval")}</span>
@@ -133,6 +205,7 @@ export default function MapPage() {
         {hover && hover.code !== code && <Preview key={hover.code} {...hover} />}
       </div>
       {chosen && <CameraPanel key={chosen.code} camera={chosen} onClose={() => choose(null)} />}
+      {!chosen && shape && <FoundPanel found={found} onCamera={choose} onClose={() => ask(null)} />}
     </div>
   );
 }
@@ -242,6 +315,56 @@ function RegionList({
   );
 }
 
+/** The cameras for a place: those that look at it first, then the nearest. */
+function FoundPanel({
+  found,
+  onCamera,
+  onClose,
+}: {
+  found: readonly Found[];
+  onCamera: (code: CameraCode) => void;
+  onClose: () => void;
+}) {
+  const codes = found.map((one) => one.camera.code);
+  const layout = LAYOUTS.find((n) => n >= codes.length) ?? 25;
+  return (
+    <aside class="camera-panel scroll" aria-label={t("map.found", { n: found.length })}>
+      <header>
+        <h2 class="grow">{t("map.found", { n: found.length })}</h2>
+        <Button icon="x" label={t("app.close")} hideLabel onClick={onClose} />
+      </header>
+      {found.length === 0 && <Empty icon="cctv" title={t("map.foundNone")} hint={t("map.foundNoneHint")} />}
+      {found.length > 0 && (
+        <div class="actions start">
+          <Button
+            icon="layoutGrid"
+            tone="accent"
+            label={t("map.allToWall")}
+            onClick={() => navigate(formatWall({ layout, slots: codes, focus: null }))}
+          />
+          <Button
+            icon="history"
+            label={t("map.playback")}
+            onClick={() => navigate(`/playback?c=${codes.slice(0, 9).join()}`)}
+          />
+        </div>
+      )}
+      <ol class="own-events found">
+        {found.map(({ camera, metres, covers }) => (
+          <li key={camera.code}>
+            <button type="button" onClick={() => onCamera(camera.code)}>
+              <StateMark state={camera.state} />
+              <span class="grow clip">{camera.name}</span>
+              {covers && <span class="mark">{t("map.covers")}</span>}
+              <span class="dim">{distanceWords(metres)}</span>
+            </button>
+          </li>
+        ))}
+      </ol>
+    </aside>
+  );
+}
+
 function CameraPanel({ camera, onClose }: { camera: Camera; onClose: () => void }) {
   const [reporting, setReporting] = useState(false);
   const own = events.value.filter((event) => event.camera === camera.code).slice(0, 4);
@@ -257,6 +380,13 @@ function CameraPanel({ camera, onClose }: { camera: Camera; onClose: () => void 
       <div class="actions start">
         <Button icon="layoutGrid" label={t("map.toWall")} onClick={() => toWall(camera.code)} />
         <Button icon="history" label={t("map.playback")} onClick={() => navigate(`/playback?c=${camera.code}`)} />
+        {camera.place && (
+          <Button
+            icon="crosshair"
+            label={t("map.nearby")}
+            onClick={() => camera.place && navigate(`/map?near=${formatNear(camera.place)}`)}
+          />
+        )}
         <Button icon="siren" label={t("events.report")} onClick={() => setReporting(true)} />
       </div>
       <dl class="facts">

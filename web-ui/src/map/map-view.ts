@@ -5,19 +5,21 @@ import type { EventsKey } from "ol/events";
 import { boundingExtent, isEmpty } from "ol/extent";
 import Feature, { type FeatureLike } from "ol/Feature";
 import GeoJSON from "ol/format/GeoJSON";
-import { Point, Polygon } from "ol/geom";
+import { Circle, type Geometry, LineString, Point, Polygon } from "ol/geom";
+import Draw, { createBox } from "ol/interaction/Draw";
 import VectorLayer from "ol/layer/Vector";
 import OlMap from "ol/Map";
 import { unByKey } from "ol/Observable";
-import { fromLonLat } from "ol/proj";
+import { fromLonLat, toLonLat } from "ol/proj";
 import ClusterSource from "ol/source/Cluster";
 import VectorSource from "ol/source/Vector";
 import View from "ol/View";
 import { SKETCH_URL } from "../api/client";
-import { wedge } from "../domain/geo";
+import { metresBetween, wedge } from "../domain/geo";
 import type { CameraCode } from "../domain/ids";
+import type { Shape } from "../domain/select";
 import { type Camera, GRADES, type Incident, type Place, type SightEvent } from "../domain/types";
-import { cameraStyle, eventStyle, incidentStyle, sketchStyle, wedgeStyle } from "./layers";
+import { cameraStyle, eventStyle, foundStyle, incidentStyle, sketchStyle, wedgeStyle } from "./layers";
 
 /** Metres a pixel under which fields of view are drawn. */
 const WEDGE_RESOLUTION = 12;
@@ -33,9 +35,17 @@ export interface Picks {
   /** A camera under the pointer, and where; `null` when it left. */
   readonly hover: (code: CameraCode | null, pixel: [number, number]) => void;
   readonly nothing: () => void;
+  /** A shape was drawn, or the drawing was given up. */
+  readonly drawn: (shape: Shape | null) => void;
 }
+export type Tool = Shape["kind"];
+const DRAWS = { near: "Point", circle: "Circle", box: "Circle", line: "LineString" } as const;
 
 const at = (place: Place) => fromLonLat([place.lon, place.lat]);
+function placeOf(point: readonly number[]): Place {
+  const [lon = 0, lat = 0] = toLonLat([...point]);
+  return { lon, lat };
+}
 
 export class MapView {
   #map: OlMap;
@@ -44,6 +54,8 @@ export class MapView {
   #wedges = new VectorSource();
   #events = new VectorSource<Feature<Point>>();
   #incidents = new VectorSource();
+  #selection = new VectorSource<Feature<Geometry>>();
+  #draw: Draw | null = null;
   #layers: { sketch: VectorLayer; cameras: VectorLayer; wedges: VectorLayer; events: VectorLayer };
   #keys: EventsKey[] = [];
   #pulse: ReturnType<typeof setInterval> | undefined;
@@ -98,7 +110,14 @@ export class MapView {
     this.#layers = { sketch, cameras, wedges, events };
     this.#map = new OlMap({
       target,
-      layers: [sketch, wedges, cameras, incidents, events],
+      layers: [
+        sketch,
+        wedges,
+        new VectorLayer({ source: this.#selection, style: foundStyle }),
+        cameras,
+        incidents,
+        events,
+      ],
       view: new View({ center: at(center), zoom, minZoom: 7, maxZoom: 19 }),
       controls: controls({ zoom: false, rotate: false, attribution: false }),
     });
@@ -153,6 +172,64 @@ export class MapView {
         incident.place ? [new Feature({ geometry: new Point(at(incident.place)), incident })] : [],
       ),
     );
+  }
+
+  /** Lets the next presses draw; `null` gives a drawing up. */
+  draw(tool: Tool | null): void {
+    if (this.#draw) this.#map.removeInteraction(this.#draw);
+    this.#draw = null;
+    if (!tool) return;
+    const draw = new Draw({
+      type: DRAWS[tool],
+      stopClick: true,
+      ...(tool === "box" ? { geometryFunction: createBox() } : {}),
+    });
+    draw.on("drawend", (event) => {
+      const geometry = event.feature.getGeometry();
+      // After this event, since the interaction is still at work in it.
+      setTimeout(() => {
+        this.draw(null);
+        this.picks.drawn(geometry ? shapeOf(tool, geometry) : null);
+      });
+    });
+    this.#draw = draw;
+    this.#map.addInteraction(draw);
+  }
+
+  /** The shape that a key means: around the middle of what is on the screen. */
+  here(tool: Tool): Shape {
+    const [west = 0, south = 0, east = 0, north = 0] = this.#map.getView().calculateExtent(this.#map.getSize());
+    const [low, high] = [placeOf([west, south]), placeOf([east, north])];
+    const middle = placeOf([(west + east) / 2, (south + north) / 2]);
+    switch (tool) {
+      case "near":
+        return { kind: "near", at: middle };
+      case "circle": {
+        const across = metresBetween({ ...middle, lon: low.lon }, { ...middle, lon: high.lon });
+        const up = metresBetween({ ...middle, lat: low.lat }, { ...middle, lat: high.lat });
+        return { kind: "circle", at: middle, radius: Math.min(across, up) / 3 };
+      }
+      case "box":
+        return { kind: "box", west: low.lon, south: low.lat, east: high.lon, north: high.lat };
+      case "line":
+        return {
+          kind: "line",
+          points: [
+            { lon: low.lon, lat: middle.lat },
+            { lon: high.lon, lat: middle.lat },
+          ],
+        };
+    }
+  }
+
+  /** Shows what was asked about, and which cameras were found. */
+  select(shape: Shape | null, found: readonly Place[]): void {
+    this.#selection.clear(true);
+    if (!shape) return;
+    this.#selection.addFeatures([
+      new Feature(geometryOf(shape)),
+      ...found.map((place) => new Feature<Geometry>({ geometry: new Point(at(place)), found: true })),
+    ]);
   }
 
   choose(code: CameraCode | null): void {
@@ -213,6 +290,7 @@ export class MapView {
   }
 
   #press(pixel: number[]): void {
+    if (this.#draw) return;
     const hit = this.#map.forEachFeatureAtPixel(
       pixel,
       (feature) => (feature.get("incident") || feature.get("features") ? feature : undefined),
@@ -245,6 +323,48 @@ export class MapView {
     if (code === this.#hovered) return;
     this.#hovered = code;
     this.picks.hover(code, [pixel[0] ?? 0, pixel[1] ?? 0]);
+  }
+}
+
+function shapeOf(tool: Tool, geometry: Geometry): Shape | null {
+  if (tool === "near" && geometry instanceof Point) return { kind: "near", at: placeOf(geometry.getCoordinates()) };
+  if (tool === "circle" && geometry instanceof Circle) {
+    const [x = 0, y = 0] = geometry.getCenter();
+    const middle = placeOf([x, y]);
+    return { kind: "circle", at: middle, radius: metresBetween(middle, placeOf([x + geometry.getRadius(), y])) };
+  }
+  if (tool === "box") {
+    const [west = 0, south = 0, east = 0, north = 0] = geometry.getExtent();
+    const [low, high] = [placeOf([west, south]), placeOf([east, north])];
+    return { kind: "box", west: low.lon, south: low.lat, east: high.lon, north: high.lat };
+  }
+  if (tool === "line" && geometry instanceof LineString) {
+    return { kind: "line", points: geometry.getCoordinates().map(placeOf) };
+  }
+  return null;
+}
+
+function geometryOf(shape: Shape): Geometry {
+  switch (shape.kind) {
+    case "near":
+      return new Point(at(shape.at));
+    case "circle": {
+      // Metres of the map are longer than metres on the ground, the more so the further north.
+      const stretch = 1 / Math.cos((shape.at.lat * Math.PI) / 180);
+      return new Circle(at(shape.at), shape.radius * stretch);
+    }
+    case "box": {
+      const ring = [
+        [shape.west, shape.south],
+        [shape.east, shape.south],
+        [shape.east, shape.north],
+        [shape.west, shape.north],
+        [shape.west, shape.south],
+      ];
+      return new Polygon([ring.map((point) => fromLonLat(point))]);
+    }
+    case "line":
+      return new LineString(shape.points.map(at));
   }
 }
 
