@@ -175,7 +175,7 @@ async fn open(viewer: &mut Client, tile: u32, camera: CameraId, profile: Profile
 /// Reads what comes for so long; the delays from the camera's send to this read, in microseconds.
 async fn watch(viewer: &mut Client, time: Duration) -> Result<Histogram<u64>> {
     let until = Instant::now() + time;
-    let mut delays = Histogram::new(3)?;
+    let mut delays = Histogram::new_with_bounds(1, 60_000_000, 3)?;
     while Instant::now() < until {
         match timeout(Duration::from_secs(10), viewer.next())
             .await

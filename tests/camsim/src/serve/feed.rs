@@ -55,15 +55,21 @@ impl Feed {
 
     /// Gives the feed its clip, or changes it; keeps the phase.
     pub(crate) fn put(&self, clip: Clip) {
+        let first = !self.ready();
         self.change(|from| {
             let round = clip.video().duration_90k as i64;
             let position = (from + to_90k(self.phase)).rem_euclid(round);
             let frames = &clip.video().frames;
-            // Into the clip at a key frame, or a decoder would be fed what it cannot use.
-            let start = frames
-                .iter()
-                .rfind(|f| f.key && f.dts_90k as i64 <= position)
-                .map_or(0, |f| f.dts_90k as i64);
+            let start = if first {
+                // Cameras that are switched on together do not send their key frames together.
+                position
+            } else {
+                // Into the clip at a key frame, or a decoder would be fed what it cannot use.
+                frames
+                    .iter()
+                    .rfind(|f| f.key && f.dts_90k as i64 <= position)
+                    .map_or(0, |f| f.dts_90k as i64)
+            };
             Epoch {
                 from,
                 zero: from - start,
