@@ -13,7 +13,27 @@ fuzz_target!(|data: &[u8]| {
     let mut bytes = head().to_vec();
     bytes.extend_from_slice(data);
     read(path, &bytes);
+    read(path, &damaged(data));
 });
+
+/// A sealed segment of five seconds, as a gateway recorded it from ffmpeg's test picture.
+static SEALED: &[u8] = include_bytes!("../seeds/segment.mp4");
+
+/// That segment with bytes changed as the input says, four bytes a change: where (24 bits), and what; the first change cuts it off.
+fn damaged(data: &[u8]) -> Vec<u8> {
+    let mut bytes = SEALED.to_vec();
+    for (n, change) in data.chunks_exact(4).enumerate() {
+        let at = u32::from_be_bytes([0, change[0], change[1], change[2]]) as usize;
+        match n {
+            0 if change[3] & 1 == 1 => bytes.truncate(at.max(1)),
+            _ => {
+                let len = bytes.len();
+                bytes[at % len] = change[3];
+            }
+        }
+    }
+    bytes
+}
 
 fn read(path: &Path, bytes: &[u8]) {
     if let Ok(layout) = Layout::read(path, bytes, None) {
