@@ -10,7 +10,7 @@ const wanted = (only, one) => only === "all" || only === undefined || only === o
 
 /** Name, address, what must be there, and what is done before the picture is taken. */
 const still = async (page, selector) => {
-  await page.waitForSelector(selector);
+  await page.waitForSelector(selector, { state: "attached" });
   await until(page, () => !document.querySelector("main .loading"));
 };
 const live = (page, least) =>
@@ -20,12 +20,14 @@ const pages = ({ code, codes, incident }) => [
   ["wall-1", `/wall?l=1&c=${code}&f=0`, (page) => live(page, 1)],
   ["wall-4", `/wall?l=4&c=${codes.slice(0, 3).join()}&f=1`, (page, phone) => live(page, phone ? 1 : 3)],
   ["wall-25", `/wall?l=25&c=${codes.join()}`, (page, phone) => live(page, phone ? 1 : Math.min(20, codes.length))],
+  ["wall-alarm", `/wall?l=4&c=${codes.slice(0, 3).join()}&a=3`, (page, phone) => live(page, phone ? 1 : 3)],
   ["map", "/map", (page) => still(page, ".map-canvas canvas")],
   ["map-camera", `/map?c=${code}`, (page) => live(page, 1)],
   ["map-near", `/map?near=116.1,24.27`, (page) => still(page, ".map-canvas canvas")],
   ["playback", `/playback?c=${codes.slice(0, 2).join()}`, (page) => still(page, ".recorded video")],
+  ["playback-9", `/playback?c=${codes.slice(0, 9).join()}`, (page) => still(page, ".recorded video")],
   ["playback-empty", "/playback", (page) => still(page, ".empty")],
-  ["events", "/events", (page) => still(page, ".page table, .page .empty")],
+  ["events", "/events", (page) => still(page, ".page table, .page .empty, .event-list-phone")],
   ["incidents", incident ? `/incidents?id=${incident}` : "/incidents", (page) => still(page, ".incidents")],
   ["health", "/health", (page) => still(page, ".health-grid")],
   ["admin", "/admin", (page) => still(page, "table tbody tr")],

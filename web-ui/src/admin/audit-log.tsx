@@ -3,12 +3,35 @@ import { api } from "../api/client";
 import { cameras } from "../api/store";
 import type { CameraCode } from "../domain/ids";
 import type { AuditEntry } from "../domain/types";
-import { t } from "../i18n/t";
+import { t, tCode } from "../i18n/t";
 import { dayClock } from "../i18n/words";
 import { Button, Empty, Field, Loading, problemWords } from "../ui/widgets";
 
 const PAGE = 100;
 const TYPING_MS = 350;
+/** What the gateway writes; an action of a newer one is shown by its code. */
+export const ACTIONS = [
+  "sign-in",
+  "sign-out",
+  "denied",
+  "view-opened",
+  "view-closed",
+  "still",
+  "playback",
+  "playback-still",
+  "export",
+  "recording-deleted",
+  "camera-added",
+  "camera-changed",
+  "camera-removed",
+  "user-added",
+  "user-changed",
+  "user-removed",
+  "event-acknowledged",
+  "incident-opened",
+  "incident-note",
+  "incident-moved",
+] as const;
 
 export function AuditLog() {
   const [user, setUser] = useState("");
@@ -43,7 +66,14 @@ export function AuditLog() {
           <input value={user} onInput={(event) => setUser(event.currentTarget.value)} />
         </Field>
         <Field label={t("admin.action")}>
-          <input value={action} onInput={(event) => setAction(event.currentTarget.value)} />
+          <select value={action} onChange={(event) => setAction(event.currentTarget.value)}>
+            <option value="">{t("audit.all")}</option>
+            {ACTIONS.map((one) => (
+              <option key={one} value={one}>
+                {t(`audit.${one}`)}
+              </option>
+            ))}
+          </select>
         </Field>
         <Field label={t("events.from")}>
           <input type="datetime-local" value={from} onChange={(event) => setFrom(event.currentTarget.value)} />
@@ -57,7 +87,7 @@ export function AuditLog() {
       {entries?.length === 0 && <Empty icon="info" title={t("admin.noAudit")} hint={t("admin.noAuditHint")} />}
       {entries && entries.length > 0 && (
         <div class="card table-scroll" tabIndex={0} role="region" aria-label={t("admin.audit")}>
-          <table>
+          <table class="stacked">
             <thead>
               <tr>
                 <th class="number wide-only">#</th>
@@ -76,11 +106,11 @@ export function AuditLog() {
                   <td class="number dim wide-only">{entry.sequence}</td>
                   <td class="nowrap">{dayClock(Date.parse(entry.at))}</td>
                   <td>{entry.user}</td>
-                  <td>{entry.action}</td>
+                  <td title={entry.action}>{tCode("audit", entry.action) ?? entry.action}</td>
                   <td class="object" title={entry.object ?? ""}>
                     {cameras.value.get((entry.object ?? "") as CameraCode)?.name ?? entry.object}
                   </td>
-                  <td>{entry.outcome}</td>
+                  <td>{entry.outcome ? (tCode("outcome", entry.outcome) ?? entry.outcome) : ""}</td>
                   <td class="dim wide-only">{entry.address}</td>
                   <td class="dim wide-only">{[entry.reason, entry.detail].filter(Boolean).join(" · ")}</td>
                 </tr>

@@ -50,7 +50,7 @@ export function CameraAdmin() {
         <Empty icon="cctv" title={query ? t("admin.noMatch") : t("wall.noCameras")} />
       ) : (
         <div class="card table-scroll" tabIndex={0} role="region" aria-label={t("admin.cameras")}>
-          <table>
+          <table class="stacked">
             <thead>
               <tr>
                 <th>{t("camera.code")}</th>

@@ -8,6 +8,7 @@ import { monoMillis, parseTime, utcMicros } from "../domain/ids";
 import { isOpen } from "../domain/incident";
 import { buildTree } from "../domain/tree";
 import type { Camera, Incident, Region, SightEvent, Status, User } from "../domain/types";
+import { regionName } from "../i18n/words";
 import { ServerClock } from "../player/clock";
 import { MediaSocket } from "../player/media-socket";
 import { api } from "./client";
@@ -172,7 +173,7 @@ export function regionPath(code: RegionCode | null | undefined): string {
   const names: string[] = [];
   const all = tree.value.regions;
   for (let at = code ? all.get(code) : undefined; at; at = at.parent ? all.get(at.parent) : undefined) {
-    names.unshift(at.name);
+    names.unshift(regionName(at));
   }
   return names.slice(-2).join(" / ");
 }

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { ACTIONS } from "../admin/audit-log";
 import { CAMERA_STATES, EVENT_KINDS, GRADES } from "../domain/types";
 import { INCIDENT_KINDS } from "../incident/incident-form";
 import { MESSAGES } from "./messages";
@@ -61,6 +62,9 @@ describe("codes from the gateway have words", () => {
     for (const grade of GRADES) expect(tCode("grade", grade)).not.toBeNull();
     for (const state of CAMERA_STATES) expect(tCode("state", state)).not.toBeNull();
     for (const kind of INCIDENT_KINDS) expect(tCode("incident.kind", kind)).not.toBeNull();
+  });
+  it("every action that the gateway writes into its audit log", () => {
+    for (const action of ACTIONS) expect(tCode("audit", action), action).not.toBeNull();
   });
   it("an unknown code is no crash", () => expect(tCode("reason", "of-tomorrow")).toBeNull());
 });

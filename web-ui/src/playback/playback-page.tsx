@@ -15,12 +15,21 @@ import { Timeline } from "./timeline";
 import { follow, lookUp, opening, type Window, zoom } from "./timeline-math";
 import { WindowPlayer } from "./window-player";
 
-const MOST_CAMERAS = 4;
+/**
+ * A recording that plays holds a connection, and over HTTP/1.1 a browser has six for everything: more cameras than this, and
+ * neither they nor the rest of the page would get one.
+ */
+const MOST_CAMERAS = multiplexed() ? 9 : 4;
 const BACK_MS = 600_000;
 const REFRESH_MS = 10_000;
 const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 16] as const;
 /** Others follow the first camera's clock; further off than this they jump, ms. */
 const APART_MS = 400;
+
+function multiplexed(): boolean {
+  const [loaded] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
+  return loaded?.nextHopProtocol === "h2" || loaded?.nextHopProtocol === "h3";
+}
 
 function urlOf(codes: readonly CameraCode[], time: number | null): string {
   const at = time === null ? "" : `&t=${toRfc3339(time)}`;
@@ -36,7 +45,7 @@ export default function PlaybackPage() {
   );
   const toggle = (code: CameraCode) => {
     const without = codes.filter((one) => one !== code);
-    // A plain choice replaces; with one camera on a wall of four, the next is added by the plus button.
+    // A plain choice replaces; the next one beside it is added by the plus button.
     navigate(
       urlOf(without.length < codes.length ? without : [code], parseTime(where.value.search.get("t"))),
       "replace",

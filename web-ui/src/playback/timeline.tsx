@@ -1,11 +1,12 @@
 /** The timeline: one lane a camera, recordings solid, gaps hatched, events as marks. Wheel zooms, drag pans, Shift marks. */
-import { useEffect, useRef } from "preact/hooks";
-import type { CameraCode } from "../domain/ids";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { snapshotUrl } from "../api/client";
+import { type CameraCode, toRfc3339 } from "../domain/ids";
 import type { Recordings, SightEvent } from "../domain/types";
 import { t, tCode } from "../i18n/t";
 import { clock, day, dayClock, eventWords } from "../i18n/words";
 import { GRADE_COLOUR } from "../ui/marks";
-import { pan, range, ticks, timeAt, type Window, xAt, zoom } from "./timeline-math";
+import { lookUp, pan, range, ticks, timeAt, type Window, xAt, zoom } from "./timeline-math";
 
 export interface Lane {
   readonly code: CameraCode;
@@ -27,9 +28,21 @@ interface Props {
 const AXIS = 28;
 const BAR = 22;
 const MARKS = 16;
-const LANE = BAR + MARKS + 10;
+const GAP = 10;
+/** With many lanes the picture needs the room more: bars become narrower. */
+const barOf = (lanes: number): number => (lanes > 4 ? 10 : BAR);
+const laneOf = (lanes: number): number => barOf(lanes) + (lanes > 4 ? 12 : MARKS) + (lanes > 4 ? 4 : GAP);
+/** The pointer rests this long before a picture of the moment is asked for. */
+const REST_MS = 250;
 /** A press that moved less than this is a click, px. */
 const SLOP = 4;
+
+interface Moment {
+  readonly lane: Lane;
+  readonly time: number;
+  readonly left: number;
+  readonly bottom: number;
+}
 
 export function Timeline(props: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -38,7 +51,26 @@ export function Timeline(props: Props) {
   const latest = useRef(props);
   latest.current = props;
   const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
-  const height = (AXIS + Math.max(1, props.lanes.length) * LANE) * rem;
+  const height = (AXIS + Math.max(1, props.lanes.length) * laneOf(props.lanes.length)) * rem;
+
+  const [thumbnail, setThumbnail] = useState<Moment | null>(null);
+  const rest = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  useEffect(() => () => clearTimeout(rest.current), []);
+  /** A picture of the moment under the pointer, once it rests there, if there is a recording of it. */
+  const show = (event: PointerEvent | null) => {
+    clearTimeout(rest.current);
+    setThumbnail(null);
+    const time = hover.current;
+    if (!event || time === null || event.pointerType === "touch" || event.buttons !== 0) return;
+    const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
+    const n = Math.floor(((event.clientY - box.top) / rem - AXIS) / laneOf(props.lanes.length));
+    const lane = props.lanes[Math.min(props.lanes.length - 1, Math.max(0, n))];
+    if (!lane || lookUp(lane.recordings, time).kind !== "recorded") return;
+    const wide = 240 * rem;
+    const left = Math.min(innerWidth - wide, Math.max(0, event.clientX - wide / 2));
+    const bottom = innerHeight - box.top + 4;
+    rest.current = setTimeout(() => setThumbnail({ lane, time, left, bottom }), REST_MS);
+  };
 
   const redraw = () => {
     if (canvas.current) draw(canvas.current, latest.current, hover.current, rem);
@@ -71,46 +103,65 @@ export function Timeline(props: Props) {
   };
   const cursor = props.cursor ?? props.view.from;
   return (
-    <canvas
-      ref={canvas}
-      class="timeline"
-      style={{ height: `${height}px` }}
-      role="slider"
-      tabIndex={0}
-      aria-label={t("playback.timeline")}
-      aria-valuemin={Math.round(props.view.from / 1000)}
-      aria-valuemax={Math.round(props.view.to / 1000)}
-      aria-valuenow={Math.round(cursor / 1000)}
-      aria-valuetext={dayClock(cursor)}
-      onKeyDown={(event) => {
-        if (props.onKey(event)) event.preventDefault();
-      }}
-      onPointerDown={(event) => {
-        event.currentTarget.setPointerCapture(event.pointerId);
-        drag.current = { x: event.clientX, view: props.view, select: event.shiftKey, moved: false };
-      }}
-      onPointerMove={(event) => {
-        const now = drag.current;
-        const box = event.currentTarget.getBoundingClientRect();
-        hover.current = timeAt(props.view, event.clientX - box.left, box.width);
-        if (!now) return redraw();
-        const by = event.clientX - now.x;
-        if (Math.abs(by) > SLOP) now.moved = true;
-        if (!now.moved) return;
-        if (now.select) props.onSelect(range(timeAt(now.view, now.x - box.left, box.width), time(event)));
-        else props.onView(pan(now.view, (-by / box.width) * (now.view.to - now.view.from)));
-      }}
-      onPointerUp={(event) => {
-        const now = drag.current;
-        const at = time(event);
-        drag.current = null;
-        if (now && !now.moved) props.onSeek(at);
-      }}
-      onPointerLeave={() => {
-        hover.current = null;
-        redraw();
-      }}
-    />
+    <>
+      {thumbnail && <Thumbnail key={`${thumbnail.lane.code}${thumbnail.time}`} {...thumbnail} />}
+      <canvas
+        ref={canvas}
+        class="timeline"
+        style={{ height: `${height}px` }}
+        role="slider"
+        tabIndex={0}
+        aria-label={t("playback.timeline")}
+        aria-valuemin={Math.round(props.view.from / 1000)}
+        aria-valuemax={Math.round(props.view.to / 1000)}
+        aria-valuenow={Math.round(cursor / 1000)}
+        aria-valuetext={dayClock(cursor)}
+        onKeyDown={(event) => {
+          if (props.onKey(event)) event.preventDefault();
+        }}
+        onPointerDown={(event) => {
+          event.currentTarget.setPointerCapture(event.pointerId);
+          drag.current = { x: event.clientX, view: props.view, select: event.shiftKey, moved: false };
+        }}
+        onPointerMove={(event) => {
+          const now = drag.current;
+          const box = event.currentTarget.getBoundingClientRect();
+          hover.current = timeAt(props.view, event.clientX - box.left, box.width);
+          show(now ? null : event);
+          if (!now) return redraw();
+          const by = event.clientX - now.x;
+          if (Math.abs(by) > SLOP) now.moved = true;
+          if (!now.moved) return;
+          if (now.select) props.onSelect(range(timeAt(now.view, now.x - box.left, box.width), time(event)));
+          else props.onView(pan(now.view, (-by / box.width) * (now.view.to - now.view.from)));
+        }}
+        onPointerUp={(event) => {
+          const now = drag.current;
+          const at = time(event);
+          drag.current = null;
+          if (now && !now.moved) props.onSeek(at);
+        }}
+        onPointerLeave={() => {
+          hover.current = null;
+          show(null);
+          redraw();
+        }}
+      />
+    </>
+  );
+}
+
+/** How it looked then. A moment whose picture cannot be made shows nothing: the timeline says all else. */
+function Thumbnail({ lane, time, left, bottom }: Moment) {
+  const [there, setThere] = useState(false);
+  return (
+    <figure class="thumbnail" hidden={!there} style={{ left: `${left}px`, bottom: `${bottom}px` }}>
+      <img src={snapshotUrl(lane.code, { at: toRfc3339(time), width: 320 })} alt="" onLoad={() => setThere(true)} />
+      <figcaption>
+        <span class="clip grow">{lane.name}</span>
+        <span>{clock(time)}</span>
+      </figcaption>
+    </figure>
   );
 }
 
@@ -147,8 +198,8 @@ function draw(canvas: HTMLCanvasElement, props: Props, hover: number | null, rem
   }
 
   props.lanes.forEach((lane, i) => {
-    const top = (AXIS + i * LANE + 4) * rem;
-    const bar = BAR * rem;
+    const top = (AXIS + i * laneOf(props.lanes.length) + (props.lanes.length > 4 ? 2 : 4)) * rem;
+    const bar = barOf(props.lanes.length) * rem;
     context.fillStyle = ink("--s0");
     context.fillRect(0, top, width, bar);
     for (const gap of lane.recordings?.gaps ?? []) {

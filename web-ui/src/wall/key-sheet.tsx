@@ -12,6 +12,7 @@ const KEYS: readonly (readonly [string, PlainKey])[] = [
   ["R", "keys.replay"],
   ["I", "keys.figures"],
   ["T", "keys.tour"],
+  ["A", "keys.alarm"],
   ["Delete", "keys.remove"],
   ["?", "keys.help"],
 ];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { cameraCode } from "../domain/ids";
-import { formatWall, moveFocus, parseWall, place, remove, target, visible, type WallState } from "./url";
+import { formatWall, moveFocus, parseWall, place, remove, reserve, target, visible, type WallState } from "./url";
 
 const code = (n: number) => cameraCode(`4414030000132000${String(n).padStart(4, "0")}`);
 const read = (text: string) => parseWall(new URLSearchParams(text));
@@ -66,5 +66,23 @@ describe("the focus by arrow keys", () => {
   it("stays on its page of the layout", () => {
     expect(moveFocus(wall({ focus: 4 }), "left").focus).toBe(4);
     expect(moveFocus(wall({ focus: 6 }), "up").focus).toBe(4);
+  });
+});
+
+describe("a tile kept for alarms", () => {
+  it("is the focused one, else the last on the screen, and stands in the address", () => {
+    expect(reserve(wall({ focus: 1 }))).toMatchObject({ alarm: 1, focus: null });
+    const kept = reserve(wall());
+    expect(kept.alarm).toBe(3);
+    expect(formatWall(kept)).toContain("a=3");
+    expect(parseWall(new URLSearchParams(formatWall(kept).split("?")[1]))).toEqual(kept);
+    expect(read("a=99")).not.toHaveProperty("alarm");
+  });
+  it("shows no camera of its own and takes none; what stood there comes back", () => {
+    const kept = reserve(wall({ focus: 2 }));
+    expect(visible(kept).codes).toEqual([code(1), null, null, null]);
+    expect(place(kept, code(9), 2)).toBe(kept);
+    expect(target(kept)).toBe(1);
+    expect(visible(reserve(kept)).codes[2]).toBe(code(3));
   });
 });

@@ -10,7 +10,14 @@ export interface WallState {
   /** By place; `null` is an empty tile. Never longer than `MOST_TILES`, and a camera stands once. */
   readonly slots: readonly (CameraCode | null)[];
   readonly focus: number | null;
+  /** The tile that is kept for alarms; what stands there waits until it is given back. */
+  readonly alarm?: number;
 }
+
+const tileNumber = (text: string | null): number | null => {
+  const n = text === null || text === "" ? Number.NaN : Number(text);
+  return Number.isInteger(n) && n >= 0 && n < MOST_TILES ? n : null;
+};
 
 export function parseWall(search: URLSearchParams): WallState {
   const asked = Number(search.get("l"));
@@ -24,11 +31,12 @@ export function parseWall(search: URLSearchParams): WallState {
       seen.add(text);
       return text;
     });
-  const focus = search.has("f") ? Number(search.get("f")) : Number.NaN;
+  const alarm = tileNumber(search.get("a"));
   return {
     layout,
     slots: trimEnd(slots),
-    focus: Number.isInteger(focus) && focus >= 0 && focus < MOST_TILES ? focus : null,
+    focus: tileNumber(search.get("f")),
+    ...(alarm === null ? {} : { alarm }),
   };
 }
 
@@ -37,12 +45,23 @@ export function formatWall(state: WallState): string {
   const parts = [`l=${state.layout}`];
   if (slots.length > 0) parts.push(`c=${slots.map((code) => code ?? "").join(",")}`);
   if (state.focus !== null) parts.push(`f=${state.focus}`);
+  if (state.alarm !== undefined) parts.push(`a=${state.alarm}`);
   return `/wall?${parts.join("&")}`;
+}
+
+/** Keeps a tile for alarms: the focused one, else the last on the screen. Asked again, it is given back. */
+export function reserve(state: WallState): WallState {
+  if (state.alarm !== undefined) {
+    const { alarm: _, ...rest } = state;
+    return rest;
+  }
+  const { first } = visible(state);
+  return { ...state, alarm: state.focus ?? first + state.layout - 1, focus: null };
 }
 
 /** Puts a camera into a tile; one that stands elsewhere changes places with what was there. */
 export function place(state: WallState, code: CameraCode, at: number): WallState {
-  if (at < 0 || at >= MOST_TILES) return state;
+  if (at < 0 || at >= MOST_TILES || at === state.alarm) return state;
   const slots: (CameraCode | null)[] = Array.from({ length: MOST_TILES }, (_, i) => state.slots[i] ?? null);
   const old = slots.indexOf(code);
   if (old >= 0) slots[old] = slots[at] ?? null;
@@ -57,8 +76,8 @@ export function remove(state: WallState, at: number): WallState {
 /** Where a camera goes that was picked without a place: the focused tile, else the first empty one, else the first. */
 export function target(state: WallState): number {
   if (state.focus !== null) return state.focus;
-  for (let i = 0; i < state.layout; i++) if (!state.slots[i]) return i;
-  return 0;
+  for (let i = 0; i < state.layout; i++) if (!state.slots[i] && i !== state.alarm) return i;
+  return state.alarm === 0 ? 1 : 0;
 }
 
 export type Direction = "left" | "right" | "up" | "down";
@@ -80,7 +99,9 @@ export function visible(state: WallState): { first: number; codes: (CameraCode |
   const first = state.focus === null ? 0 : Math.floor(state.focus / state.layout) * state.layout;
   return {
     first,
-    codes: Array.from({ length: state.layout }, (_, i) => state.slots[first + i] ?? null),
+    codes: Array.from({ length: state.layout }, (_, i) =>
+      first + i === state.alarm ? null : (state.slots[first + i] ?? null),
+    ),
   };
 }
 

@@ -11,6 +11,7 @@ import { Icon } from "../ui/icon";
 import { navigate, where } from "../ui/router";
 import { Button, Choice, Empty } from "../ui/widgets";
 import { AlarmStrip } from "./alarm-strip";
+import { AlarmTile } from "./alarm-tile";
 import { KeySheet } from "./key-sheet";
 import { LiveTile } from "./live-tile";
 import { PhoneWall, usePhone } from "./phone-wall";
@@ -24,6 +25,7 @@ import {
   parseWall,
   place,
   remove,
+  reserve,
   target,
   visible,
   type WallState,
@@ -79,6 +81,7 @@ function Desk({ state, all }: { state: WallState; all: readonly CameraCode[] }) 
     tour.stop();
     change((now) => ({ ...place(now, code, at ?? target(now)), focus: now.focus }));
   };
+  const onWall = useMemo(() => new Set(codes.filter((code) => code !== null)), [codes.join()]);
   const focusedNow = (): CameraCode | null => {
     const now = parseWall(where.value.search);
     return now.focus === null || tour.codes ? null : (now.slots[now.focus] ?? null);
@@ -123,6 +126,7 @@ function Desk({ state, all }: { state: WallState; all: readonly CameraCode[] }) 
         s: snapshot,
         r: replay,
         m: () => setSound((on) => !on),
+        a: () => change(reserve),
         i: () => setFigures((on) => !on),
         t: tour.toggle,
         "?": () => setKeys(true),
@@ -140,7 +144,7 @@ function Desk({ state, all }: { state: WallState; all: readonly CameraCode[] }) 
 
   return (
     <div class={list ? "wall" : "wall no-list"} ref={page}>
-      {list && <CameraTree onPick={(code) => put(code)} chosen={new Set(codes.filter((code) => code !== null))} />}
+      {list && <CameraTree onPick={(code) => put(code)} chosen={onWall} />}
       <section class="stage">
         <h1 class="hidden-title">{t("nav.wall")}</h1>
         <div class="tools">
@@ -189,6 +193,13 @@ function Desk({ state, all }: { state: WallState; all: readonly CameraCode[] }) 
             </>
           )}
           <Button
+            icon="bell"
+            label={t("wall.alarmTile")}
+            hideLabel
+            aria-pressed={state.alarm !== undefined}
+            onClick={() => change(reserve)}
+          />
+          <Button
             icon="layoutGrid"
             label={t("wall.fill")}
             onClick={() => change((now) => ({ ...now, slots: fillUp(now, all), focus: null }))}
@@ -220,26 +231,30 @@ function Desk({ state, all }: { state: WallState; all: readonly CameraCode[] }) 
           <Empty icon="cctv" title={t("wall.noCameras")} hint={t("wall.noCamerasHint")} />
         ) : (
           <div class={`grid l${state.layout}`} style={{ "--side": side }} role="group" aria-label={t("wall.grid")}>
-            {codes.map((code, i) => (
-              <Tile
-                key={code ?? `empty-${i}`}
-                code={code}
-                n={i + 1}
-                at={shown.first + i}
-                focused={!tour.codes && state.focus === shown.first + i}
-                main={state.layout === 1 || (!tour.codes && state.focus === shown.first + i)}
-                figures={figures}
-                sound={sound && (state.layout === 1 || (!tour.codes && state.focus === shown.first + i))}
-                onFocus={() => focus(shown.first + i)}
-                onDrop={(dropped) => put(dropped, shown.first + i)}
-                onRemove={() => change((now) => remove(now, shown.first + i))}
-                onView={(view) => {
-                  if (!code) return;
-                  if (view) views.current.set(code, view);
-                  else views.current.delete(code);
-                }}
-              />
-            ))}
+            {codes.map((code, i) =>
+              !tour.codes && state.alarm === shown.first + i ? (
+                <AlarmTile key="alarm" shown={onWall} n={i + 1} />
+              ) : (
+                <Tile
+                  key={code ?? `empty-${i}`}
+                  code={code}
+                  n={i + 1}
+                  at={shown.first + i}
+                  focused={!tour.codes && state.focus === shown.first + i}
+                  main={state.layout === 1 || (!tour.codes && state.focus === shown.first + i)}
+                  figures={figures}
+                  sound={sound && (state.layout === 1 || (!tour.codes && state.focus === shown.first + i))}
+                  onFocus={() => focus(shown.first + i)}
+                  onDrop={(dropped) => put(dropped, shown.first + i)}
+                  onRemove={() => change((now) => remove(now, shown.first + i))}
+                  onView={(view) => {
+                    if (!code) return;
+                    if (view) views.current.set(code, view);
+                    else views.current.delete(code);
+                  }}
+                />
+              ),
+            )}
             {tour.ahead.map((code) => (
               <div key={code} class="ahead" aria-hidden="true">
                 <LiveTile code={code} priority="wall" />
@@ -258,7 +273,9 @@ function Desk({ state, all }: { state: WallState; all: readonly CameraCode[] }) 
 function fillUp(state: WallState, all: readonly CameraCode[]): (CameraCode | null)[] {
   const here = new Set(state.slots);
   const rest = all.filter((code) => !here.has(code));
-  return Array.from({ length: state.layout }, (_, i) => state.slots[i] ?? rest.shift() ?? null);
+  return Array.from({ length: state.layout }, (_, i) =>
+    i === state.alarm ? (state.slots[i] ?? null) : (state.slots[i] ?? rest.shift() ?? null),
+  );
 }
 
 function Tile({
