@@ -2,6 +2,8 @@
 //! change of the past shows. Kept for good; what is asked for is read from the newest entries in memory, and from the file
 //! where they do not reach.
 
+pub mod retention;
+
 use std::{
     collections::VecDeque,
     net::IpAddr,

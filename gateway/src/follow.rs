@@ -5,8 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use media::{CameraId, EventKind, FeedId, SourceStatus, WallTime};
-use storage::{AlarmKind, RecorderAlarm};
+use media::{CameraId, EventKind, FeedId, SourceStatus};
+use storage::{AlarmKind, Deleted, RecorderAlarm};
 use tagger::{Phase, Tag};
 use tokio::{
     sync::{broadcast, mpsc},
@@ -14,6 +14,7 @@ use tokio::{
 };
 
 use crate::{
+    audit,
     feeds::{self, View},
     gateway::Gateway,
     recording::recorders::Settling,
@@ -24,9 +25,11 @@ pub(crate) fn spawn(gateway: &Arc<Gateway>, tags: mpsc::Receiver<Tag>) {
     // Subscribed here, before anything can change: nothing is missed.
     let changes = gateway.supervisor.changes();
     let alarms = gateway.archive.alarms();
+    let deletions = gateway.archive.deletions();
     let of = || Arc::clone(gateway);
     gateway.tasks.spawn(cameras(of(), changes));
     gateway.tasks.spawn(recorders(of(), alarms));
+    gateway.tasks.spawn(deleted(of(), deletions));
     gateway.tasks.spawn(findings(of(), tags));
     gateway.tasks.spawn(upkeep(of()));
 }
@@ -40,7 +43,7 @@ impl Gateway {
     }
 
     async fn saw(&self, camera: CameraId, view: View) {
-        let tags = self.lost().saw(WallTime::now(), camera, view);
+        let tags = self.lost().saw(self.now(), camera, view);
         for tag in tags {
             self.take(tag).await;
         }
@@ -57,7 +60,7 @@ async fn cameras(gateway: Arc<Gateway>, mut changes: broadcast::Receiver<(FeedId
         };
         match change {
             Ok((feed, status)) => {
-                let view = gateway.feeds.changed(WallTime::now(), feed, status);
+                let view = gateway.feeds.changed(gateway.now(), feed, status);
                 gateway.saw(feed.camera, view).await;
             }
             Err(broadcast::error::RecvError::Lagged(missed)) => {
@@ -65,7 +68,7 @@ async fn cameras(gateway: Arc<Gateway>, mut changes: broadcast::Receiver<(FeedId
                     missed,
                     "changes of cameras came too fast; reading all of them"
                 );
-                for (camera, view) in gateway.feeds.resync(WallTime::now()) {
+                for (camera, view) in gateway.feeds.resync(gateway.now()) {
                     gateway.saw(camera, view).await;
                 }
             }
@@ -82,7 +85,7 @@ async fn recorders(gateway: Arc<Gateway>, mut alarms: broadcast::Receiver<Record
         let alarm = tokio::select! {
             alarm = alarms.recv() => alarm,
             _ = timer.tick() => {
-                for alarm in settling.poll(WallTime::now(), |c| gateway.recorders.recorded(c)) {
+                for alarm in settling.poll(gateway.now(), |c| gateway.recorders.recorded(c)) {
                     tell(&gateway, &alarm).await;
                 }
                 continue;
@@ -143,6 +146,35 @@ fn recorder_tags(alarm: &RecorderAlarm) -> Vec<Tag> {
     }
 }
 
+/// Retention deletes: nobody did it, and it is on record all the same.
+async fn deleted(gateway: Arc<Gateway>, mut deletions: broadcast::Receiver<Arc<Vec<Deleted>>>) {
+    loop {
+        let batch = tokio::select! {
+            batch = deletions.recv() => batch,
+            () = gateway.stop.cancelled() => return,
+        };
+        let entries = match batch {
+            Ok(batch) => {
+                let register = gateway.register.read();
+                let region = |c: &CameraId| register.camera(c).map(|c| c.region);
+                audit::retention::entries(&batch, region)
+            }
+            Err(broadcast::error::RecvError::Lagged(missed)) => {
+                tracing::error!(missed, "retention deletes faster than its record is kept");
+                vec![audit::retention::missed(missed)]
+            }
+            Err(broadcast::error::RecvError::Closed) => return,
+        };
+        for entry in entries {
+            let (object, detail) = (entry.object.clone(), entry.detail.clone());
+            if let Err(error) = gateway.audit.write(gateway.now(), entry).await {
+                // What is deleted stays deleted: the log is the second place.
+                tracing::error!(%error, object, detail, "a deletion is not in the audit log");
+            }
+        }
+    }
+}
+
 /// The tagger finds something.
 async fn findings(gateway: Arc<Gateway>, mut tags: mpsc::Receiver<Tag>) {
     loop {
@@ -169,7 +201,7 @@ async fn upkeep(gateway: Arc<Gateway>) {
             .egress
             .sample(gateway.relay_stats().sent_bytes, now - last);
         last = now;
-        let lost = gateway.lost().poll(WallTime::now());
+        let lost = gateway.lost().poll(gateway.now());
         for tag in lost {
             gateway.take(tag).await;
         }
@@ -189,6 +221,7 @@ fn every_second() -> tokio::time::Interval {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use media::WallTime;
 
     #[test]
     fn a_recorders_return_ends_its_alarm() {

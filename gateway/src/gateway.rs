@@ -12,7 +12,7 @@ use std::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
@@ -99,6 +99,7 @@ pub struct Gateway {
     pub tasks: TaskTracker,
     /// Connections and what was upgraded from them.
     pub connections: TaskTracker,
+    clock: Arc<Mutex<Clock>>,
     lost: Mutex<Connections>,
     relay: OnceLock<Relay>,
     next_id: AtomicU32,
@@ -244,6 +245,11 @@ impl Gateway {
         self.relay.get().map(Relay::stats).unwrap_or_default()
     }
 
+    /// The time of record: the clock that frames are stamped by, which a correction of the system's does not make jump.
+    pub fn now(&self) -> WallTime {
+        read_clock(&self.clock)
+    }
+
     /// A new identity that sorts by time.
     pub fn new_id(&self, at: WallTime) -> EventId {
         EventId {
@@ -260,6 +266,11 @@ impl Gateway {
     pub(crate) fn lost(&self) -> std::sync::MutexGuard<'_, Connections> {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn read_clock(clock: &Mutex<Clock>) -> WallTime {
+    let clock = clock.lock().unwrap_or_else(PoisonError::into_inner);
+    clock.wall(Instant::now())
 }
 
 fn open_journals(
@@ -360,7 +371,7 @@ async fn assemble(
     let supervisor = ingest::Supervisor::start(
         config.ingest.clone(),
         links,
-        clock,
+        Arc::clone(&clock),
         CancellationToken::new(),
     );
     let (tagger, tags) = Tagger::start(config.tagger.clone(), CancellationToken::new());
@@ -379,7 +390,8 @@ async fn assemble(
         window: Duration::from_secs(config.access.attempts_window_s),
     };
     let gateway = Arc::new(Gateway {
-        started: WallTime::now(),
+        started: read_clock(&clock),
+        clock,
         users: journals.users,
         sessions: Sessions::new(config.session_idle()),
         attempts: Mutex::new(Attempts::new(limits)),

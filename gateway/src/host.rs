@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use media::{CameraId, FeedId, Lease, Priority, Profile, Reason, ReasonCode, WallTime};
+use media::{CameraId, FeedId, Lease, Priority, Profile, Reason, ReasonCode};
 use relay::Viewer;
 
 use crate::{
@@ -104,7 +104,7 @@ impl relay::Host for Host {
                 pulled
             }
         };
-        let written = gateway.audit.note(WallTime::now(), entry);
+        let written = gateway.audit.note(gateway.now(), entry);
         let lease = pulled?;
         if written.is_err() {
             return Err(Reason::new(
@@ -143,7 +143,7 @@ impl relay::Host for Host {
         entry.region = gateway.register.read().camera(&camera).map(|c| c.region);
         entry.detail = profile.to_string();
         // The opening is in the log; that the closing may be missing is logged by the queue.
-        let _ = gateway.audit.note(WallTime::now(), entry);
+        let _ = gateway.audit.note(gateway.now(), entry);
     }
 
     fn authenticate(&self, token: &str, peer: SocketAddr) -> Result<Viewer, Reason> {

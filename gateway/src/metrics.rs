@@ -3,7 +3,6 @@
 use std::fmt::Write;
 
 use command::health;
-use media::WallTime;
 
 use crate::{
     api::view::{Known, State},
@@ -36,7 +35,7 @@ impl Text {
 /// The whole page.
 pub fn render(gateway: &Gateway) -> String {
     let mut t = Text(String::with_capacity(8 * 1024));
-    let now = WallTime::now();
+    let now = gateway.now();
     let register = gateway.register.read();
 
     t.head("cameras", "gauge", "Cameras in the register, by state.");
@@ -143,6 +142,30 @@ pub fn render(gateway: &Gateway) -> String {
         "counter",
         "Pictures left out for want of time.",
         tagger.skipped_pictures,
+    );
+    t.one(
+        "tagger_failed_pictures_total",
+        "counter",
+        "Pictures that did not decode.",
+        tagger.failed_pictures,
+    );
+    t.one(
+        "tagger_dropped_tags_total",
+        "counter",
+        "Findings dropped because nobody took them.",
+        tagger.dropped_tags,
+    );
+    t.one(
+        "tagger_awake",
+        "gauge",
+        "Cameras of which every picture is decoded just now.",
+        tagger.awake,
+    );
+    t.one(
+        "tagger_waiting",
+        "gauge",
+        "Pieces of work that wait to be decoded or are.",
+        tagger.waiting,
     );
 
     t.head(

@@ -24,7 +24,11 @@ pub enum Trust {
 }
 
 impl Trust {
-    pub(crate) fn config(&self, alpn: &[&[u8]]) -> Result<ClientConfig, Error> {
+    /// A TLS client's settings that hold to it, offering these protocols (ALPN).
+    ///
+    /// # Errors
+    /// [`Error::Trust`] where the PEM text holds no certificate that can be used.
+    pub fn config(&self, alpn: &[&[u8]]) -> Result<ClientConfig, Error> {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()

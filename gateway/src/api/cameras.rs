@@ -184,7 +184,7 @@ pub(super) async fn add(call: Call) -> Answer {
     let entry = call.entry("camera-added", code.to_string(), Some(camera.region))?;
     call.gateway
         .register
-        .change(WallTime::now(), Change::Add(Box::new(camera.clone())))
+        .change(call.gateway.now(), Change::Add(Box::new(camera.clone())))
         .await?;
     call.audit(entry).await?;
     show(&call, &camera, StatusCode::CREATED)
@@ -222,7 +222,10 @@ pub(super) async fn replace(call: Call) -> Answer {
     )?;
     call.gateway
         .register
-        .change(WallTime::now(), Change::Replace(Box::new(camera.clone())))
+        .change(
+            call.gateway.now(),
+            Change::Replace(Box::new(camera.clone())),
+        )
         .await?;
     call.audit(entry).await?;
     show(&call, &camera, StatusCode::OK)
@@ -238,7 +241,7 @@ pub(super) async fn remove(call: Call) -> Answer {
     )?;
     call.gateway
         .register
-        .change(WallTime::now(), Change::Remove(camera.code))
+        .change(call.gateway.now(), Change::Remove(camera.code))
         .await?;
     call.audit(entry).await?;
     empty()

@@ -1,6 +1,6 @@
 //! Events.
 
-use ::media::{CameraId, Event, EventId, EventKind, RegionCode, WallTime, event::Acknowledgement};
+use ::media::{CameraId, Event, EventId, EventKind, RegionCode, event::Acknowledgement};
 use http::{HeaderValue, header};
 use serde::{Deserialize, Serialize};
 use storage::events::Query;
@@ -116,7 +116,7 @@ pub(super) async fn acknowledge(call: Call) -> Answer {
     let entry = call.entry("event-acknowledged", event.id.to_string(), event.region)?;
     let acknowledged = Acknowledgement {
         by,
-        at: WallTime::now(),
+        at: call.gateway.now(),
         note,
     };
     let event = call

@@ -1,6 +1,6 @@
 //! Incidents.
 
-use ::media::{CameraId, EventId, Grade, Place, RegionCode, WallTime};
+use ::media::{CameraId, EventId, Grade, Place, RegionCode};
 use command::{
     Incident, Stage,
     incident::{Change, Opening},
@@ -103,7 +103,7 @@ pub(super) async fn open(call: Call) -> Answer {
     if let Some(event_region) = event.as_ref().and_then(|e| e.region) {
         call.may(Action::Handle, event_region, &new.title)?;
     }
-    let now = WallTime::now();
+    let now = call.gateway.now();
     let id = gateway.new_id(now);
     let opening = Opening {
         id,
@@ -149,7 +149,7 @@ async fn change(
     let after = call
         .gateway
         .incidents
-        .change(WallTime::now(), change)
+        .change(call.gateway.now(), change)
         .await?;
     call.audit(entry).await?;
     let incident = after

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use ::media::WallTime;
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
@@ -52,7 +51,7 @@ fn accept(
         entry.address = Some(peer.address.ip());
         entry.outcome = Outcome::Denied;
         // That an entry is missing is logged by the queue.
-        let _ = gateway.audit.note(WallTime::now(), entry);
+        let _ = gateway.audit.note(gateway.now(), entry);
         return Err(denied.into());
     }
     let response = match relay::websocket::upgrade(&request) {

@@ -424,7 +424,7 @@ impl Call {
     /// # Errors
     /// The disk's, as a problem.
     pub async fn audit(&self, entry: Entry) -> Result<(), Problem> {
-        Ok(self.gateway.audit.write(WallTime::now(), entry).await?)
+        Ok(self.gateway.audit.write(self.gateway.now(), entry).await?)
     }
 }
 
@@ -456,7 +456,7 @@ impl Gateway {
         entry.outcome = Outcome::Denied;
         entry.detail = format!("{} {}", route.method, route.path);
         // A flood of refusals must not hold up requests; that some are missing is in the log.
-        let _ = self.audit.note(WallTime::now(), entry);
+        let _ = self.audit.note(self.now(), entry);
     }
 }
 

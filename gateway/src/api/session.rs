@@ -2,7 +2,6 @@
 
 use std::{sync::PoisonError, time::Instant};
 
-use ::media::WallTime;
 use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use warp::reply::Response;
@@ -104,7 +103,7 @@ async fn failed(call: &Call, name: &str, why: &str) -> Result<(), Problem> {
     entry.outcome = Outcome::Denied;
     entry.detail = why.into();
     // Not waited for: a flood of guesses must not become a flood of disk flushes.
-    let _ = call.gateway.audit.note(WallTime::now(), entry);
+    let _ = call.gateway.audit.note(call.gateway.now(), entry);
     Ok(())
 }
 

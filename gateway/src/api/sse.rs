@@ -2,7 +2,6 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use ::media::WallTime;
 use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderValue, header};
@@ -48,7 +47,7 @@ pub(super) async fn stream(call: Call) -> Answer {
     // Subscribed before the past is read, so that nothing falls between the two.
     let live = hub.subscribe();
     let mut waiting: VecDeque<Bytes> = VecDeque::new();
-    let hello = serde_json::json!({ "now": WallTime::now() });
+    let hello = serde_json::json!({ "now": call.gateway.now() });
     waiting.push_back(format!("retry: 2000\nevent: hello\ndata: {hello}\n\n").into());
     let mut seen = 0;
     if let Some(last) = last {

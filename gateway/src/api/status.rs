@@ -61,7 +61,7 @@ pub(super) async fn status(call: Call) -> Answer {
     json(&Status {
         version: env!("CARGO_PKG_VERSION"),
         started: gateway.started,
-        now: WallTime::now(),
+        now: call.gateway.now(),
         cameras,
         viewers: gateway.relay_stats().viewers,
         feeds: feeds.len(),

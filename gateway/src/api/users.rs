@@ -1,6 +1,6 @@
 //! Accounts.
 
-use ::media::{RegionCode, WallTime};
+use ::media::RegionCode;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
@@ -79,7 +79,7 @@ pub(super) async fn add(call: Call) -> Answer {
     entry.detail = account.role.to_string();
     call.gateway
         .users
-        .change(WallTime::now(), Change::Add(account.clone()))
+        .change(call.gateway.now(), Change::Add(account.clone()))
         .await?;
     call.audit(entry).await?;
     with_json(StatusCode::CREATED, &body(&account))
@@ -126,7 +126,7 @@ pub(super) async fn replace(call: Call) -> Answer {
     );
     call.gateway
         .users
-        .change(WallTime::now(), Change::Replace(account.clone()))
+        .change(call.gateway.now(), Change::Replace(account.clone()))
         .await?;
     // What they may has changed, or somebody knew their password: whoever is signed in as them begins anew.
     let own = call.signed()?;
@@ -142,7 +142,7 @@ pub(super) async fn remove(call: Call) -> Answer {
     let entry = call.entry("user-removed", &account.user, Some(account.region))?;
     call.gateway
         .users
-        .change(WallTime::now(), Change::Remove(account.user.clone()))
+        .change(call.gateway.now(), Change::Remove(account.user.clone()))
         .await?;
     call.gateway.sessions.end_user(&account.user, None);
     call.audit(entry).await?;

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use camsim::demo::{Demo, SKETCH};
 use command::{Camera, Region, register::Change};
-use media::{CameraId, Place, WallTime};
+use media::{CameraId, Place};
 use serde_json::json;
 
 use crate::{
@@ -161,7 +161,7 @@ async fn prepare(running: &Running, demo: &Demo, secret: String) -> Result<()> {
         Some(_) => Some(users::Change::Replace(account)),
     };
     if let Some(change) = change {
-        gateway.users.change(WallTime::now(), change).await?;
+        gateway.users.change(gateway.now(), change).await?;
     }
     let register = gateway.register.read();
     let mut shown = std::collections::BTreeSet::new();
@@ -173,7 +173,7 @@ async fn prepare(running: &Running, demo: &Demo, secret: String) -> Result<()> {
             Some(known) if **known == camera => continue,
             Some(_) => Change::Replace(Box::new(camera)),
         };
-        gateway.register.change(WallTime::now(), change).await?;
+        gateway.register.change(gateway.now(), change).await?;
     }
     // A start with fewer cameras than the last: the others have no simulated camera behind them now.
     let simulated: Vec<Arc<Camera>> = register
@@ -184,7 +184,7 @@ async fn prepare(running: &Running, demo: &Demo, secret: String) -> Result<()> {
     for camera in simulated {
         gateway
             .register
-            .change(WallTime::now(), Change::Remove(camera.code))
+            .change(gateway.now(), Change::Remove(camera.code))
             .await?;
     }
     Ok(())

@@ -1,7 +1,10 @@
-//! `openapi.json` is true: every path in it is answered, and what is answered has the shape it says.
+//! What is documented is what is answered: every path of `openapi.json`, with the shape it says; every metric, with its type and
+//! its labels.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use common::{CAMERA, Station};
 use http::{Method, StatusCode};
@@ -146,5 +149,71 @@ async fn what_is_answered_has_the_shape_that_is_described() {
             );
         }
     }
+    station.stop().await;
+}
+
+/// Type and labels of each metric in the table of `docs/reference/metrics.md`.
+fn metrics_on_paper() -> BTreeMap<String, (String, BTreeSet<String>)> {
+    let quoted = |cell: &str| -> Vec<String> {
+        let parts = cell.split('`').skip(1).step_by(2);
+        parts.map(str::to_owned).collect()
+    };
+    let text = include_str!("../../docs/reference/metrics.md");
+    let rows = text.lines().filter(|l| l.starts_with("| `sightline_"));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [name, kind, unit, labels, meaning] = cells[..] else {
+            panic!("{row}: five cells");
+        };
+        assert!(!unit.is_empty() && !meaning.is_empty(), "{row}");
+        // The label's name stands first, its values after it.
+        let labels = quoted(labels).into_iter().take(1).collect();
+        (quoted(name).remove(0), (kind.to_owned(), labels))
+    })
+    .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_metric_is_in_the_reference_and_the_other_way_round() {
+    let station = Station::start().await;
+    let admin = station.sign_in("admin").await;
+    admin.camera_once(|c| c["state"] == "live").await;
+    let page = station.nobody().get("/metrics").await;
+    assert_eq!(page.status, StatusCode::OK, "open from loopback");
+    let page = String::from_utf8(page.body.to_vec()).unwrap();
+    let mut told: BTreeMap<String, (String, BTreeSet<String>)> = BTreeMap::new();
+    for line in page.lines() {
+        if let Some(line) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = line.split_once(' ').unwrap();
+            let twice = told.insert(name.into(), (kind.into(), BTreeSet::new()));
+            assert!(twice.is_none(), "{name} is told twice");
+            assert!(page.contains(&format!("# HELP {name} ")), "{name}");
+            continue;
+        }
+        if line.starts_with('#') {
+            continue;
+        }
+        let (series, value) = line.rsplit_once(' ').unwrap();
+        value
+            .parse::<f64>()
+            .unwrap_or_else(|e| panic!("{line}: {e}"));
+        let (name, labels) = series.split_once('{').unwrap_or((series, ""));
+        let (_, known) = told
+            .get_mut(name)
+            .unwrap_or_else(|| panic!("{name} has no type"));
+        known.extend(labels.split_once('=').map(|(label, _)| label.to_owned()));
+    }
+    let mut paper = metrics_on_paper();
+    for (name, (kind, labels)) in &told {
+        let (on_paper, expected) = paper
+            .remove(name)
+            .unwrap_or_else(|| panic!("docs/reference/metrics.md does not tell of {name}"));
+        assert_eq!(*kind, on_paper, "{name}");
+        assert_eq!(kind == "counter", name.ends_with("_total"), "{name}");
+        // Lines that refused nothing are left out, and so are their labels.
+        assert!(labels.is_subset(&expected), "{name}: {labels:?}");
+    }
+    assert!(paper.is_empty(), "not answered: {:?}", paper.keys());
+    assert_eq!(told["sightline_cameras"].1, ["state".to_owned()].into());
     station.stop().await;
 }
