@@ -62,7 +62,7 @@ export function ZoneEditor({ camera, onClose }: { camera: Camera; onClose: () =>
   const [corner, setCorner] = useState(0);
   const [problem, setProblem] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
-  const [shot, setShot] = useState({ n: 0, there: false, failed: false });
+  const [shot, setShot] = useState({ n: 0, there: false, failed: false, aspect: 16 / 9 });
   const stage = useRef<HTMLDivElement>(null);
   const drag = useRef<Drag | null>(null);
   const focusOn = useRef<number | null>(null);
@@ -202,6 +202,7 @@ export function ZoneEditor({ camera, onClose }: { camera: Camera; onClose: () =>
         <div
           class={shot.there ? "zone-stage" : "zone-stage blank"}
           ref={stage}
+          style={{ "--aspect": String(shot.aspect) }}
           role="group"
           aria-label={t("zones.picture")}
           onPointerDown={press}
@@ -220,7 +221,10 @@ export function ZoneEditor({ camera, onClose }: { camera: Camera; onClose: () =>
             src={`${snapshotUrl(camera.code, { width: 1280 - (shot.n % 2) * 2 })}`}
             alt={t("zones.still", { name: camera.name })}
             draggable={false}
-            onLoad={() => setShot((old) => ({ ...old, there: true, failed: false }))}
+            onLoad={(event) => {
+              const { naturalWidth: wide, naturalHeight: high } = event.currentTarget;
+              setShot((old) => ({ ...old, there: true, failed: false, aspect: wide / Math.max(1, high) }));
+            }}
             onError={() => setShot((old) => ({ ...old, failed: true }))}
           />
           {shot.failed && !shot.there && (
