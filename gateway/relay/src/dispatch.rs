@@ -48,9 +48,9 @@ const LINES_A_TURN: usize = 128;
 
 /// A viewer's connection, as a worker sees it.
 pub(crate) trait Line: Send + Sync {
-    /// Takes and writes what it can of these frames, or of those whose indices `only` lists. What it cannot take it leaves in
-    /// the ring, and sees to it that its own task looks there.
-    fn offer(&self, frames: &[Fresh], only: Option<&[u32]>) -> Sent;
+    /// Takes and writes what it can of these frames. What it cannot take it leaves in the ring, and sees to it that its own
+    /// task looks there.
+    fn offer(&self, frames: &[Fresh], due: Due<'_>) -> Sent;
 
     /// Wakes its own task.
     fn ring(&self);
@@ -62,6 +62,32 @@ pub(crate) struct Fresh {
     /// Where in its ring.
     pub(crate) position: u64,
     pub(crate) frame: Arc<Frame>,
+}
+
+/// Which frames are for a line.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Due<'a> {
+    /// All of them.
+    All,
+    /// Those with these indices; beside each, how many rings the line named before that one when it followed.
+    Only(&'a [(u32, u32)]),
+}
+
+impl<'a> Due<'a> {
+    /// The frames, each with a hint where its tile stands.
+    pub(crate) fn of<'f>(
+        self,
+        frames: &'f [Fresh],
+    ) -> impl Iterator<Item = (&'f Fresh, usize)> + use<'a, 'f> {
+        let (all, only) = match self {
+            Self::All => (frames, &[][..]),
+            Self::Only(only) => (&[][..], only),
+        };
+        let listed = only
+            .iter()
+            .filter_map(|(index, hint)| Some((frames.get(*index as usize)?, *hint as usize)));
+        all.iter().map(|fresh| (fresh, 0)).chain(listed)
+    }
 }
 
 /// What a line wrote.
@@ -214,13 +240,14 @@ struct Member {
     line: u64,
     reach: Arc<dyn Line>,
     gathers: bool,
+    hint: u32,
 }
 
 struct Place {
     reach: Arc<dyn Line>,
     lanes: Vec<usize>,
     /// What waits for the beat: indices into what is gathered.
-    due: Vec<u32>,
+    due: Vec<(u32, u32)>,
 }
 
 struct Worker {
@@ -309,7 +336,7 @@ impl Worker {
                 for key in had.iter().filter(|key| !keys.contains(key)) {
                     self.leave_lane(line, *key);
                 }
-                for (ring, key) in rings.iter().zip(&keys) {
+                for ((ring, key), hint) in rings.iter().zip(&keys).zip(0..) {
                     let lane = self.lanes.entry(*key).or_insert_with(|| {
                         let bell = Arc::new(LaneBell {
                             post: Arc::clone(&self.post),
@@ -324,11 +351,12 @@ impl Worker {
                         }
                     });
                     match lane.members.iter_mut().find(|m| m.line == line) {
-                        Some(member) => member.gathers = gathers,
+                        Some(member) => (member.gathers, member.hint) = (gathers, hint),
                         None => lane.members.push(Member {
                             line,
                             reach: Arc::clone(&reach),
                             gathers,
+                            hint,
                         }),
                     }
                     lane.judge_hurry();
@@ -385,7 +413,7 @@ impl Worker {
                 continue;
             }
             if !member.gathers {
-                sent.add(member.reach.offer(&fresh, None));
+                sent.add(member.reach.offer(&fresh, Due::All));
                 turns += 1;
                 if turns % LINES_A_TURN == 0 {
                     yield_now().await;
@@ -395,7 +423,8 @@ impl Worker {
                 if place.due.is_empty() {
                     self.waiting.push(member.line);
                 }
-                place.due.extend(first..first + fresh.len() as u32);
+                let indices = first..first + fresh.len() as u32;
+                place.due.extend(indices.map(|index| (index, member.hint)));
             }
         }
         if anybody_gathers {
@@ -420,7 +449,7 @@ impl Worker {
                 continue;
             };
             let due = std::mem::take(&mut place.due);
-            sent.add(place.reach.offer(&self.gathered, Some(&due)));
+            sent.add(place.reach.offer(&self.gathered, Due::Only(&due)));
             if (n + 1) % LINES_A_TURN == 0 {
                 yield_now().await;
             }

@@ -8,6 +8,7 @@
 //!             +-- lost/back (source) ------+--+
 //! ```
 
+mod cruise;
 mod tile;
 
 use std::{
@@ -23,7 +24,7 @@ use media::{
 use tokio::sync::{Notify, watch};
 
 use crate::{Close, Config, Host, Viewer};
-pub(crate) use tile::Handed;
+pub(crate) use cruise::{Cruise, Handed};
 use tile::{Held, Step, Tile};
 
 /// This many messages that were not understood, within [`ERROR_WINDOW`], end the connection.
@@ -227,17 +228,20 @@ impl Session {
         }
     }
 
-    /// Whether nothing waits in here, so that [`Session::hand`] may go past it.
-    pub(crate) fn is_clear(&self) -> bool {
-        self.ready.is_empty() && self.queued == 0 && !self.closing
+    /// Lets the tiles that are level take frames without the session, if nothing waits in here: see [`Cruise`]. Until
+    /// [`Session::land`] nothing else may be asked of the session.
+    pub(crate) fn take_off(&self, out: &mut Vec<Cruise>) {
+        if self.ready.is_empty() && self.queued == 0 && !self.closing {
+            out.extend(self.tiles.iter().filter_map(Tile::take_off));
+        }
     }
 
-    /// A frame that another reader of its ring read at `position`, while [`Session::is_clear`]: if it is what its tile would be
-    /// given next, it is taken and is to be sent at once.
-    pub(crate) fn hand(&mut self, position: u64, frame: &Frame) -> Handed {
-        match self.tiles.iter_mut().find(|t| t.shows() == frame.feed) {
-            Some(tile) => tile.hand(position, frame),
-            None => Handed::Behind,
+    /// Takes up what has been sent meanwhile.
+    pub(crate) fn land(&mut self, cruises: &mut Vec<Cruise>) {
+        for cruise in cruises.drain(..) {
+            if let Some(tile) = self.tiles.iter_mut().find(|t| t.id == cruise.tile) {
+                tile.land(&cruise);
+            }
         }
     }
 
@@ -273,15 +277,16 @@ impl Session {
         self.tiles.len()
     }
 
-    /// Rises whenever [`Session::sources`] changes.
+    /// Rises whenever [`Session::sources`] changes, or which of them are read from.
     pub fn sources_version(&self) -> u64 {
         self.sources_version
     }
 
-    /// The rings of the feeds in use.
+    /// The rings that are read from, tile by tile.
     pub(crate) fn rings(&self) -> impl Iterator<Item = &Ring> {
         self.tiles
             .iter()
+            .filter(|tile| !tile.is_paused())
             .flat_map(Tile::sources)
             .map(|held| &held.feed().ring)
     }
@@ -368,12 +373,16 @@ impl Session {
                 Some(at) => {
                     self.forget_media_of(tile);
                     self.tiles[at].pause();
+                    self.sources_version += 1;
                     self.control(ServerMessage::Paused { tile });
                 }
                 None => self.unknown(tile),
             },
             ClientMessage::Resume { tile } => match self.position(tile) {
-                Some(at) => self.tiles[at].resume(self.bell.as_ref()),
+                Some(at) => {
+                    self.tiles[at].resume(self.bell.as_ref());
+                    self.sources_version += 1;
+                }
                 None => self.unknown(tile),
             },
             ClientMessage::Delay { max_ms } => {

@@ -4,8 +4,10 @@
 //! Why our own: a library's sink takes a message and copies it into a buffer of its own for each viewer; here a viewer costs
 //! two references a frame. No extension is negotiated (compressed video does not compress).
 
+mod connection;
 mod driver;
 mod handshake;
+mod line;
 mod outbox;
 pub mod reader;
 

@@ -14,7 +14,10 @@ use media::{
 };
 use tokio::sync::Notify;
 
-use super::{Delivery, Message, Output, Part};
+use super::{
+    Delivery, Message, Output, Part,
+    cruise::{Audio, Cruise},
+};
 use crate::{Host, Viewer};
 
 /// A feed held open through the host; the host is told when it ends.
@@ -71,17 +74,6 @@ pub(super) enum Step {
     Switched,
     /// The tile is closed.
     Ended,
-}
-
-/// What came of a frame that was handed to a tile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Handed {
-    /// To be sent, for this tile and in this format; the tile is past it.
-    Taken(u32, Format),
-    /// Not wanted, or had already.
-    Unwanted,
-    /// Something else comes first: the tile must be asked in its turn.
-    Behind,
 }
 
 /// What the viewer has of the source that is shown.
@@ -160,6 +152,10 @@ impl Tile {
 
     pub(super) fn sources(&self) -> impl Iterator<Item = &Held> {
         std::iter::once(&self.shown).chain(self.next.as_ref().map(|n| &n.held))
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        self.cursor.is_none()
     }
 
     pub(super) fn is_switching(&self) -> bool {
@@ -287,40 +283,32 @@ impl Tile {
         }
     }
 
-    /// Number of the feed that is shown.
-    pub(super) fn shows(&self) -> u32 {
-        self.shown.feed().number
+    /// If it is level, and nothing but the next frame is due.
+    pub(super) fn take_off(&self) -> Option<Cruise> {
+        let steady = self.next.is_none() && self.missed.frames == 0 && self.marks.0.is_empty();
+        let place = self.cursor.as_ref().filter(|_| steady)?.place()?;
+        let [video, audio] = self.sent.initialised.map(|since| since.is_some());
+        Some(Cruise {
+            place,
+            tracks: Arc::as_ptr(self.sent.tracks.as_ref()?).addr(),
+            feed: self.shown.feed().number,
+            tile: self.id,
+            group: self.sent.group?,
+            format: self.format,
+            video,
+            audio: match (self.audio, audio) {
+                (false, _) => Audio::Unwanted,
+                (true, false) => Audio::NotBegun,
+                (true, true) => Audio::Playing,
+            },
+        })
     }
 
-    /// See [`super::Session::hand`].
-    pub(super) fn hand(&mut self, position: u64, frame: &Frame) -> Handed {
-        let Some(cursor) = &mut self.cursor else {
-            // Paused.
-            return Handed::Unwanted;
-        };
-        if position < cursor.position() {
-            return Handed::Unwanted;
+    pub(super) fn land(&mut self, cruise: &Cruise) {
+        if let Some(cursor) = &mut self.cursor {
+            cursor.resume(cruise.place);
         }
-        let steady = self.next.is_none()
-            && self.missed.frames == 0
-            && self.marks.0.is_empty()
-            && self
-                .sent
-                .tracks
-                .as_ref()
-                .is_some_and(|tracks| Arc::ptr_eq(tracks, &frame.tracks));
-        let wanted = frame.track == TrackKind::Video || self.audio;
-        let initialised = self.sent.initialised[usize::from(frame.track.number())].is_some();
-        if !steady || (wanted && !initialised) || !cursor.take(position, frame) {
-            return Handed::Behind;
-        }
-        if !wanted {
-            return Handed::Unwanted;
-        }
-        if frame.track == TrackKind::Video {
-            self.sent.group = Some(frame.group);
-        }
-        Handed::Taken(self.id, self.format)
+        self.sent.group = Some(cruise.group);
     }
 
     /// Goes over to the new source at its first key frame.

@@ -1,14 +1,11 @@
 //! What is on its way to one WebSocket: references to shared bytes, written many in a call.
 
-use std::{collections::VecDeque, io::IoSlice, sync::Arc};
+use std::{collections::VecDeque, io::IoSlice};
 
 use bytes::Bytes;
-use media::{
-    Frame,
-    wire::{self, Format, Framed},
-};
+use media::wire;
 
-use crate::session::{Message, Part};
+use crate::session::Message;
 
 /// Most slices in one call. Linux takes 1,024; 64 hold 32 frames, beyond which a call's own cost no longer counts.
 pub(super) const MAX_SLICES: usize = 64;
@@ -124,71 +121,6 @@ impl Outbox {
             self.pieces.pop_front();
         }
         messages
-    }
-}
-
-/// Frames on their way straight from a worker's hands: nothing is counted or copied unless the transport does not take them.
-#[derive(Default)]
-pub(super) struct Batch<'a> {
-    frames: Vec<(u32, Format, &'a Arc<Frame>)>,
-    bytes: usize,
-}
-
-impl<'a> Batch<'a> {
-    pub(super) fn add(&mut self, tile: u32, format: Format, frame: &'a Arc<Frame>) {
-        let framed = of(format, frame);
-        self.bytes += framed.websocket_head().len() + framed.payload().len();
-        self.frames.push((tile, format, frame));
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.frames.is_empty()
-    }
-
-    /// Enough for one call.
-    pub(super) fn is_full(&self) -> bool {
-        self.frames.len() * 2 >= MAX_SLICES
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    pub(super) fn gather(&self, out: &mut [IoSlice<'a>; MAX_SLICES]) -> usize {
-        for ((_, format, frame), slices) in self.frames.iter().zip(out.chunks_exact_mut(2)) {
-            let framed = of(*format, frame);
-            slices[0] = IoSlice::new(framed.websocket_head());
-            slices[1] = IoSlice::new(framed.payload());
-        }
-        self.frames.len() * 2
-    }
-
-    /// Forgets what is written; how many messages that was.
-    pub(super) fn clear(&mut self) -> u64 {
-        let messages = self.frames.len() as u64;
-        self.frames.clear();
-        self.bytes = 0;
-        messages
-    }
-
-    /// As messages of an outbox.
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = Message> {
-        self.bytes = 0;
-        self.frames.drain(..).map(|(tile, format, frame)| Message {
-            tile,
-            part: match format {
-                Format::Fmp4 => Part::Fragment,
-                Format::Raw => Part::AccessUnit,
-            },
-            frame: Arc::clone(frame),
-        })
-    }
-}
-
-fn of(format: Format, frame: &Frame) -> &Framed {
-    match format {
-        Format::Fmp4 => frame.fragment(),
-        Format::Raw => frame.raw(),
     }
 }
 

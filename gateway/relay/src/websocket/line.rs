@@ -1,0 +1,227 @@
+//! A connection as its worker sees it: while it is level, frames go from the worker's hands into the socket without the session.
+//!
+//! The connection's own task lands it first, does what it has to, and lets it take off again; so session and worker never act
+//! at the same time, and what the worker may do is what the session would have done.
+
+use std::{
+    io::IoSlice,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+use media::{
+    Frame,
+    wire::{Format, Framed},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::Notify,
+};
+
+use super::{connection::Connection, outbox::MAX_SLICES};
+use crate::{
+    dispatch::{Due, Fresh, Line, Sent},
+    session::{Cruise, Handed, Message, Part},
+};
+
+/// A connection that its own task and a worker share. Neither holds it for longer than it takes to write what goes without
+/// waiting.
+pub(super) struct Shell<S> {
+    pub(super) bell: Notify,
+    hot: Mutex<Hot<S>>,
+}
+
+/// What the worker needs stands together, in two cache lines: for hundreds of viewers a frame that is most of the cost beside
+/// the system call.
+pub(super) struct Hot<S> {
+    /// The tile that is level, where there is one tile.
+    one: Option<Cruise>,
+    /// The tiles that are level, where there are many.
+    many: Vec<Cruise>,
+    /// The transport takes nothing; the task is woken when it does.
+    blocked: bool,
+    /// None once the task has taken it to close it.
+    pub(super) open: Option<Open<S>>,
+}
+
+pub(super) struct Open<S> {
+    pub(super) stream: S,
+    pub(super) connection: Box<Connection>,
+}
+
+impl<S> Shell<S> {
+    pub(super) fn new(stream: S, connection: Connection) -> Self {
+        let connection = Box::new(connection);
+        Self {
+            bell: Notify::new(),
+            hot: Mutex::new(Hot {
+                one: None,
+                many: Vec::new(),
+                blocked: false,
+                open: Some(Open { stream, connection }),
+            }),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Hot<S>> {
+        self.hot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<S> Hot<S> {
+    /// The session takes up what was sent without it.
+    pub(super) fn land(&mut self) {
+        if let Some(open) = &mut self.open {
+            self.many.extend(self.one.take());
+            open.connection.session.land(&mut self.many);
+        }
+    }
+
+    /// Tiles that are level take frames without the session from here on.
+    pub(super) fn take_off(&mut self) {
+        let Some(open) = &self.open else { return };
+        self.blocked = open.connection.is_blocked();
+        if open.connection.is_idle() {
+            open.connection.session.take_off(&mut self.many);
+            if self.many.len() == 1 {
+                self.one = self.many.pop();
+            }
+        }
+    }
+
+    fn cruise(&mut self, feed: u32, hint: usize) -> Option<&mut Cruise> {
+        if let Some(one) = &mut self.one {
+            return one.shows(feed).then_some(one);
+        }
+        let at = match self.many.get(hint) {
+            Some(cruise) if cruise.shows(feed) => hint,
+            _ => self.many.iter().position(|c| c.shows(feed))?,
+        };
+        self.many.get_mut(at)
+    }
+}
+
+/// On its way: for which tile, and in which format.
+type Taken<'a> = (u32, Format, &'a Arc<Frame>);
+
+impl<S> Hot<S>
+where
+    S: AsyncWrite + Unpin,
+{
+    /// Takes frames and writes them. Also says whether the task must look: frames were left in the ring, or bytes in the
+    /// outbox.
+    fn offer(&mut self, frames: &[Fresh], due: Due<'_>) -> (Sent, bool) {
+        if self.one.is_none() && self.many.is_empty() {
+            // If it is blocked its task is woken when there is room again, and finds the frames in the ring.
+            return (Sent::default(), !self.blocked);
+        }
+        let mut sent = Sent::default();
+        if let (Due::All, [fresh]) = (due, frames) {
+            let rest = match self.hand(fresh, 0) {
+                Handed::Taken(tile, format) => {
+                    !self.write(&[(tile, format, &fresh.frame)], &mut sent)
+                }
+                Handed::Unwanted => false,
+                Handed::Behind => true,
+            };
+            return (sent, rest);
+        }
+        let (mut taken, mut rest) = (Vec::with_capacity(MAX_SLICES / 2), false);
+        for (fresh, hint) in due.of(frames) {
+            match self.hand(fresh, hint) {
+                Handed::Taken(tile, format) => taken.push((tile, format, &fresh.frame)),
+                Handed::Unwanted => {}
+                Handed::Behind => rest = true,
+            }
+            if taken.len() * 2 == MAX_SLICES {
+                if !self.write(&taken, &mut sent) {
+                    return (sent, true);
+                }
+                taken.clear();
+            }
+        }
+        let all = taken.is_empty() || self.write(&taken, &mut sent);
+        (sent, rest || !all)
+    }
+
+    fn hand(&mut self, fresh: &Fresh, hint: usize) -> Handed {
+        match self.cruise(fresh.frame.feed, hint) {
+            Some(cruise) => cruise.hand(fresh.position, &fresh.frame),
+            None => Handed::Behind,
+        }
+    }
+
+    /// Writes frames; what does not go is left in the outbox, and false returned: nothing more goes until the task has looked.
+    fn write(&mut self, taken: &[Taken<'_>], sent: &mut Sent) -> bool {
+        let Some(Open { stream, connection }) = &mut self.open else {
+            return false;
+        };
+        // Whoever is not ready wakes nobody here: the task polls again, and is then woken.
+        let mut cx = Context::from_waker(Waker::noop());
+        let poll = match taken {
+            [one] => Pin::new(&mut *stream).poll_write_vectored(&mut cx, &slices(one)),
+            many => {
+                let mut all = [IoSlice::new(&[]); MAX_SLICES];
+                for (pair, taken) in all.chunks_exact_mut(2).zip(many) {
+                    pair.copy_from_slice(&slices(taken));
+                }
+                Pin::new(&mut *stream).poll_write_vectored(&mut cx, &all[..many.len() * 2])
+            }
+        };
+        let written = match poll {
+            Poll::Ready(Ok(written)) => written,
+            // The task meets the error, too.
+            Poll::Ready(Err(_)) | Poll::Pending => 0,
+        };
+        let bytes: usize = taken.iter().flat_map(slices).map(|slice| slice.len()).sum();
+        sent.calls += 1;
+        sent.bytes += written as u64;
+        let flushed = written == bytes && Pin::new(stream).poll_flush(&mut cx).is_ready();
+        if flushed {
+            sent.messages += taken.len() as u64;
+            return true;
+        }
+        let messages = taken.iter().map(|(tile, format, frame)| Message {
+            tile: *tile,
+            part: match format {
+                Format::Fmp4 => Part::Fragment,
+                Format::Raw => Part::AccessUnit,
+            },
+            frame: Arc::clone(frame),
+        });
+        sent.messages += connection.take_over(messages, written);
+        self.land();
+        false
+    }
+}
+
+fn slices<'a>((_, format, frame): &Taken<'a>) -> [IoSlice<'a>; 2] {
+    let framed: &Framed = match format {
+        Format::Fmp4 => frame.fragment(),
+        Format::Raw => frame.raw(),
+    };
+    [
+        IoSlice::new(framed.websocket_head()),
+        IoSlice::new(framed.payload()),
+    ]
+}
+
+impl<S> Line for Shell<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    fn offer(&self, frames: &[Fresh], due: Due<'_>) -> Sent {
+        let mut hot = self.lock();
+        let (sent, rest) = hot.offer(frames, due);
+        drop(hot);
+        if rest {
+            self.bell.notify_one();
+        }
+        sent
+    }
+
+    fn ring(&self) {
+        self.bell.notify_one();
+    }
+}
