@@ -8,6 +8,8 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 /** Every page, and what of it must be there before it is judged. */
 const PAGES = [
   ["wall", ".live-tile"],
+  ["wall?l=4&a=3", ".tile.kept, .phone-wall, .page"],
+  ["map?near=116.1,24.27", ".camera-panel"],
   ["map", ".map-canvas canvas"],
   ["playback", "canvas.timeline"],
   ["events", ".page table, .page .empty"],
@@ -17,6 +19,21 @@ const PAGES = [
   ["admin?tab=users", "table td"],
   ["admin?tab=audit", "table td"],
   ["m", ".field-grid .card"],
+];
+/** What opens over a page: where, what opens it, what must be there. */
+const DIALOGS = [
+  {
+    path: "admin",
+    opener: "tr[data-camera] .zones-button",
+    there: ".zone-stage:not(.blank)",
+    press: ".zone-side-panel .button",
+  },
+  { path: "admin", opener: "tr[data-camera] .only-icon", nth: 1, there: "dialog[open] form" },
+  {
+    path: "events",
+    opener: "tr[data-open=true] .button, .event-list-phone .event-card",
+    there: "dialog[open] .event-facts",
+  },
 ];
 const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 const found = [];
@@ -56,6 +73,13 @@ try {
       await page.waitForSelector(there, { state: "attached" });
       await until(page, () => !document.querySelector("main .loading"));
       await check(page, `${size}/${theme}/${path}`);
+    }
+    for (const { path, opener, nth = 0, there, press } of DIALOGS) {
+      await page.goto(`${settings.url}/${path}`);
+      await page.locator(opener).filter({ visible: true }).nth(nth).click();
+      await page.waitForSelector(there);
+      if (press) await page.click(press);
+      await check(page, `${size}/${theme}/${path} > ${opener}`);
     }
     for (const stray of strays) found.push({ page: size, rule: "other-origin", nodes: [stray], count: 1 });
     for (const error of errors) found.push({ page: size, rule: "page-error", nodes: [error], count: 1 });

@@ -140,6 +140,45 @@ try {
     await page.waitForSelector(".map-canvas canvas");
     await live();
   });
+  await step("cameras for a place by keys alone, all of them to the wall", async () => {
+    await page.goto(`${settings.url}/map`);
+    await page.waitForSelector(".map-canvas canvas");
+    await page.focus(".map-tools .button >> nth=0");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector(".found li >> nth=8");
+    const near = await page.evaluate(() => new URLSearchParams(location.search).get("near"));
+    expect(/^[\d.]+,[\d.]+$/.test(near ?? ""), `near=${near}`);
+    await page.click(".camera-panel .button.accent");
+    await address({ l: "9" });
+    await live();
+    return near;
+  });
+  await step("A keeps a tile for alarms, one comes, its bar opens it; A gives the tile back", async () => {
+    await page.goto(`${settings.url}/wall?l=4`);
+    await page.waitForSelector(".grid > .tile");
+    await page.keyboard.press("a");
+    await address({ a: "3" });
+    await page.click(".tile.kept[data-alarm] .alarm-bar");
+    await page.waitForSelector("dialog[open] .event-facts");
+    await page.keyboard.press("Escape");
+    await page.waitForSelector("dialog", { state: "detached" });
+    await page.keyboard.press("a");
+    await address({ a: null });
+    await page.waitForSelector(".tile.kept", { state: "detached" });
+  });
+  await step("M lets the focused tile be heard and says what there is to hear, M mutes it", async () => {
+    const { code } = await cameraOf((one) => one.state === "live");
+    await page.goto(`${settings.url}/wall?l=1&c=${code}&f=0`);
+    await live();
+    await page.keyboard.press("m");
+    await page.waitForSelector(".caption .sound");
+    const words = await page.locator(".caption .sound").getAttribute("aria-label");
+    await live();
+    await page.keyboard.press("m");
+    await page.waitForSelector(".caption .sound", { state: "detached" });
+    await live();
+    return words;
+  });
   await step("motion zones: drawn by keys and by pointer, saved, there again", async () => {
     const { code } = await cameraOf((one) => one.state === "live" && one.zones.length === 0);
     const zones = () =>
