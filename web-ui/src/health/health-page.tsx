@@ -2,6 +2,7 @@ import "./health.css";
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../api/client";
 import { cameras, cpuShare, regionPath, serverNow, status, tree } from "../api/store";
+import type { RegionCode } from "../domain/ids";
 import type { Camera, Link } from "../domain/types";
 import { t } from "../i18n/t";
 import { bytes, duration, rate, reasonWords, regionName, shortTime } from "../i18n/words";
@@ -185,34 +186,57 @@ function Regions() {
   );
 }
 
+const shareOf = (link: Link): number => (link.budget_bps > 0 ? link.reserved_bps / link.budget_bps : 0);
+
+/** The fullest first, for that is where something will be refused next; idle ones are a count until someone asks. */
 function Links({ links }: { links: readonly Link[] }) {
   if (links.length === 0) return <Empty icon="link" title={t("health.noLinks")} hint={t("health.noLinksHint")} />;
+  const used = links.filter((link) => link.pulls.length > 0 || link.refused > 0 || link.measured_bps > 0);
+  const idle = links.filter((link) => !used.includes(link));
+  const sorted = [...used].sort((a, b) => shareOf(b) - shareOf(a));
   return (
-    <ul class="links">
-      {links.map((link) => {
-        const share = link.budget_bps > 0 ? link.reserved_bps / link.budget_bps : 0;
-        return (
-          <li key={link.id}>
-            <div>
-              <strong class="clip grow">{link.name}</strong>
-              {link.refused > 0 && <span class="refused">{t("health.refused", { n: link.refused })}</span>}
-              <span class="dim">{t("health.pulls", { n: link.pulls.length })}</span>
-              <span>{Math.round(share * 100)} %</span>
-            </div>
-            <span class={share > 0.85 ? "bar some" : "bar"} aria-hidden="true">
-              <i style={{ width: `${Math.min(100, share * 100)}%` }} />
-            </span>
-            <small class="dim">
-              {t("health.linkUse", {
-                measured: rate(link.measured_bps),
-                reserved: rate(link.reserved_bps),
-                budget: rate(link.budget_bps),
-                capacity: rate(link.capacity_bps),
-              })}
-            </small>
-          </li>
-        );
-      })}
-    </ul>
+    <>
+      <ul class="links">
+        {sorted.map((link) => (
+          <LinkLine key={link.id} link={link} />
+        ))}
+      </ul>
+      {idle.length > 0 && (
+        <details class="idle-links">
+          <summary>{t("health.idleLinks", { n: idle.length })}</summary>
+          <ul class="links">
+            {idle.map((link) => (
+              <LinkLine key={link.id} link={link} />
+            ))}
+          </ul>
+        </details>
+      )}
+    </>
+  );
+}
+
+function LinkLine({ link }: { link: Link }) {
+  const share = shareOf(link);
+  const region = tree.value.regions.get(link.id as RegionCode);
+  return (
+    <li>
+      <div>
+        <strong class="clip grow">{region ? regionName(region) : link.name}</strong>
+        {link.refused > 0 && <span class="refused">{t("health.refused", { n: link.refused })}</span>}
+        <span class="dim">{t("health.pulls", { n: link.pulls.length })}</span>
+        <span>{Math.round(share * 100)} %</span>
+      </div>
+      <span class={share > 0.85 ? "bar some" : "bar"} aria-hidden="true">
+        <i style={{ width: `${Math.min(100, share * 100)}%` }} />
+      </span>
+      <small class="dim">
+        {t("health.linkUse", {
+          measured: rate(link.measured_bps),
+          reserved: rate(link.reserved_bps),
+          budget: rate(link.budget_bps),
+          capacity: rate(link.capacity_bps),
+        })}
+      </small>
+    </li>
   );
 }

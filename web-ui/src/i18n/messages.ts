@@ -386,6 +386,7 @@ export const MESSAGES = {
   ],
   "health.refused": ["拒绝 {n} 次", "{n} refused"],
   "health.pulls": ["{n} 路", "{n} pulls"],
+  "health.idleLinks": ["另有 {n} 条链路空闲", "{n} more links are idle"],
   "health.noLinks": ["没有配置链路", "No links are configured"],
   "health.noLinksHint": [
     "在配置文件中写明镇、村链路的带宽，这里会显示占用。",
