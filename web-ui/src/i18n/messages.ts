@@ -483,8 +483,12 @@ export const MESSAGES = {
   "zones.addCorner": ["加角点", "Add corner"],
   "zones.removeCorner": ["删角点", "Remove corner"],
   "zones.hint": [
-    "拖动角点或整个区域；点边上的小圆加角点。按键：Tab 选角点，方向键移动（Shift 大步，Alt 移动整个区域），+ 加，Delete 删，Ctrl+Z 撤销。",
-    "Drag corners, or the whole zone; the small rings add corners. Keys: Tab to a corner, arrows move it (Shift: far, Alt: the whole zone), + adds, Delete removes, Ctrl+Z takes back.",
+    "拖动角点或整个区域；点边上的小圆加角点。",
+    "Drag corners, or the whole zone; the small rings add corners.",
+  ],
+  "zones.keys": [
+    "按键：Tab 选角点，方向键移动（Shift 大步，Alt 移动整个区域），+ 加，Delete 删，Ctrl+Z 撤销。",
+    "Keys: Tab to a corner, arrows move it (Shift: far, Alt: the whole zone), + adds, Delete removes, Ctrl+Z takes back.",
   ],
   "zones.saved": ["区域已保存，立即生效", "Zones saved; they hold at once"],
   "zones.fault.no-name": ["请填写名称", "It needs a name"],

@@ -187,7 +187,10 @@ function Delay({ view }: { view: LiveView }) {
     <>
       {kind === "frozen" && <span class="mark">{t("tile.frozen")}</span>}
       <span class={delay !== null && delay > 4000 ? "delay late" : "delay"}>
-        {delayWords(kind === "live" ? delay : null)}
+        <span class="long">{delayWords(kind === "live" ? delay : null)}</span>
+        <span class="short" aria-hidden="true">
+          {kind === "live" && delay !== null ? `${(delay / 1000).toFixed(1)} s` : "—"}
+        </span>
       </span>
       <span class="time">{clock(shown)}</span>
     </>

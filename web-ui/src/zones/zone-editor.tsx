@@ -284,7 +284,9 @@ export function ZoneEditor({ camera, onClose }: { camera: Camera; onClose: () =>
             />
           ))}
         </div>
-        <p class="dim small zone-hint">{t("zones.hint")}</p>
+        <p class="dim small">
+          {t("zones.hint")} <span class="zone-keys">{t("zones.keys")}</span>
+        </p>
       </div>
       <div class="zone-side-panel">
         <div class="actions start">
