@@ -36,7 +36,7 @@ impl Camera {
 /// One stream of a camera.
 #[derive(Clone, PartialEq)]
 pub struct Source {
-    /// `rtsp`, without user name and password: see [`parse_camera_url`].
+    /// `rtsp`, or `rtsps` (by TLS), without user name and password: see [`parse_camera_url`].
     pub url: Url,
     /// Whom to sign in as.
     pub username: Option<String>,
@@ -78,7 +78,18 @@ impl Source {
     /// Host and port, for logs.
     pub fn authority(&self) -> String {
         let host = self.url.host_str().unwrap_or("?");
-        format!("{host}:{}", self.url.port().unwrap_or(554))
+        format!("{host}:{}", self.port())
+    }
+
+    /// The port, the scheme's own where the URL has none: 554, and 322 for `rtsps` (RFC 7826, 22.13).
+    pub fn port(&self) -> u16 {
+        let usual = if self.is_tls() { 322 } else { 554 };
+        self.url.port().unwrap_or(usual)
+    }
+
+    /// Whether the camera is spoken to by TLS.
+    pub fn is_tls(&self) -> bool {
+        self.url.scheme() == "rtsps"
     }
 }
 
@@ -120,7 +131,7 @@ pub enum UrlError {
         text: String,
     },
     /// A scheme the gateway does not speak.
-    #[error("scheme '{scheme}' is not carried, expected rtsp")]
+    #[error("scheme '{scheme}' is not carried, expected rtsp or rtsps")]
     Scheme {
         /// The scheme given.
         scheme: String,
@@ -154,7 +165,7 @@ pub fn parse_camera_url(text: &str) -> Result<(Url, Option<(String, String)>), U
     let mut url = Url::parse(text).map_err(|e| UrlError::Parse {
         text: e.to_string(),
     })?;
-    if url.scheme() != "rtsp" {
+    if !matches!(url.scheme(), "rtsp" | "rtsps") {
         return Err(UrlError::Scheme {
             scheme: url.scheme().chars().take(16).collect(),
         });
@@ -210,12 +221,20 @@ mod tests {
     }
 
     #[test]
+    fn each_scheme_has_its_port() {
+        let port = |url| Source::parse(url).map(|s| (s.port(), s.is_tls()));
+        assert_eq!(port("rtsp://192.0.2.7/a"), Ok((554, false)));
+        assert_eq!(port("rtsps://192.0.2.7/a"), Ok((322, true)));
+        assert_eq!(port("rtsps://admin:x@192.0.2.7:8322/a"), Ok((8322, true)));
+    }
+
+    #[test]
     fn what_is_no_camera_url_says_why() {
         let why = |text: &str| parse_camera_url(text).unwrap_err().to_string();
         assert!(why("192.0.2.7/a").starts_with("not a URL such as rtsp://"));
         assert_eq!(
             why("http://192.0.2.7/a"),
-            "scheme 'http' is not carried, expected rtsp"
+            "scheme 'http' is not carried, expected rtsp or rtsps"
         );
         assert_eq!(why("rtsp:///a"), "the URL names no host");
         assert!(why(&format!("rtsp://a/{}", "x".repeat(3000))).contains("3009 bytes"));

@@ -1,6 +1,6 @@
 //! Settings of ingest; the defaults are what a district starts with.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use media::{BitRate, ByteCount, ring};
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,9 @@ pub struct Config {
     pub teardown_timeout: Duration,
     /// Connections begun in a second, over all cameras: after a power cut a thousand of them come back at once.
     pub connects_per_second: u32,
+    /// PEM file of the authorities that certificates of `rtsps` cameras are checked by; read anew for each session. The default
+    /// is what Debian knows; for cameras that sign their own, a file with those certificates.
+    pub camera_authorities: PathBuf,
     /// An access unit larger than this is no picture: the session is dropped.
     pub max_unit_bytes: ByteCount,
     /// What a feed's ring holds.
@@ -51,6 +54,7 @@ impl Default for Config {
             key_frame_timeout: Duration::from_secs(15),
             teardown_timeout: Duration::from_secs(2),
             connects_per_second: 100,
+            camera_authorities: "/etc/ssl/certs/ca-certificates.crt".into(),
             max_unit_bytes: ByteCount::mebibytes(8),
             ring: ring::Limits::default(),
             retry: backoff::Policy::default(),

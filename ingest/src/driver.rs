@@ -25,6 +25,7 @@ use crate::{
     config::Config,
     description::{self, Section},
     error::{Failure, Kind},
+    front::Front,
     session::{Input, Output, Session},
 };
 
@@ -47,6 +48,8 @@ pub(crate) trait Events {
 pub(crate) struct Learned {
     /// It answered 461 to TCP.
     udp: bool,
+    /// Its description must be mended before it can be read.
+    odd: bool,
 }
 
 /// Runs one session to its end, which it returns. Dropped, it says goodbye (TEARDOWN) in the background; wait for that with
@@ -74,8 +77,8 @@ pub(crate) async fn run(
             return Failure::new(Kind::Name, text);
         }
     }
-    let connecting = connect(source, group, learned, assembler);
-    let playing = match timeout_at(deadline, connecting).await {
+    let connecting = connect(config, source, group, learned, assembler);
+    let (playing, front) = match timeout_at(deadline, connecting).await {
         Ok(Ok(playing)) => playing,
         Ok(Err(failure)) => return failure,
         Err(_) => {
@@ -90,6 +93,7 @@ pub(crate) async fn run(
     session.handle(Instant::now(), Input::Played);
     events.changed(session, assembler);
     let failure = play(config, playing, session, assembler, events).await;
+    let failure = failure_of(front.as_ref(), failure);
     if failure.kind == Kind::NoPackets {
         // Perhaps a firewall lets no UDP through.
         learned.udp = false;
@@ -105,11 +109,59 @@ struct Playing {
 }
 
 async fn connect(
+    config: &Config,
     source: &Source,
     group: Arc<SessionGroup>,
     learned: &mut Learned,
     assembler: &mut Assembler,
-) -> Result<Playing, Failure> {
+) -> Result<(Playing, Option<Front>), Failure> {
+    let mut front = None;
+    if source.is_tls() || learned.odd {
+        front = Some(open_front(config, source).await?);
+    }
+    let mut described = describe(source, &group, front.as_ref()).await;
+    if let Err(e) = &described
+        && front.is_none()
+        && e.to_string().contains("Unable to parse SDP")
+    {
+        tracing::info!(camera = source.authority(), "an odd description is mended");
+        learned.odd = true;
+        front = Some(open_front(config, source).await?);
+        described = describe(source, &group, front.as_ref()).await;
+    }
+    let playing = match described {
+        Ok(session) => set_up(session, source, front.is_some(), learned, assembler).await,
+        Err(e) => Err(located(&e, source)),
+    };
+    match playing {
+        Ok(playing) => Ok((playing, front)),
+        Err(failure) => Err(failure_of(front.as_ref(), failure)),
+    }
+}
+
+async fn open_front(config: &Config, source: &Source) -> Result<Front, Failure> {
+    if source.transport == Transport::Udp {
+        let text = format!(
+            "{}: UDP is set, and this camera can be reached over one connection alone (TLS, or an odd description)",
+            source.authority()
+        );
+        return Err(Failure::new(Kind::Status(461), text));
+    }
+    Front::open(source, &config.camera_authorities).await
+}
+
+/// What the front has to say is nearer to the cause than what the library saw of it.
+fn failure_of(front: Option<&Front>, failure: Failure) -> Failure {
+    front
+        .and_then(|front| front.failure().cloned())
+        .unwrap_or(failure)
+}
+
+async fn describe(
+    source: &Source,
+    group: &Arc<SessionGroup>,
+    front: Option<&Front>,
+) -> Result<retina::client::Session<Described>, retina::Error> {
     let credentials = source.username.as_ref().map(|username| Credentials {
         username: username.clone(),
         password: source.password.clone().unwrap_or_default(),
@@ -117,25 +169,34 @@ async fn connect(
     let options = SessionOptions::default()
         .creds(credentials)
         .user_agent(concat!("sightline/", env!("CARGO_PKG_VERSION")).into())
-        .session_group(group)
+        .session_group(Arc::clone(group))
         .session_id(SessionIdPolicy::UseFirst)
         .unassigned_channel_data(UnassignedChannelDataPolicy::Ignore)
         .teardown(TeardownPolicy::Auto);
-    let mut session = retina::client::Session::describe(source.url.clone(), options)
-        .await
-        .map_err(|e| located(&e, source))?;
+    let url = front.map_or_else(|| source.url.clone(), |front| front.url(&source.url));
+    retina::client::Session::describe(url, options).await
+}
+
+async fn set_up(
+    mut session: retina::client::Session<Described>,
+    source: &Source,
+    fronted: bool,
+    learned: &mut Learned,
+    assembler: &mut Assembler,
+) -> Result<Playing, Failure> {
     let sections = description::sections(session.sdp());
     let (video, audio) = choose(&session, &sections, source.audio)?;
     let udp = match source.transport {
         Transport::Tcp => false,
         Transport::Udp => true,
-        Transport::Auto => learned.udp,
+        Transport::Auto => learned.udp && !fronted,
     };
     let mut udp_now = udp;
     for stream in std::iter::once(video).chain(audio) {
         let mut result = session.setup(stream, setup_options(udp_now)).await;
         if source.transport == Transport::Auto
             && !udp_now
+            && !fronted
             && result.as_ref().is_err_and(|e| e.status_code() == Some(461))
         {
             tracing::info!(camera = source.authority(), "no TCP on offer, UDP is used");
@@ -184,8 +245,7 @@ async fn resolve(source: &Source) -> Result<(), Failure> {
     let Some(url::Host::Domain(name)) = source.url.host() else {
         return Ok(());
     };
-    let port = source.url.port().unwrap_or(554);
-    let found = tokio::net::lookup_host((name, port)).await;
+    let found = tokio::net::lookup_host((name, source.port())).await;
     match found.map(Iterator::count) {
         Ok(1..) => Ok(()),
         Ok(0) => Err(Failure::new(Kind::Name, format!("'{name}' has no address"))),

@@ -24,6 +24,8 @@ pub enum Kind {
     Refused,
     /// No answer within the time for connecting.
     TimedOut,
+    /// The camera's TLS is none that can be spoken, or its certificate is not one to trust.
+    Tls,
     /// An RTSP answer that is no success; the number is its status (RFC 2326, 7.1.1).
     Status(u16),
     /// No video track.
@@ -92,7 +94,7 @@ impl Failure {
             // Not Enough Bandwidth, and Service Unavailable as HTTP has it.
             Kind::Status(453 | 503) => ReasonCode::CameraBusy,
             Kind::Status(404) => ReasonCode::NotFound,
-            Kind::Status(_) => ReasonCode::RtspError,
+            Kind::Status(_) | Kind::Tls => ReasonCode::RtspError,
             Kind::NoVideo => ReasonCode::NoVideo,
             Kind::Codec => ReasonCode::CodecUnsupported,
             Kind::NoPackets => ReasonCode::NoPackets,

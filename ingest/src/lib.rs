@@ -10,6 +10,8 @@
 //!      access unit ──► assemble (groups, damage, parameters) ──► timeline (re-stamping) ──► media::Frame ──► Ring
 //! ```
 //!
+//! Before a camera that speaks TLS, or whose description the library refuses, stands a front (`front`, `repair`).
+//!
 //! Beside it, [`decode`] makes pictures of frames for the tagger and for stills, and [`mod@file`] makes frames of video files.
 //!
 //! What always holds:
@@ -40,8 +42,10 @@ mod driver;
 pub mod error;
 mod feed;
 pub mod file;
+mod front;
 mod pacer;
 pub mod parameters;
+mod repair;
 pub mod session;
 pub mod supervisor;
 pub mod timeline;
