@@ -4,3 +4,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 target/release/fanout "$@"
 target/release/district
+target/release/archive index
+target/release/archive record

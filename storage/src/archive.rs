@@ -9,10 +9,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use media::{ByteCount, CameraId, FeedId, Lease, Profile, Reason, Tracks, WallTime};
+use media::{ByteCount, CameraId, FeedId, Lease, Profile, Reason, ReasonCode, Tracks, WallTime};
 use serde::{Deserialize, Serialize};
 use tokio::{
-    sync::{Notify, Semaphore, broadcast},
+    sync::{Notify, Semaphore, broadcast, watch},
     time::MissedTickBehavior,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -20,15 +20,18 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     AlarmKind, DataDir, Error,
     alarm::RecorderAlarm,
+    completeness::{self, Day},
     events::blocking,
     files::Files,
+    hold::{Hold, NewHold},
     index::{Entry, Segments},
     ledger::Ledger,
+    plan::Plan,
     playback::{self, Pins, Plans, Playback},
     pool::Pool,
     recorder::{self, Recorder},
     recover,
-    retention::{self, Deleted},
+    retention::{self, Deleted, Due, Room},
     timeline::{self, Gap, Timeline},
 };
 
@@ -42,6 +45,11 @@ pub struct Config {
     pub keep_days: u32,
     /// The oldest recordings go when the disk has less than this free, bytes.
     pub keep_free: ByteCount,
+    /// Once they go for want of room, they go until the disk has this free, bytes; `keep_free` if absent.
+    pub free_target: Option<ByteCount>,
+    /// Days that no want of room takes away, where a camera has no number of its own. What cannot be freed for it is said on
+    /// [`Archive::room`].
+    pub floor_days: u32,
     /// The oldest recordings go when they are more than this, bytes; no limit if absent.
     pub max_bytes: Option<ByteCount>,
     /// What all recorders together may hold in memory before the disk has it, bytes.
@@ -54,6 +62,8 @@ pub struct Config {
     pub sweep_seconds: u32,
     /// The longest range one playback may have, seconds.
     pub playback_limit_seconds: u32,
+    /// The local clock's lead over UTC, minutes: where days begin, for plans and completeness.
+    pub utc_offset_minutes: i32,
 }
 
 impl Default for Config {
@@ -62,12 +72,15 @@ impl Default for Config {
             segment_seconds: 60,
             keep_days: 30,
             keep_free: ByteCount::mebibytes(2 * 1024),
+            free_target: None,
+            floor_days: 0,
             max_bytes: None,
             recorder_budget: ByteCount::mebibytes(256),
             disk_threads: 4,
             index_cache: ByteCount::mebibytes(64),
             sweep_seconds: 60,
             playback_limit_seconds: 24 * 3600,
+            utc_offset_minutes: 8 * 60,
         }
     }
 }
@@ -127,6 +140,12 @@ pub(crate) struct Shared {
     notes: Mutex<HashMap<FeedId, Notes>>,
     alarms: broadcast::Sender<RecorderAlarm>,
     deletions: broadcast::Sender<Arc<Vec<Deleted>>>,
+    room: watch::Sender<Room>,
+    pub(crate) due: Due,
+    /// Days before this one have been noted, by the local clock.
+    noted_days: Mutex<Option<WallTime>>,
+    /// Says when the gateway ran last.
+    alive: PathBuf,
     sweeping: tokio::sync::Mutex<()>,
 }
 
@@ -243,8 +262,27 @@ impl Shared {
         let _alone = self.sweeping.lock().await;
         self.plans.expire();
         let shared = Arc::clone(self);
-        let deleted =
-            blocking(move || Ok(retention::sweep(&shared, WallTime::now(), shared.usage()))).await;
+        let swept = blocking(move || {
+            shared.segments.enter_waiting();
+            let lost = shared.segments.take_lost();
+            if !lost.is_empty() {
+                recover::take_in_weeks(&shared.recordings, &shared.segments, lost)?;
+            }
+            Ok(retention::sweep(&shared, WallTime::now(), shared.usage()))
+        })
+        .await;
+        let (deleted, room) = swept.unwrap_or_else(|e| {
+            tracing::error!(error = %e, "index: a week that was lost is not made again");
+            Default::default()
+        });
+        self.room.send_if_modified(|was| {
+            let is_other = *was != room;
+            if is_other && room != Room::Enough {
+                tracing::error!(?room, "retention: there is not the room that is wanted, and nothing that may be deleted");
+            }
+            *was = room;
+            is_other
+        });
         let now = WallTime::now();
         let days = |camera| self.ledger.days(camera).unwrap_or(self.config.keep_days);
         if let Err(e) = self
@@ -254,9 +292,100 @@ impl Shared {
         {
             tracing::error!(error = %e, "recordings' journal: not made shorter");
         }
-        deleted.unwrap_or_default()
+        deleted
+    }
+
+    /// What was recorded of a camera, and why not. Blocking.
+    pub(crate) fn timeline(
+        &self,
+        camera: CameraId,
+        from: WallTime,
+        to: WallTime,
+    ) -> Result<Timeline, Error> {
+        let now = WallTime::now();
+        let mut gaps = self.ledger.gaps(camera, from, to);
+        gaps.extend(self.ledger.downs(from, to).into_iter().map(|(start, end)| {
+            let reason = Reason::new(ReasonCode::NotRecording, "the gateway was not running");
+            (Profile::Main, Gap { start, end, reason })
+        }));
+        let mut feeds = Vec::new();
+        for feed in Self::feeds(camera) {
+            let live = self.live_now(feed);
+            let mut entries = self.segments.range(feed, from, to)?;
+            // Sealed in between, it is in the index by now and not twice.
+            entries.extend(live.head.as_ref().map(|head| head.entry).filter(|head| {
+                head.start < to
+                    && head.end > from
+                    && entries.iter().all(|e| e.sequence != head.sequence)
+            }));
+            feeds.push(timeline::Recorded {
+                profile: feed.profile,
+                entries,
+                waiting: live.waiting,
+                recording: live.recorders > 0,
+            });
+        }
+        Ok(timeline::draw(from, to, now, &feeds, gaps))
+    }
+
+    /// Notes the days that are over, once a day.
+    pub(crate) async fn note_days(self: &Arc<Self>, now: WallTime) {
+        let today = crate::plan::midnight(now, self.config.utc_offset_minutes);
+        if *self
+            .noted_days
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            == Some(today)
+        {
+            return;
+        }
+        let shared = Arc::clone(self);
+        let noted = async {
+            let days = blocking(move || completeness::over(&shared, now)).await?;
+            for (camera, day) in days {
+                self.ledger.day(camera, day).await?;
+            }
+            Ok::<(), Error>(())
+        };
+        match noted.await {
+            Err(e) => tracing::error!(error = %e, "completeness: a day is not noted"),
+            // Yesterday settles only some minutes into today.
+            Ok(()) if now.since(today) > Duration::from_secs(900) => {
+                *self
+                    .noted_days
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner) = Some(today);
+            }
+            Ok(()) => {}
+        }
+    }
+
+    /// Says that the gateway runs now: what a start reads to know since when it did not.
+    fn say_alive(&self) {
+        if let Err(e) = std::fs::write(&self.alive, WallTime::now().to_string()) {
+            tracing::warn!(path = %self.alive.display(), error = %e, "it is not noted that the gateway runs");
+        }
+    }
+
+    /// Notes since when the gateway did not run.
+    fn note_down(self: &Arc<Self>) {
+        let last = std::fs::read_to_string(&self.alive);
+        let last = last.ok().and_then(|text| text.trim().parse().ok());
+        let (now, shared) = (WallTime::now(), Arc::clone(self));
+        self.say_alive();
+        let Some(last) = last.filter(|last| now.since(*last) > DOWN) else {
+            return;
+        };
+        self.tasks.spawn(async move {
+            if let Err(e) = shared.ledger.down(last, now).await {
+                tracing::error!(error = %e, "it is not noted that the gateway did not run");
+            }
+        });
     }
 }
+
+/// A shorter time in which the gateway did not run is not noted: it says that it runs about once a minute.
+const DOWN: Duration = Duration::from_secs(120);
 
 impl Archive {
     /// Opens the recordings of a data directory: takes in what a crash left unindexed, rebuilds the index where it does not
@@ -274,7 +403,9 @@ impl Archive {
     /// As [`Archive::open`].
     pub fn open_on(data: &Arc<DataDir>, config: Config, files: Files) -> Result<Self, Error> {
         let recordings = data.recordings();
-        let segments = Segments::open(&data.index().join("recordings"), config.index_cache)?;
+        // Where earlier versions had it: one database for all.
+        let _ = std::fs::remove_dir_all(data.index().join("recordings"));
+        let segments = Segments::open(&data.index().join("segments"), config.index_cache)?;
         let ledger = Ledger::open(data)?;
         recover::take_in(&recordings, &segments)?;
         let pool = Pool::start(config.disk_threads)
@@ -300,14 +431,19 @@ impl Archive {
             notes: Mutex::default(),
             alarms: broadcast::Sender::new(CHANNEL),
             deletions: broadcast::Sender::new(CHANNEL),
+            room: watch::Sender::default(),
+            due: Due::default(),
+            noted_days: Mutex::default(),
+            alive: data.path().join("alive"),
             sweeping: tokio::sync::Mutex::default(),
             config,
         });
+        shared.note_down();
         shared.tasks.spawn(sweeper(Arc::clone(&shared)));
         Ok(Self(Arc::new(Handle { shared })))
     }
 
-    fn shared(&self) -> &Arc<Shared> {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.0.shared
     }
 
@@ -319,6 +455,12 @@ impl Archive {
             if let Err(e) = shared.ledger.keep(camera, keep_days).await {
                 tracing::error!(%camera, error = %e, "recorder: the days to keep are not kept");
             }
+            let now = WallTime::now();
+            if shared.ledger.plan_at(camera, now).is_none()
+                && let Err(e) = shared.ledger.plan(camera, now, Plan::Always).await
+            {
+                tracing::error!(%camera, error = %e, "recorder: the plan is not kept");
+            }
         });
         recorder::start(self.shared(), lease)
     }
@@ -329,6 +471,15 @@ impl Archive {
     /// The disk's.
     pub async fn keep(&self, camera: CameraId, days: u32) -> Result<(), Error> {
         self.shared().ledger.keep(camera, days).await
+    }
+
+    /// Sets the days that a camera's recordings are kept whatever the disk's room (by its site class: 30, 90), also above its
+    /// days to keep. Kept in the journal.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub async fn set_floor(&self, camera: CameraId, days: u32) -> Result<(), Error> {
+        self.shared().ledger.floor(camera, days).await
     }
 
     /// What recorders say aloud. A receiver that lags loses the oldest.
@@ -352,29 +503,66 @@ impl Archive {
         to: WallTime,
     ) -> Result<Timeline, Error> {
         let shared = Arc::clone(self.shared());
-        blocking(move || {
-            let now = WallTime::now();
-            let gaps = shared.ledger.gaps(camera, from, to);
-            let mut feeds = Vec::new();
-            for feed in Shared::feeds(camera) {
-                let live = shared.live_now(feed);
-                let mut entries = shared.segments.range(feed, from, to)?;
-                // Sealed in between, it is in the index by now and not twice.
-                entries.extend(live.head.as_ref().map(|head| head.entry).filter(|head| {
-                    head.start < to
-                        && head.end > from
-                        && entries.iter().all(|e| e.sequence != head.sequence)
-                }));
-                feeds.push(timeline::Recorded {
-                    profile: feed.profile,
-                    entries,
-                    waiting: live.waiting,
-                    recording: live.recorders > 0,
-                });
-            }
-            Ok(timeline::draw(from, to, now, &feeds, gaps))
-        })
-        .await
+        blocking(move || shared.timeline(camera, from, to)).await
+    }
+
+    /// How complete the recordings of a camera were, a day each, from the day that `from` lies in, 400 days at most; days in
+    /// the future are left out, today is told as far as it is. A day that is over is told also when its recordings are gone.
+    ///
+    /// # Errors
+    /// The index's.
+    pub async fn completeness(
+        &self,
+        camera: CameraId,
+        from: WallTime,
+        days: u32,
+    ) -> Result<Vec<Day>, Error> {
+        let shared = Arc::clone(self.shared());
+        blocking(move || completeness::days(&shared, camera, from, days.min(400))).await
+    }
+
+    /// Says what is to be recorded of a camera from now on. Kept in the journal: completeness is measured by it. A camera
+    /// that is recorded without a plan has [`Plan::Always`] from then on.
+    ///
+    /// # Errors
+    /// [`Error::Value`] for a plan that makes no sense; the disk's.
+    pub async fn set_plan(&self, camera: CameraId, plan: Plan) -> Result<(), Error> {
+        plan.check()?;
+        self.shared()
+            .ledger
+            .plan(camera, WallTime::now(), plan)
+            .await
+    }
+
+    /// The plan of a camera, if it has one.
+    pub fn plan(&self, camera: CameraId) -> Option<Plan> {
+        self.shared().ledger.plan_at(camera, WallTime::now())
+    }
+
+    /// Holds recordings: no rule deletes them until the hold ends.
+    ///
+    /// # Errors
+    /// [`Error::Value`] where it makes no sense, or does not say who or why; the disk's.
+    pub async fn hold(&self, hold: NewHold) -> Result<Hold, Error> {
+        self.shared().ledger.hold(hold).await
+    }
+
+    /// Takes a hold back; none where there is no such hold. One that has ended stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Value`] where it does not say who or why; the disk's.
+    pub async fn release(&self, id: u64, who: String, why: String) -> Result<Option<Hold>, Error> {
+        self.shared().ledger.release(id, who, why).await
+    }
+
+    /// Every hold there is or was, the newest first.
+    pub fn holds(&self) -> Vec<Hold> {
+        self.shared().ledger.all_holds()
+    }
+
+    /// Whether there is the room that is wanted, as of the last look; changes wake.
+    pub fn room(&self) -> watch::Receiver<Room> {
+        self.shared().room.subscribe()
     }
 
     /// The range as one MP4; none where nothing of it is recorded. The same range gives the same bytes for as long as the
@@ -481,6 +669,7 @@ impl Archive {
                 "recordings: not all were sealed in time; the next start does it"
             );
         }
+        shared.say_alive();
         let flushed = blocking(move || shared.segments.flush()).await;
         if let Err(e) = flushed {
             tracing::error!(error = %e, "index: not flushed; the next start reads the newest files");
@@ -501,6 +690,8 @@ async fn sweeper(shared: Arc<Shared>) {
             _ = timer.tick() => {}
             () = shared.sweep_soon.notified() => {}
         }
+        shared.say_alive();
+        shared.note_days(WallTime::now()).await;
         let deleted = shared.sweep().await;
         if !deleted.is_empty() {
             // Nobody listening is no error.

@@ -171,11 +171,15 @@ fn journals(data: &DataDir, repair: bool, report: &mut CheckReport) -> Result<()
 
 fn recordings(data: &DataDir, repair: bool, report: &mut CheckReport) -> Result<(), Error> {
     let recordings = data.recordings();
-    let index_path = data.index().join("recordings");
+    let index_path = data.index().join("segments");
     let segments = Segments::open(&index_path, ByteCount::mebibytes(64))?;
     let mut unknown = 0u64;
     let mut cameras = Vec::new();
     for camera_dir in recover::list(&recordings)? {
+        // A file system of its own has it.
+        if recover::name(&camera_dir) == Some("lost+found") {
+            continue;
+        }
         let Some(camera) = recover::name(&camera_dir).and_then(|n| n.parse::<CameraId>().ok())
         else {
             report.fault(&camera_dir, None, "this is no camera's directory", false);
@@ -234,7 +238,7 @@ fn check_camera(
     report: &mut CheckReport,
 ) -> Result<u64, Error> {
     let mut found: BTreeMap<(Profile, u64, u64, i64), Found> = BTreeMap::new();
-    for path in recover::files(camera_dir, None)? {
+    for path in recover::files(camera_dir)? {
         let one = match check_file(&path, repair, report) {
             Ok(Some(one)) => one,
             Ok(None) => continue,
@@ -366,10 +370,8 @@ fn compare(
     report: &mut CheckReport,
 ) -> Result<u64, Error> {
     let mut rows = HashMap::new();
-    for row in segments.all(feed) {
-        for entry in row? {
-            rows.insert(paths::segment(recordings, feed, &entry), entry);
-        }
+    for entry in segments.all(feed)? {
+        rows.insert(paths::segment(recordings, feed, &entry), entry);
     }
     let mut unknown = 0;
     for (path, entry) in files {

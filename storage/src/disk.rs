@@ -152,10 +152,9 @@ impl Disk {
         if writer.has_pictures() {
             let seal = writer.seal(end)?;
             let entry = entry(writer);
-            if let Err(e) = self.shared.segments.insert(self.feed, entry) {
-                // The file is the truth: the next start finds it.
-                tracing::error!(feed = %self.feed, error = %e, "index: a segment is not entered");
-            }
+            self.shared
+                .segments
+                .insert_sooner_or_later(self.feed, entry);
             self.chain = Some(Chain {
                 sequence: entry.sequence,
                 digest: seal.digest,
@@ -175,11 +174,8 @@ impl Disk {
         let feed = self.feed;
         self.left.retain(|path| match recover::take(path) {
             Ok(taken) => {
-                let entered = taken
-                    .entry()
-                    .map(|(feed, entry)| self.shared.segments.insert(feed, entry));
-                if let Some(Err(e)) = entered {
-                    tracing::error!(%feed, error = %e, "index: a segment is not entered");
+                if let Some((feed, entry)) = taken.entry() {
+                    self.shared.segments.insert_sooner_or_later(feed, entry);
                 }
                 false
             }
@@ -191,15 +187,15 @@ impl Disk {
         });
     }
 
-    /// The segment before: from memory, else from the index and its file.
+    /// The segment before: from memory, else the newest file there is, whatever the index knows of it.
     fn chain(&mut self) -> Result<Chain, Error> {
         if let Some(chain) = self.chain {
             return Ok(chain);
         }
-        let chain = match self.shared.segments.last(self.feed)? {
-            Some(last) => Chain {
-                sequence: last.sequence,
-                digest: self.digest_of(&paths::segment(&self.shared.recordings, self.feed, &last)),
+        let chain = match recover::newest(&self.shared.recordings, self.feed)? {
+            Some(path) => Chain {
+                sequence: recover::sequence(&path, self.feed.profile).unwrap_or(0),
+                digest: self.digest_of(&path),
             },
             None => Chain::default(),
         };

@@ -1,4 +1,5 @@
-//! What no media file says about recordings: why there is a gap, and how long a camera is kept. A journal, held in memory.
+//! What no media file says about recordings: why there is a gap, how long a camera is kept, what is held, what was planned, how
+//! complete a day was. A journal, held in memory.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -13,7 +14,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DataDir, Error,
+    archive::Config,
+    completeness::Day,
+    hold::{self, Hold, Holds, NewHold, Release},
     journal::{self, Journal, Options},
+    plan::Plan,
+    retention,
     timeline::Gap,
 };
 
@@ -29,6 +35,34 @@ enum Entry {
     },
     /// Days to keep of a camera.
     Keep { camera: CameraId, days: u32 },
+    /// Days that a camera's recordings are kept whatever the disk's room.
+    Floor { camera: CameraId, days: u32 },
+    /// A hold as it is now: placed, or released.
+    Hold(Hold),
+    /// The gateway did not run.
+    Down { start: WallTime, end: WallTime },
+    /// What was to be recorded of a camera from a moment on.
+    Plan {
+        camera: CameraId,
+        from: WallTime,
+        plan: Plan,
+    },
+    /// A camera's day, as it stood when it was over.
+    Day { camera: CameraId, day: Day },
+}
+
+impl Entry {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Gap { .. } => "gap",
+            Self::Keep { .. } => "keep",
+            Self::Floor { .. } => "floor",
+            Self::Hold(_) => "hold",
+            Self::Down { .. } => "down",
+            Self::Plan { .. } => "plan",
+            Self::Day { .. } => "day",
+        }
+    }
 }
 
 /// See the module.
@@ -40,7 +74,13 @@ pub(crate) struct Ledger {
     appending: tokio::sync::RwLock<()>,
     /// Records in the journal, those that later ones replace included.
     records: AtomicU64,
+    /// See [`Ledger::rules`].
+    rules: AtomicU64,
+    next_hold: AtomicU64,
 }
+
+/// Days that a camera's days are told of, whatever is kept of its recordings.
+const KEEP_DAYS: u32 = 400;
 
 /// From start to end and reason.
 type Gaps = BTreeMap<(WallTime, Profile), (WallTime, Reason)>;
@@ -49,6 +89,11 @@ type Gaps = BTreeMap<(WallTime, Profile), (WallTime, Reason)>;
 struct State {
     gaps: HashMap<CameraId, Gaps>,
     keep: HashMap<CameraId, u32>,
+    floor: HashMap<CameraId, u32>,
+    holds: BTreeMap<u64, Hold>,
+    down: BTreeMap<WallTime, WallTime>,
+    plans: HashMap<CameraId, BTreeMap<WallTime, Plan>>,
+    days: HashMap<CameraId, BTreeMap<WallTime, Day>>,
     /// Of the newest record that is in the state.
     sequence: u64,
 }
@@ -71,7 +116,35 @@ impl State {
             Entry::Keep { camera, days } => {
                 self.keep.insert(camera, days);
             }
+            Entry::Floor { camera, days } => {
+                self.floor.insert(camera, days);
+            }
+            Entry::Hold(hold) => {
+                self.holds.insert(hold.id, hold);
+            }
+            Entry::Down { start, end } => {
+                self.down.insert(start, end);
+            }
+            Entry::Plan { camera, from, plan } => {
+                self.plans.entry(camera).or_default().insert(from, plan);
+            }
+            Entry::Day { camera, day } => {
+                self.days.entry(camera).or_default().insert(day.start, day);
+            }
         }
+    }
+
+    fn len(&self) -> usize {
+        fn inner<T>(maps: &HashMap<CameraId, BTreeMap<WallTime, T>>) -> usize {
+            maps.values().map(BTreeMap::len).sum()
+        }
+        self.gaps.values().map(BTreeMap::len).sum::<usize>()
+            + self.keep.len()
+            + self.floor.len()
+            + self.holds.len()
+            + self.down.len()
+            + inner(&self.plans)
+            + inner(&self.days)
     }
 
     fn entries(&self) -> Vec<Entry> {
@@ -89,7 +162,34 @@ impl State {
             camera: *camera,
             days: *days,
         });
-        keep.chain(gaps).collect()
+        let floor = self.floor.iter().map(|(camera, days)| Entry::Floor {
+            camera: *camera,
+            days: *days,
+        });
+        let down = self.down.iter().map(|(start, end)| Entry::Down {
+            start: *start,
+            end: *end,
+        });
+        let plans = self.plans.iter().flat_map(|(camera, plans)| {
+            plans.iter().map(|(from, plan)| Entry::Plan {
+                camera: *camera,
+                from: *from,
+                plan: plan.clone(),
+            })
+        });
+        let days = self.days.iter().flat_map(|(camera, days)| {
+            days.values().map(|day| Entry::Day {
+                camera: *camera,
+                day: day.clone(),
+            })
+        });
+        keep.chain(floor)
+            .chain(self.holds.values().cloned().map(Entry::Hold))
+            .chain(down)
+            .chain(plans)
+            .chain(days)
+            .chain(gaps)
+            .collect()
     }
 }
 
@@ -104,6 +204,8 @@ impl Ledger {
             })?;
         Ok(Self {
             records: AtomicU64::new(journal.report().records),
+            rules: AtomicU64::new(0),
+            next_hold: AtomicU64::new(state.holds.last_key_value().map_or(1, |(id, _)| id + 1)),
             journal,
             appending: tokio::sync::RwLock::default(),
             state: Mutex::new(state),
@@ -114,11 +216,11 @@ impl Ledger {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn put(&self, kind: &str, entry: Entry) -> Result<(), Error> {
+    async fn put(&self, entry: Entry) -> Result<(), Error> {
         let _appending = self.appending.read().await;
         let sequence = self
             .journal
-            .append(WallTime::now(), kind, entry.clone())
+            .append(WallTime::now(), entry.kind(), entry.clone())
             .await?;
         self.records.fetch_add(1, Ordering::Relaxed);
         let mut state = self.lock();
@@ -131,16 +233,13 @@ impl Ledger {
     pub(crate) async fn gap(&self, feed: FeedId, gap: Gap) -> Result<(), Error> {
         let FeedId { camera, profile } = feed;
         let Gap { start, end, reason } = gap;
-        self.put(
-            "gap",
-            Entry::Gap {
-                camera,
-                profile,
-                start,
-                end,
-                reason,
-            },
-        )
+        self.put(Entry::Gap {
+            camera,
+            profile,
+            start,
+            end,
+            reason,
+        })
         .await
     }
 
@@ -149,7 +248,154 @@ impl Ledger {
         if self.days(camera) == Some(days) {
             return Ok(());
         }
-        self.put("keep", Entry::Keep { camera, days }).await
+        self.put(Entry::Keep { camera, days }).await?;
+        self.rules.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Sets the days that a camera's recordings are kept whatever the disk's room.
+    pub(crate) async fn floor(&self, camera: CameraId, days: u32) -> Result<(), Error> {
+        if self.lock().floor.get(&camera) == Some(&days) {
+            return Ok(());
+        }
+        self.put(Entry::Floor { camera, days }).await?;
+        self.rules.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Changes whenever it may be that something is deleted earlier than was said before.
+    pub(crate) fn rules(&self) -> u64 {
+        self.rules.load(Ordering::Relaxed)
+    }
+
+    /// Days to keep of a camera, not under its floor; and its floor.
+    pub(crate) fn keep_and_floor(&self, camera: CameraId, config: &Config) -> (u32, u32) {
+        let state = self.lock();
+        let of = |map: &HashMap<CameraId, u32>| map.get(&camera).copied();
+        let floor = of(&state.floor).unwrap_or(config.floor_days);
+        (
+            of(&state.keep).unwrap_or(config.keep_days).max(floor),
+            floor,
+        )
+    }
+
+    /// Days after which nothing is deleted for its age of any camera.
+    pub(crate) fn shortest_keep(&self, config: &Config) -> u32 {
+        let shortest = self.lock().keep.values().min().copied();
+        shortest.unwrap_or(u32::MAX).min(config.keep_days)
+    }
+
+    /// Places a hold.
+    pub(crate) async fn hold(&self, of: NewHold) -> Result<Hold, Error> {
+        let placed = WallTime::now();
+        of.check(placed)?;
+        let hold = Hold {
+            id: self.next_hold.fetch_add(1, Ordering::Relaxed),
+            of,
+            placed,
+            released: None,
+        };
+        self.put(Entry::Hold(hold.clone())).await?;
+        Ok(hold)
+    }
+
+    /// Takes a hold back; none where there is no such hold, as it is where it has ended already.
+    pub(crate) async fn release(
+        &self,
+        id: u64,
+        who: String,
+        why: String,
+    ) -> Result<Option<Hold>, Error> {
+        hold::check_words(&who, &why)?;
+        let at = WallTime::now();
+        let Some(mut hold) = self.lock().holds.get(&id).cloned() else {
+            return Ok(None);
+        };
+        if hold.is_active(at) {
+            hold.released = Some(Release { at, who, why });
+            self.put(Entry::Hold(hold.clone())).await?;
+            self.rules.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(Some(hold))
+    }
+
+    /// Every hold there is or was, the newest first.
+    pub(crate) fn all_holds(&self) -> Vec<Hold> {
+        self.lock().holds.values().rev().cloned().collect()
+    }
+
+    /// What is held at a moment.
+    pub(crate) fn holds(&self, at: WallTime) -> Holds {
+        Holds::new(self.lock().holds.values().filter(|h| h.is_active(at)))
+    }
+
+    /// Notes that the gateway did not run.
+    pub(crate) async fn down(&self, start: WallTime, end: WallTime) -> Result<(), Error> {
+        self.put(Entry::Down { start, end }).await
+    }
+
+    /// When the gateway did not run, as far as it overlaps `from..to`.
+    pub(crate) fn downs(&self, from: WallTime, to: WallTime) -> Vec<(WallTime, WallTime)> {
+        let state = self.lock();
+        let downs = state.down.range(..to);
+        downs
+            .filter(|(_, end)| **end > from)
+            .map(|(start, end)| (*start, *end))
+            .collect()
+    }
+
+    /// Says what is to be recorded of a camera from a moment on.
+    pub(crate) async fn plan(
+        &self,
+        camera: CameraId,
+        from: WallTime,
+        plan: Plan,
+    ) -> Result<(), Error> {
+        if self.plan_at(camera, from).as_ref() == Some(&plan) {
+            return Ok(());
+        }
+        self.put(Entry::Plan { camera, from, plan }).await
+    }
+
+    /// The plan of a camera at a moment.
+    pub(crate) fn plan_at(&self, camera: CameraId, at: WallTime) -> Option<Plan> {
+        let state = self.lock();
+        let (_, plan) = state.plans.get(&camera)?.range(..=at).next_back()?;
+        Some(plan.clone())
+    }
+
+    /// Plans of a camera that hold somewhere in `from..to`, each from when.
+    pub(crate) fn plans(
+        &self,
+        camera: CameraId,
+        from: WallTime,
+        to: WallTime,
+    ) -> Vec<(WallTime, Plan)> {
+        let state = self.lock();
+        let Some(plans) = state.plans.get(&camera) else {
+            return Vec::new();
+        };
+        let before = plans.range(..from).next_back();
+        before
+            .into_iter()
+            .chain(plans.range(from..to))
+            .map(|(from, plan)| (*from, plan.clone()))
+            .collect()
+    }
+
+    /// Cameras that a plan was ever made for.
+    pub(crate) fn planned(&self) -> Vec<CameraId> {
+        self.lock().plans.keys().copied().collect()
+    }
+
+    /// Notes a day that is over.
+    pub(crate) async fn day(&self, camera: CameraId, day: Day) -> Result<(), Error> {
+        self.put(Entry::Day { camera, day }).await
+    }
+
+    /// A day that was noted.
+    pub(crate) fn day_of(&self, camera: CameraId, start: WallTime) -> Option<Day> {
+        self.lock().days.get(&camera)?.get(&start).cloned()
     }
 
     /// A camera's days to keep, if it has its own.
@@ -201,7 +447,14 @@ impl Ledger {
                 gaps.retain(|_, (end, _)| *end >= from);
                 !gaps.is_empty()
             });
-            let live = state.gaps.values().map(BTreeMap::len).sum::<usize>() + state.keep.len();
+            // What is told of days long gone, and of when the gateway did not run then.
+            let old = WallTime::now() - retention::days(KEEP_DAYS);
+            state.down.retain(|_, end| *end >= old);
+            for days in state.days.values_mut() {
+                days.retain(|start, _| *start >= old);
+            }
+            state.days.retain(|_, days| !days.is_empty());
+            let live = state.len();
             let records = self.records.load(Ordering::Relaxed);
             if records < 1000 + 2 * live as u64 {
                 return Ok(());
@@ -209,14 +462,9 @@ impl Ledger {
             (state.sequence, state.entries())
         };
         let live = entries.len() as u64;
-        let entries = entries.into_iter().map(|e| {
-            let kind = if matches!(e, Entry::Keep { .. }) {
-                "keep"
-            } else {
-                "gap"
-            };
-            (WallTime::now(), kind.to_owned(), e)
-        });
+        let entries = entries
+            .into_iter()
+            .map(|e| (WallTime::now(), e.kind().to_owned(), e));
         self.journal.snapshot(through, entries.collect()).await?;
         self.records.store(live, Ordering::Relaxed);
         Ok(())

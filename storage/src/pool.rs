@@ -1,6 +1,7 @@
 //! A few threads that write: a disk that hangs holds up these and nothing else.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError},
     thread,
 };
@@ -31,7 +32,8 @@ impl Pool {
                             .unwrap_or_else(PoisonError::into_inner)
                             .blocking_recv();
                         match job {
-                            Some(job) => job(),
+                            // A job that panics takes nobody else's thread with it; its owner hears that it did not end.
+                            Some(job) => drop(catch_unwind(AssertUnwindSafe(job))),
                             None => return,
                         }
                     }

@@ -1,7 +1,7 @@
 //! Taking in segment files that the index does not know: after a crash, or all of them after the index was lost.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, BTreeSet, HashSet},
     fs::{self, File},
     path::{Path, PathBuf},
 };
@@ -10,7 +10,10 @@ use media::{CameraId, FeedId, Profile, WallTime};
 
 use crate::{
     Error,
-    index::{Entry, Segments},
+    index::{
+        Entry, Segments,
+        part::{HOURS, week},
+    },
     paths,
     segment::{Layout, Writer, reader},
 };
@@ -35,36 +38,128 @@ impl Taken {
     }
 }
 
-/// Enters every file that is newer than, or in the hour of, the newest row of its camera; every file where the index is new.
+/// Brings the index into line with the files at start: weeks that it has not are made from all their files; in the newest week
+/// of each camera, files newer than, or in the hour of, the newest row are entered.
 pub(crate) fn take_in(recordings: &Path, segments: &Segments) -> Result<(), Error> {
-    let (mut found, mut sealed) = (0u64, 0u64);
     if segments.is_fresh() {
         tracing::info!(path = %recordings.display(), "index: new; it is made from the files");
     }
-    for camera_dir in list(recordings)? {
-        let Some(camera) = name(&camera_dir).and_then(|n| n.parse::<CameraId>().ok()) else {
+    let known: BTreeSet<u32> = segments.weeks().into_iter().collect();
+    let lost = segments.take_lost();
+    let mut missing = BTreeSet::new();
+    let mut cameras = Vec::new();
+    for dir in list(recordings)? {
+        let Some(camera) = name(&dir).and_then(|n| n.parse::<CameraId>().ok()) else {
             continue;
         };
+        let mut newest = None;
+        for day in list(&dir)? {
+            let Some(first) = name(&day).and_then(first_hour) else {
+                continue;
+            };
+            // A day lies in one week: weeks begin at midnight, as days do.
+            let week = week(first);
+            newest = newest.max(Some(week));
+            if !known.contains(&week) || lost.contains(&week) {
+                missing.insert(week);
+            }
+        }
+        if let Some(newest) = newest {
+            cameras.push((camera, dir, newest));
+        }
+    }
+    let mut taker = Taker::new(segments);
+    // The newest first: it is what is asked for.
+    for week in missing.iter().rev() {
+        taker.weeks(recordings, [*week].into())?;
+    }
+    for (camera, dir, newest) in cameras {
+        if missing.contains(&newest) {
+            continue;
+        }
         let mut since: Option<WallTime> = None;
         for profile in Profile::ALL {
-            let last = segments.last(FeedId { camera, profile })?;
+            let last = segments.last_of_week(FeedId { camera, profile }, newest)?;
             since = since.max(last.map(|e| e.start));
         }
         // One hour more: the other profile's newest segment may have begun just before the hour.
-        let since = since.map(|at| at - std::time::Duration::from_secs(3600));
-        let known = known(recordings, segments, camera, since)?;
-        for path in files(&camera_dir, since)? {
-            if known.contains(&path) {
+        let since = match since {
+            Some(at) => at - std::time::Duration::from_secs(3600),
+            None => WallTime(i64::from(newest * HOURS) * 3_600_000_000),
+        };
+        let known = self::known(recordings, segments, camera, since)?;
+        for hour in hours(&dir, Some(since))? {
+            taker.hour(&hour, &known)?;
+        }
+    }
+    taker.done()
+}
+
+/// Makes weeks that were lost again from their files.
+pub(crate) fn take_in_weeks(
+    recordings: &Path,
+    segments: &Segments,
+    weeks: BTreeSet<u32>,
+) -> Result<(), Error> {
+    let mut taker = Taker::new(segments);
+    taker.weeks(recordings, weeks)?;
+    taker.done()
+}
+
+/// Enters files, an hour of a camera at a time.
+struct Taker<'a> {
+    segments: &'a Segments,
+    found: u64,
+    sealed: u64,
+    said: u64,
+}
+
+/// Files between two words of progress.
+const SAY_EVERY: u64 = 10_000;
+
+impl<'a> Taker<'a> {
+    fn new(segments: &'a Segments) -> Self {
+        Self {
+            segments,
+            found: 0,
+            sealed: 0,
+            said: 0,
+        }
+    }
+
+    fn weeks(&mut self, recordings: &Path, weeks: BTreeSet<u32>) -> Result<(), Error> {
+        for dir in list(recordings)? {
+            if name(&dir).is_none_or(|n| n.parse::<CameraId>().is_err()) {
+                continue;
+            }
+            for day in list(&dir)? {
+                let first = name(&day).and_then(first_hour);
+                if first.is_some_and(|first| weeks.contains(&week(first))) {
+                    for hour in list(&day)? {
+                        self.hour(&hour, &HashSet::new())?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Enters the files of an hour's directory that are not known.
+    fn hour(&mut self, dir: &Path, known: &HashSet<PathBuf>) -> Result<(), Error> {
+        let mut rows: BTreeMap<(FeedId, u32), Vec<Entry>> = BTreeMap::new();
+        for path in list(dir)? {
+            if path.extension().is_none_or(|e| e != "mp4") || known.contains(&path) {
                 continue;
             }
             match take(&path) {
                 Ok(taken) => {
                     if let Some((feed, entry)) = taken.entry() {
-                        segments.insert(feed, entry)?;
-                        found += 1;
+                        let row = rows.entry((feed, entry.start.hour())).or_default();
+                        row.push(entry);
+                        self.found += 1;
                     }
                     if let Taken::Sealed(_, _, cut) = taken {
-                        sealed += 1;
+                        self.sealed += 1;
                         tracing::warn!(path = %path.display(), cut_bytes = cut, "recordings: a segment that was not sealed was cut back and sealed");
                     }
                 }
@@ -73,27 +168,47 @@ pub(crate) fn take_in(recordings: &Path, segments: &Segments) -> Result<(), Erro
                     tracing::error!(path = %path.display(), error = %e, "recordings: a file is left out")
                 }
             }
-            if found.is_multiple_of(10_000) && found > 0 {
-                tracing::info!(segments = found, "index: being made from the files");
-            }
         }
+        for ((feed, hour), row) in rows {
+            self.segments.insert_hour(feed, hour, &row)?;
+        }
+        if self.found / SAY_EVERY > self.said {
+            self.said = self.found / SAY_EVERY;
+            tracing::info!(segments = self.found, at = %dir.display(), "index: being made from the files");
+        }
+        Ok(())
     }
-    if found > 0 {
-        segments.flush()?;
-        tracing::info!(segments = found, sealed, "recordings: taken into the index");
+
+    fn done(self) -> Result<(), Error> {
+        if self.found > 0 {
+            self.segments.flush()?;
+            tracing::info!(
+                segments = self.found,
+                sealed = self.sealed,
+                "recordings: taken into the index"
+            );
+        }
+        Ok(())
     }
-    Ok(())
 }
 
-/// The files that the index has from `since` on.
+/// The first hour of a day's directory (`20261123`), in hours since 1970.
+fn first_hour(day: &str) -> Option<u32> {
+    if day.len() != 8 || !day.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let text = format!("{}-{}-{}T00:00:00Z", &day[..4], &day[4..6], &day[6..]);
+    Some(text.parse::<WallTime>().ok()?.hour())
+}
+
+/// The files that the index has from the hour of `since` on.
 fn known(
     recordings: &Path,
     segments: &Segments,
     camera: CameraId,
-    since: Option<WallTime>,
+    since: WallTime,
 ) -> Result<HashSet<PathBuf>, Error> {
     let mut out = HashSet::new();
-    let Some(since) = since else { return Ok(out) };
     let hour = WallTime(since.0.div_euclid(3_600_000_000) * 3_600_000_000);
     for profile in Profile::ALL {
         let feed = FeedId { camera, profile };
@@ -103,8 +218,48 @@ fn known(
     Ok(out)
 }
 
-/// Segment files of a camera, those of the hour of `since` and later, in order of start.
-pub(crate) fn files(camera_dir: &Path, since: Option<WallTime>) -> Result<Vec<PathBuf>, Error> {
+/// The newest segment of a feed by the names of its files: also what no index knows.
+pub(crate) fn newest(recordings: &Path, feed: FeedId) -> Result<Option<PathBuf>, Error> {
+    let dir = recordings.join(feed.camera.as_str());
+    for day in list(&dir)?.into_iter().rev() {
+        for hour in list(&day)?.into_iter().rev() {
+            let files = list(&hour)?;
+            let newest = files
+                .into_iter()
+                .filter_map(|path| Some((sequence(&path, feed.profile)?, path)))
+                .max();
+            if let Some((_, path)) = newest {
+                return Ok(Some(path));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The sequence in a segment's name, where it is of this profile.
+pub(crate) fn sequence(path: &Path, profile: Profile) -> Option<u64> {
+    let stem = path.file_name()?.to_str()?.strip_suffix(".mp4")?;
+    let (rest, sequence) = stem.rsplit_once('-')?;
+    let (_, of) = rest.rsplit_once('-')?;
+    (of == profile.as_str()).then_some(sequence.parse().ok()?)
+}
+
+/// Segment files of a camera in order of start.
+pub(crate) fn files(camera_dir: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut out = Vec::new();
+    for hour in hours(camera_dir, None)? {
+        let files = list(&hour)?;
+        out.extend(
+            files
+                .into_iter()
+                .filter(|f| f.extension().is_some_and(|e| e == "mp4")),
+        );
+    }
+    Ok(out)
+}
+
+/// Directories of a camera's hours, that of `since` and later, in order.
+fn hours(camera_dir: &Path, since: Option<WallTime>) -> Result<Vec<PathBuf>, Error> {
     let first = since.map(|at| (paths::day(at), paths::hour(at)));
     let mut out = Vec::new();
     for day_dir in list(camera_dir)? {
@@ -114,18 +269,10 @@ pub(crate) fn files(camera_dir: &Path, since: Option<WallTime>) -> Result<Vec<Pa
         }
         for hour_dir in list(&day_dir)? {
             let hour = name(&hour_dir).unwrap_or_default();
-            if first
-                .as_ref()
-                .is_some_and(|(d, h)| day == *d && hour < h.as_str())
-            {
-                continue;
+            let early = |(d, h): &(String, String)| day == *d && hour < h.as_str();
+            if !first.as_ref().is_some_and(early) {
+                out.push(hour_dir);
             }
-            let files = list(&hour_dir)?;
-            out.extend(
-                files
-                    .into_iter()
-                    .filter(|f| f.extension().is_some_and(|e| e == "mp4")),
-            );
         }
     }
     Ok(out)

@@ -1,6 +1,16 @@
 //! What is deleted, when, and by which rule.
+//!
+//! By days first, then by space, the oldest of all cameras first. Nothing goes that a hold covers or a playback reads; space
+//! never takes what is younger than a camera's floor. What then cannot be freed is said ([`Room`]).
 
-use std::{cmp::Reverse, collections::BinaryHeap, fs, path::Path, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap, VecDeque},
+    fs,
+    path::Path,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use media::{ByteCount, CameraId, FeedId, Profile, WallTime};
 use serde::Serialize;
@@ -8,7 +18,8 @@ use serde::Serialize;
 use crate::{
     Error,
     archive::{Shared, Usage},
-    index::Entry,
+    hold::Holds,
+    index::{Entry, part::HOURS},
     paths,
 };
 
@@ -41,6 +52,20 @@ pub struct Deleted {
     pub rule: Rule,
 }
 
+/// Whether there is the room that is wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "room")]
+pub enum Room {
+    /// There is.
+    #[default]
+    Enough,
+    /// So many bytes could not be freed: all that is left is held, or younger than its camera's floor.
+    Short {
+        /// Bytes.
+        lacking: u64,
+    },
+}
+
 /// Segments deleted of one feed before the next one has its turn, and of all in one sweep by space.
 const BATCH: usize = 1000;
 /// Empty directories are left alone for so long: a recorder may be about to write into them.
@@ -51,63 +76,142 @@ pub(crate) fn days(n: u32) -> Duration {
     Duration::from_secs(u64::from(n) * 86_400)
 }
 
+/// When something of a week is too old next, so that a week need not be opened to find nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Due(Mutex<(u64, BTreeMap<u32, WallTime>)>);
+
+impl Due {
+    fn of(&self, rules: u64, week: u32) -> Option<WallTime> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.0 != rules {
+            *known = (rules, BTreeMap::new());
+        }
+        known.1.get(&week).copied()
+    }
+
+    fn set(&self, rules: u64, week: u32, due: WallTime) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.0 == rules {
+            known.1.insert(week, due);
+        }
+    }
+}
+
 /// Deletes what is too old, then the oldest while there is not enough room. What a playback reads is left for the next sweep.
 /// Blocking.
-pub(crate) fn sweep(shared: &Shared, now: WallTime, usage: Usage) -> Vec<Deleted> {
+pub(crate) fn sweep(shared: &Shared, now: WallTime, usage: Usage) -> (Vec<Deleted>, Room) {
     let mut sweep = Sweep {
         shared,
         now,
+        holds: shared.ledger.holds(now),
         deleted: Vec::new(),
     };
     let result = sweep.by_days().and_then(|()| sweep.by_space(usage));
-    if let Err(e) = result {
+    let room = result.unwrap_or_else(|e| {
         tracing::error!(error = %e, "retention: a sweep was cut short");
-    }
+        Room::Enough
+    });
     if !sweep.deleted.is_empty() {
         let bytes = sweep.deleted.iter().map(|d| d.bytes).sum();
         tracing::info!(segments = sweep.deleted.len(), bytes = %ByteCount(bytes), "retention: deleted");
     }
-    sweep.deleted
+    (sweep.deleted, room)
 }
 
 struct Sweep<'a> {
     shared: &'a Shared,
     now: WallTime,
+    holds: Holds,
     deleted: Vec<Deleted>,
+}
+
+/// A feed's segments of a week, a row at a time.
+struct Rows {
+    feed: FeedId,
+    rows: Box<dyn Iterator<Item = Result<Vec<Entry>, Error>>>,
+    row: VecDeque<Entry>,
+}
+
+impl Rows {
+    fn next(&mut self) -> Result<Option<Entry>, Error> {
+        while self.row.is_empty() {
+            match self.rows.next() {
+                Some(row) => self.row = row?.into(),
+                None => return Ok(None),
+            }
+        }
+        Ok(self.row.pop_front())
+    }
 }
 
 impl Sweep<'_> {
     fn by_days(&mut self) -> Result<(), Error> {
-        for feed in self.shared.segments.feeds()? {
-            let keep = self
-                .shared
-                .ledger
-                .days(feed.camera)
-                .unwrap_or(self.shared.config.keep_days);
-            let until = self.now - days(keep);
-            let mut count = 0;
-            loop {
-                let row = self.shared.segments.oldest(feed)?;
-                let in_row = row.len();
-                let old: Vec<Entry> = row.into_iter().take_while(|e| e.end < until).collect();
-                let gone = self.delete(feed, &old, Rule::Days(keep))?;
-                count += gone;
-                // The row is not used up, or something in it is being read.
-                if in_row == 0 || gone < in_row || count >= BATCH {
-                    break;
-                }
+        let (segments, ledger) = (&self.shared.segments, &self.shared.ledger);
+        let rules = ledger.rules();
+        let shortest = ledger.shortest_keep(&self.shared.config);
+        for week in segments.weeks() {
+            let begins = WallTime(i64::from(week) * i64::from(HOURS) * 3_600_000_000);
+            if begins > self.now - days(shortest) {
+                return Ok(());
             }
+            let due = self.shared.due.of(rules, week);
+            if due.is_some_and(|due| due > self.now) {
+                continue;
+            }
+            // What a hold leaves when it ends.
+            let mut due = self.holds.next_end.unwrap_or(WallTime(i64::MAX));
+            for feed in segments.feeds_of_week(week)? {
+                due = due.min(self.feed_by_days(feed, week)?);
+            }
+            self.shared.due.set(rules, week, due);
         }
         Ok(())
     }
 
-    fn by_space(&mut self, usage: Usage) -> Result<(), Error> {
+    /// Deletes what of a feed and week is too old; gives when there is more.
+    fn feed_by_days(&mut self, feed: FeedId, week: u32) -> Result<WallTime, Error> {
+        let (keep, _) = self
+            .shared
+            .ledger
+            .keep_and_floor(feed.camera, &self.shared.config);
+        let until = self.now - days(keep);
+        let mut count = 0;
+        for row in self.shared.segments.rows_of_week(feed, week)? {
+            let row = row?;
+            let old = row.partition_point(|e| e.end < until);
+            let free: Vec<Entry> = row[..old]
+                .iter()
+                .filter(|e| !self.holds.cover(feed.camera, e.start, e.end))
+                .copied()
+                .collect();
+            let gone = self.delete(feed, &free, Rule::Days(keep))?;
+            count += gone;
+            // Something is being read, or others have their turn.
+            if gone < free.len() || count >= BATCH {
+                return Ok(self.now);
+            }
+            if let Some(next) = row.get(old) {
+                return Ok(next.end + days(keep));
+            }
+        }
+        Ok(WallTime(i64::MAX))
+    }
+
+    fn by_space(&mut self, usage: Usage) -> Result<Room, Error> {
         let config = &self.shared.config;
         let freed: u64 = self.deleted.iter().map(|d| d.bytes).sum();
-        let lacking = config
-            .keep_free
-            .0
-            .saturating_sub(usage.free.0.saturating_add(freed));
+        let free = usage.free.0.saturating_add(freed);
+        // Once it begins, it goes on to the target: not a segment for a segment.
+        let lacking = match free < config.keep_free.0 {
+            true => {
+                config
+                    .keep_free
+                    .max(config.free_target.unwrap_or_default())
+                    .0
+                    - free
+            }
+            false => 0,
+        };
         let over = config
             .max_bytes
             .map_or(0, |max| self.shared.segments.used().0.saturating_sub(max.0));
@@ -115,45 +219,63 @@ impl Sweep<'_> {
             (lacking, Some(max)) if over > lacking => (over, Rule::MaxBytes(max.0)),
             (lacking, _) => (lacking, Rule::KeepFree(config.keep_free.0)),
         };
-        if to_free == 0 {
-            return Ok(());
-        }
-        // Feeds by their oldest segment; a row at a time is looked at.
-        let mut feeds = BinaryHeap::new();
-        for feed in self.shared.segments.feeds()? {
-            if let Some(first) = self.shared.segments.oldest(feed)?.first() {
-                feeds.push(Reverse((first.start, feed)));
+        let (mut count, mut in_use) = (0, false);
+        for week in self.shared.segments.weeks() {
+            // Feeds by their oldest segment that may go.
+            let mut heap = BinaryHeap::new();
+            let mut feeds = Vec::new();
+            if to_free == 0 {
+                break;
             }
-        }
-        let mut count = 0;
-        while let Some(Reverse((_, feed))) = feeds.pop() {
-            let limit = feeds.peek().map(|Reverse((start, _))| *start);
-            let row = self.shared.segments.oldest(feed)?;
-            let mut gone = 0;
-            for entry in &row {
+            for feed in self.shared.segments.feeds_of_week(week)? {
+                let rows = Box::new(self.shared.segments.rows_of_week(feed, week)?);
+                let row = VecDeque::new();
+                let mut rows = Rows { feed, rows, row };
+                if let Some(entry) = self.next_by_space(&mut rows)? {
+                    heap.push(Reverse((entry.start, feeds.len(), Oldest(entry))));
+                }
+                feeds.push(rows);
+            }
+            while let Some(Reverse((_, at, Oldest(entry)))) = heap.pop() {
                 if to_free == 0 || count >= BATCH {
-                    return Ok(());
+                    return Ok(Room::Enough);
                 }
-                // Another feed has older ones; one at least is looked at, or it would never end.
-                if gone > 0 && limit.is_some_and(|limit| entry.start > limit) {
-                    break;
-                }
-                if self.delete(feed, std::slice::from_ref(entry), rule)? == 0 {
+                let feed = feeds[at].feed;
+                if self.delete(feed, &[entry], rule)? == 0 {
                     // Being read: this feed has nothing to give just now.
-                    gone = 0;
-                    break;
+                    in_use = true;
+                    continue;
                 }
-                gone += 1;
                 count += 1;
                 to_free = to_free.saturating_sub(entry.bytes);
-            }
-            if gone > 0
-                && let Some(next) = self.shared.segments.oldest(feed)?.first()
-            {
-                feeds.push(Reverse((next.start, feed)));
+                if let Some(entry) = self.next_by_space(&mut feeds[at])? {
+                    heap.push(Reverse((entry.start, at, Oldest(entry))));
+                }
             }
         }
-        Ok(())
+        match to_free {
+            lacking if lacking > 0 && !in_use => Ok(Room::Short { lacking }),
+            _ => Ok(Room::Enough),
+        }
+    }
+
+    /// The feed's next segment that space may take.
+    fn next_by_space(&self, rows: &mut Rows) -> Result<Option<Entry>, Error> {
+        let camera = rows.feed.camera;
+        let (_, floor) = self
+            .shared
+            .ledger
+            .keep_and_floor(camera, &self.shared.config);
+        let young = self.now - days(floor);
+        while let Some(entry) = rows.next()? {
+            if floor > 0 && entry.end >= young {
+                return Ok(None);
+            }
+            if !self.holds.cover(camera, entry.start, entry.end) {
+                return Ok(Some(entry));
+            }
+        }
+        Ok(None)
     }
 
     /// Deletes files, then their rows: a crash in between leaves rows without files, which readers pass over and `check` finds.
@@ -194,5 +316,26 @@ impl Sweep<'_> {
         }
         self.shared.segments.remove(feed, &gone)?;
         Ok(gone.len())
+    }
+}
+
+/// In the heap, but no part of its order.
+#[derive(Clone, Copy, Debug)]
+struct Oldest(Entry);
+
+impl PartialEq for Oldest {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+impl Eq for Oldest {}
+impl PartialOrd for Oldest {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Oldest {
+    fn cmp(&self, _: &Self) -> std::cmp::Ordering {
+        std::cmp::Ordering::Equal
     }
 }

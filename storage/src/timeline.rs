@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use media::{Profile, Reason, ReasonCode, WallTime};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::index::Entry;
 
@@ -31,7 +31,7 @@ pub struct Span {
 }
 
 /// Not recorded, clipped to the range asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
     /// From.
     pub start: WallTime,
@@ -172,7 +172,7 @@ fn explain(start: WallTime, end: WallTime, noted: &[Gap]) -> Vec<Gap> {
             out.push(unknown(at, a));
         }
         match out.last_mut() {
-            Some(last) if last.reason.code == gap.reason.code && last.end == a => last.end = b,
+            Some(last) if last.end == a && same(&last.reason, &gap.reason) => last.end = b,
             _ => out.push(Gap {
                 start: a,
                 end: b,
@@ -188,6 +188,11 @@ fn explain(start: WallTime, end: WallTime, noted: &[Gap]) -> Vec<Gap> {
         }
     }
     out
+}
+
+/// Whether two gaps that meet are one. What was not asked for is told apart from when nobody was there to do it.
+fn same(a: &Reason, b: &Reason) -> bool {
+    a.code == b.code && (a.code != ReasonCode::NotRecording || a.text == b.text)
 }
 
 #[cfg(test)]

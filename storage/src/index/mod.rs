@@ -1,9 +1,11 @@
 //! sled, as an index that can be deleted.
 //!
 //! sled 0.34.7 is pinned: its flush is no fsync, and its author warns of corruption after power loss. So every tree can be
-//! rebuilt from files, and whatever goes wrong at open moves the directory aside.
+//! rebuilt from files, and whatever goes wrong at open moves the directory aside. The segments' index is a database a week,
+//! so that what is old is given back to the disk, and opening takes no longer as the archive grows.
 
 pub(crate) mod key;
+pub(crate) mod part;
 mod segments;
 pub(crate) mod value;
 
@@ -16,8 +18,8 @@ use std::{
 use media::ByteCount;
 
 use crate::{Error, datadir::patiently};
-pub(crate) use segments::Segments;
-pub(crate) use value::Entry;
+pub use segments::Segments;
+pub use value::Entry;
 
 /// An open sled database.
 #[derive(Clone, Debug)]

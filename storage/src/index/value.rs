@@ -10,11 +10,15 @@ use media::WallTime;
 
 /// What the index knows of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
-    pub(crate) start: WallTime,
-    pub(crate) end: WallTime,
-    pub(crate) sequence: u64,
-    pub(crate) bytes: u64,
+pub struct Entry {
+    /// Wall time of its first frame.
+    pub start: WallTime,
+    /// Wall time after its last frame.
+    pub end: WallTime,
+    /// Its number in the feed's chain.
+    pub sequence: u64,
+    /// Its size.
+    pub bytes: u64,
 }
 
 const VERSION: u8 = 1;

@@ -1,0 +1,259 @@
+//! How many cameras of 2 Mbit/s one machine records, beside one thread that writes the same bytes.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use media::{ByteCount, Lease};
+use serde::{Deserialize, Serialize};
+use sightline_bench::{
+    process::{self, Helper},
+    results::Figure,
+    source::{Camera, FPS, GOP, Rate},
+};
+use storage::{AlarmKind, Archive, Config, DataDir};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Seconds of each measurement.
+    #[arg(long, default_value_t = 20)]
+    seconds: u64,
+    /// How many cameras, one measurement each; it ends early where frames are lost or the cores are full.
+    #[arg(long, value_delimiter = ',', default_values_t = [25, 100, 200, 300, 400, 600, 800, 1000, 1300])]
+    cameras: Vec<u32>,
+    /// On which disk; the system's temporary directory if not given.
+    #[arg(long)]
+    dir: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Serve {
+    dir: PathBuf,
+    cameras: u32,
+    seconds: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Measured {
+    /// CPU of the thread that makes the frames.
+    source_s: f64,
+    /// Segments' bytes.
+    bytes: u64,
+    dropped: u64,
+    late_s: f64,
+    resident: u64,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Vec<Figure>> {
+    let dir = match &args.dir {
+        Some(dir) => tempfile::tempdir_in(dir)?,
+        None => tempfile::tempdir()?,
+    };
+    let mut figures = Vec::new();
+    let mut best = None;
+    println!(
+        "cameras   MB/s  disk MB/s   CPU ms/camera/s  (one thread)   cores  dropped  resident MB"
+    );
+    for &cameras in &args.cameras {
+        let path = dir.path().join(format!("of-{cameras}"));
+        let mut helper = Helper::start(&[
+            "record-serve".into(),
+            path.display().to_string(),
+            cameras.to_string(),
+            args.seconds.to_string(),
+        ])?;
+        ensure!(helper.line()? == "begun", "the recorders began");
+        let (cpu, began) = (helper.cpu()?, Instant::now());
+        let line = helper.line()?;
+        let took = began.elapsed().as_secs_f64();
+        let used = (helper.cpu()? - cpu).as_secs_f64();
+        let m: Measured = serde_json::from_str(&line).with_context(|| line.clone())?;
+        drop(helper);
+        fs::remove_dir_all(&path)?;
+        let (rate, floor) = floor(&dir.path().join("floor"), m.bytes)?;
+        let camera_seconds = f64::from(cameras) * took;
+        let own = (used - m.source_s).max(0.0);
+        let ms = own * 1e3 / camera_seconds;
+        let floor_ms = floor * 1e3 / camera_seconds;
+        let cores = own / took;
+        println!(
+            "{cameras:>7} {:>6.1} {:>10.1} {ms:>17.3} {floor_ms:>13.3} {cores:>7.2} {:>8} {:>12.0}",
+            m.bytes as f64 / 1e6 / took,
+            rate / 1e6,
+            m.dropped,
+            m.resident as f64 / 1e6,
+        );
+        if cameras == 25 {
+            figures.push(Figure::new(
+                "record-write-25",
+                ms,
+                "ms/camera/s",
+                Some(floor_ms),
+            ));
+        }
+        // A measurement that took longer than it was to is one that the machine could not follow.
+        if m.dropped > 0 || m.late_s > 1.0 || took > args.seconds as f64 * 1.1 {
+            println!(
+                "{cameras} cameras are too many: {} frames dropped, {:.1} s late",
+                m.dropped, m.late_s
+            );
+            break;
+        }
+        let share = m.bytes as f64 / took / rate;
+        best = Some((cameras, share, ms, floor_ms, cores));
+    }
+    let (cameras, share, ms, floor_ms, cores) = best.context("not even the fewest are carried")?;
+    figures.push(Figure::new(
+        "record-cameras",
+        cameras.into(),
+        "cameras of 2 Mbit/s",
+        None,
+    ));
+    figures.push(Figure::new(
+        "record-fill",
+        share,
+        "of the disk's rate",
+        Some(1.0),
+    ));
+    figures.push(Figure::new(
+        "record-write-most",
+        ms,
+        "ms/camera/s",
+        Some(floor_ms),
+    ));
+    figures.push(Figure::new("record-cores", cores, "cores", None));
+    Ok(figures)
+}
+
+/// One thread writes as many bytes in pieces of 1 MB, synced every 15 MB as segments are: bytes a second, CPU seconds.
+fn floor(path: &Path, bytes: u64) -> Result<(f64, f64)> {
+    let piece = vec![0x5a; 1_000_000];
+    let cpu = process::cpu(std::process::id())?;
+    let began = Instant::now();
+    let mut file = File::create(path)?;
+    let mut left = bytes;
+    let mut pieces = 0u32;
+    while left > 0 {
+        let n = left.min(piece.len() as u64);
+        file.write_all(&piece[..n as usize])?;
+        left -= n;
+        pieces += 1;
+        if pieces.is_multiple_of(15) {
+            file.sync_data()?;
+        }
+    }
+    file.sync_data()?;
+    let took = began.elapsed().as_secs_f64();
+    let used = (process::cpu(std::process::id())? - cpu).as_secs_f64();
+    fs::remove_file(path)?;
+    Ok((bytes as f64 / took, used))
+}
+
+pub(crate) fn serve(args: &Serve) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let _entered = runtime.enter();
+    let data = Arc::new(DataDir::open(&args.dir)?);
+    let config = Config {
+        keep_free: ByteCount(0),
+        // So that what a minute seals is sealed within the measurement too.
+        segment_seconds: 10,
+        ..Config::default()
+    };
+    let archive = Archive::open(&data, config)?;
+    let mut alarms = archive.alarms();
+    let mut cameras: Vec<Camera> = (0..args.cameras)
+        .map(|n| Camera::new(n + 1, Rate::Main))
+        .collect();
+    let recorders: Vec<_> = cameras
+        .iter_mut()
+        .enumerate()
+        .map(|(n, camera)| {
+            // Groups, and so segments, begin at all times.
+            for _ in 0..(n as u32 * 7) % GOP {
+                camera.frame();
+            }
+            archive.record(Lease::new(Arc::clone(&camera.feed), ()), 30)
+        })
+        .collect();
+    // Two seconds to begin, then it is measured.
+    let (begin, end) = (FPS * 2, FPS * (2 + args.seconds as u32));
+    let dir = args.dir.clone();
+    let pusher = std::thread::spawn(move || push(&mut cameras, begin, end, &dir));
+    let (source_s, late_s, before) = pusher
+        .join()
+        .map_err(|_| anyhow::anyhow!("the source panicked"))??;
+    let measured = Measured {
+        source_s,
+        late_s,
+        bytes: written(&args.dir)? - before,
+        dropped: std::iter::from_fn(|| alarms.try_recv().ok())
+            .map(|alarm| match alarm.kind {
+                AlarmKind::Dropped { frames, .. } => frames,
+                _ => 0,
+            })
+            .sum(),
+        resident: process::resident(std::process::id())?,
+    };
+    println!("{}", serde_json::to_string(&measured)?);
+    // The parent reads what this process has used so far, then ends it.
+    std::io::stdin().lock().read_line(&mut String::new())?;
+    drop(recorders);
+    Ok(())
+}
+
+/// Every camera's frames at their time; gives its own CPU seconds from `begin` on, how late it was at the end, and what was
+/// written before `begin`.
+#[allow(clippy::disallowed_methods)] // a thread of its own that keeps a beat
+fn push(cameras: &mut [Camera], begin: u32, end: u32, dir: &Path) -> Result<(f64, f64, u64)> {
+    let period = Duration::from_secs(1) / FPS;
+    let mut due = Instant::now();
+    let (mut cpu, mut before) = (0.0, 0);
+    for tick in 0..end {
+        if tick == begin {
+            before = written(dir)?;
+            cpu = thread_cpu()?;
+            println!("begun");
+        }
+        due += period;
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        for camera in cameras.iter_mut() {
+            let frame = camera.frame();
+            camera.feed.ring.push(frame);
+        }
+    }
+    let late = Instant::now().saturating_duration_since(due);
+    Ok((thread_cpu()? - cpu, late.as_secs_f64(), before))
+}
+
+/// CPU seconds of this thread.
+fn thread_cpu() -> Result<f64> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat")?;
+    let ns: f64 = text
+        .split_whitespace()
+        .next()
+        .and_then(|n| n.parse().ok())
+        .context("/proc/thread-self/schedstat")?;
+    Ok(ns / 1e9)
+}
+
+fn written(dir: &Path) -> Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let path = entry.path();
+        bytes += match entry.metadata() {
+            Ok(meta) if meta.is_dir() => written(&path)?,
+            Ok(meta) if path.extension().is_some_and(|e| e == "mp4") => meta.len(),
+            _ => 0,
+        };
+    }
+    Ok(bytes)
+}
