@@ -32,6 +32,7 @@ use crate::{
     recorder::{self, Recorder},
     recover,
     retention::{self, Deleted, Due, Room},
+    signature::Signer,
     timeline::{self, Gap, Timeline},
 };
 
@@ -126,6 +127,7 @@ pub(crate) struct Shared {
     pub(crate) writer: u64,
     pub(crate) segments: Segments,
     pub(crate) ledger: Ledger,
+    pub(crate) signer: Signer,
     pub(crate) pool: Pool,
     /// In KiB: what recorders may hold.
     pub(crate) budget: Arc<Semaphore>,
@@ -360,6 +362,15 @@ impl Shared {
         }
     }
 
+    /// Signs the heads of the chains, once an hour and at the end.
+    async fn sign(self: &Arc<Self>, is_end: bool) {
+        let shared = Arc::clone(self);
+        let signed = blocking(move || shared.signer.sign(WallTime::now(), is_end)).await;
+        if let Err(e) = signed {
+            tracing::error!(error = %e, "recordings: the chains' heads are not signed; tried again");
+        }
+    }
+
     /// Says that the gateway runs now: what a start reads to know since when it did not.
     fn say_alive(&self) {
         if let Err(e) = std::fs::write(&self.alive, WallTime::now().to_string()) {
@@ -407,6 +418,7 @@ impl Archive {
         let _ = std::fs::remove_dir_all(data.index().join("recordings"));
         let segments = Segments::open(&data.index().join("segments"), config.index_cache)?;
         let ledger = Ledger::open(data)?;
+        let signer = Signer::open(data)?;
         recover::take_in(&recordings, &segments)?;
         let pool = Pool::start(config.disk_threads)
             .map_err(|e| Error::io("start threads for", &recordings, e))?;
@@ -419,6 +431,7 @@ impl Archive {
             files,
             segments,
             ledger,
+            signer,
             pool,
             budget: Arc::new(Semaphore::new(budget_kib)),
             budget_kib,
@@ -670,6 +683,7 @@ impl Archive {
             );
         }
         shared.say_alive();
+        shared.sign(true).await;
         let flushed = blocking(move || shared.segments.flush()).await;
         if let Err(e) = flushed {
             tracing::error!(error = %e, "index: not flushed; the next start reads the newest files");
@@ -691,6 +705,7 @@ async fn sweeper(shared: Arc<Shared>) {
             () = shared.sweep_soon.notified() => {}
         }
         shared.say_alive();
+        shared.sign(false).await;
         shared.note_days(WallTime::now()).await;
         let deleted = shared.sweep().await;
         if !deleted.is_empty() {

@@ -14,10 +14,12 @@ use sha2::Digest;
 
 use crate::{
     DataDir, Error,
+    hold::Holds,
     index::{Entry, Segments},
     journal::{self, Options},
-    paths, recover,
+    ledger, paths, recover,
     segment::{Header, Layout, Seal, reader},
+    signature,
 };
 
 /// What [`check`] found.
@@ -33,6 +35,8 @@ pub struct CheckReport {
     pub journals: u64,
     /// Their records.
     pub journal_records: u64,
+    /// Signatures over the heads of the chains that were read.
+    pub signatures: u64,
     /// What is wrong (or was, where `repaired`).
     pub faults: Vec<Fault>,
 }
@@ -81,12 +85,13 @@ impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} segments with {} fragments ({}), {} journals with {} records",
+            "{} segments with {} fragments ({}), {} journals with {} records, {} signatures",
             self.segments,
             self.fragments,
             ByteCount(self.bytes),
             self.journals,
-            self.journal_records
+            self.journal_records,
+            self.signatures
         )?;
         for fault in &self.faults {
             writeln!(f, "{fault}")?;
@@ -115,8 +120,8 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Verifies every segment (structure, digest, chain) and journal (checksums, chain) of the data directory `dir` and compares
-/// the index; with `repair`, cuts torn files back, seals them, and brings the index into line with the files. Reads every byte
+/// Verifies every segment (structure, digest, chain), the signatures over the chains, and every journal (checksums, chain) of
+/// the data directory `dir`, and compares the index; with `repair`, cuts torn files back, seals them, and brings the index into line with the files. Reads every byte
 /// of every recording. Blocking.
 ///
 /// # Errors
@@ -175,6 +180,8 @@ fn recordings(data: &DataDir, repair: bool, report: &mut CheckReport) -> Result<
     let segments = Segments::open(&index_path, ByteCount::mebibytes(64))?;
     let mut unknown = 0u64;
     let mut cameras = Vec::new();
+    let holds = Holds::new(ledger::read_holds(data)?.iter());
+    let heads = Heads::read(data, report)?;
     for camera_dir in recover::list(&recordings)? {
         // A file system of its own has it.
         if recover::name(&camera_dir) == Some("lost+found") {
@@ -186,7 +193,15 @@ fn recordings(data: &DataDir, repair: bool, report: &mut CheckReport) -> Result<
             continue;
         };
         cameras.push(camera);
-        unknown += check_camera(&recordings, &camera_dir, camera, &segments, repair, report)?;
+        unknown += check_camera(
+            &recordings,
+            &camera_dir,
+            camera,
+            &segments,
+            (&holds, &heads),
+            repair,
+            report,
+        )?;
     }
     for feed in segments.feeds()? {
         if !cameras.contains(&feed.camera) {
@@ -207,6 +222,75 @@ fn recordings(data: &DataDir, repair: bool, report: &mut CheckReport) -> Result<
         report.fault(&index_path, None, what, repair);
     }
     segments.flush()
+}
+
+/// A camera's files, by profile, writer, sequence and start.
+type Chains = BTreeMap<(Profile, u64, u64, i64), Found>;
+
+/// Heads of chains that were signed: by feed, writer and sequence, with the file that says so.
+struct Heads(BTreeMap<(FeedId, u64, u64), (String, PathBuf)>);
+
+impl Heads {
+    fn read(data: &DataDir, report: &mut CheckReport) -> Result<Self, Error> {
+        let mut heads = BTreeMap::new();
+        let mut faults = Vec::new();
+        report.signatures = signature::read_all(data, |path, signed, wrong| {
+            if let Some(what) = wrong {
+                faults.push((path.to_owned(), what));
+            } else if let Some(signed) = signed {
+                for head in signed.heads {
+                    let feed = FeedId {
+                        camera: head.camera,
+                        profile: head.profile,
+                    };
+                    heads.insert(
+                        (feed, signed.writer, head.sequence),
+                        (head.digest, path.to_owned()),
+                    );
+                }
+            }
+        })?;
+        for (path, what) in faults {
+            report.fault(&path, None, what, false);
+        }
+        Ok(Self(heads))
+    }
+
+    /// Compares a camera's files to what was signed. What is gone at the old end is gone by age; at the new end nothing may
+    /// be missing.
+    fn check(&self, camera: CameraId, found: &Chains, holds: &Holds, report: &mut CheckReport) {
+        let mut newest: BTreeMap<(Profile, u64), &Found> = BTreeMap::new();
+        for one in found.values() {
+            newest.insert((one.header.profile, one.header.writer), one);
+        }
+        for ((profile, writer), newest) in newest {
+            let feed = FeedId { camera, profile };
+            let signed = self.0.range((feed, writer, 0)..=(feed, writer, u64::MAX));
+            for ((_, _, sequence), (digest, path)) in signed {
+                let from = (profile, writer, *sequence, i64::MIN);
+                let to = (profile, writer, *sequence, i64::MAX);
+                let mut files = found.range(from..=to).map(|(_, f)| f);
+                let is_it = |f: &Found| signature::hex(&f.seal.digest) == *digest;
+                let last = newest.header.sequence;
+                if let Some(file) = files.clone().next() {
+                    if !files.any(is_it) {
+                        let what = format!(
+                            "it is not the segment that was signed in {}",
+                            path.display()
+                        );
+                        report.fault(&file.path, None, what, false);
+                    }
+                } else if *sequence > last
+                    && !holds.cover(camera, newest.header.start, newest.seal.end)
+                {
+                    let what = format!(
+                        "segment {sequence} of {feed} was signed, and the newest there is is {last}: the last ones were taken out"
+                    );
+                    report.fault(path, None, what, false);
+                }
+            }
+        }
+    }
 }
 
 /// What a file says of itself.
@@ -234,10 +318,11 @@ fn check_camera(
     camera_dir: &Path,
     camera: CameraId,
     segments: &Segments,
+    (holds, heads): (&Holds, &Heads),
     repair: bool,
     report: &mut CheckReport,
 ) -> Result<u64, Error> {
-    let mut found: BTreeMap<(Profile, u64, u64, i64), Found> = BTreeMap::new();
+    let mut found = Chains::new();
     for path in recover::files(camera_dir)? {
         let one = match check_file(&path, repair, report) {
             Ok(Some(one)) => one,
@@ -263,7 +348,8 @@ fn check_camera(
         );
         found.insert(key, one);
     }
-    check_chain(&found, report);
+    check_chain(&found, holds, report);
+    heads.check(camera, &found, holds, report);
     let mut unknown = 0;
     for profile in Profile::ALL {
         let feed = FeedId { camera, profile };
@@ -337,17 +423,22 @@ fn check_file(path: &Path, repair: bool, report: &mut CheckReport) -> Result<Opt
 }
 
 /// Each segment names the digest of the one before.
-fn check_chain(found: &BTreeMap<(Profile, u64, u64, i64), Found>, report: &mut CheckReport) {
+fn check_chain(found: &Chains, holds: &Holds, report: &mut CheckReport) {
     let mut before: Option<&Found> = None;
     for one in found.values() {
         let own = |f: &Found| (f.header.profile, f.header.writer);
         if let Some(before) = before.filter(|b| own(b) == own(one)) {
             let (last, this) = (before.header.sequence, one.header.sequence);
+            // Behind what is held, what is not has gone by its age.
+            let held = holds.cover(before.header.camera, before.header.start, before.seal.end);
             if this != last.wrapping_add(1) {
-                let what = format!(
-                    "sequence {this} follows {last}: segments between them are missing, or there are two"
-                );
-                report.fault(&one.path, None, what, false);
+                let by_age = this > last && held;
+                if !by_age {
+                    let what = format!(
+                        "sequence {this} follows {last}: segments between them are missing, or there are two"
+                    );
+                    report.fault(&one.path, None, what, false);
+                }
             } else if one.header.previous != before.seal.digest {
                 let what = format!(
                     "it does not name the digest of the segment before, {}: one of them was altered",

@@ -155,6 +155,9 @@ impl Disk {
             self.shared
                 .segments
                 .insert_sooner_or_later(self.feed, entry);
+            self.shared
+                .signer
+                .sealed(self.feed, entry.sequence, seal.digest);
             self.chain = Some(Chain {
                 sequence: entry.sequence,
                 digest: seal.digest,

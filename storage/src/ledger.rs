@@ -193,6 +193,20 @@ impl State {
     }
 }
 
+/// Every hold that a data directory's journal tells of, without opening it for writing.
+pub(crate) fn read_holds(data: &DataDir) -> Result<Vec<Hold>, Error> {
+    let path = data.journal("recordings");
+    let mut holds = BTreeMap::new();
+    if path.exists() {
+        journal::read::<Entry>(&path, |record| {
+            if let Entry::Hold(hold) = record.body {
+                holds.insert(hold.id, hold);
+            }
+        })?;
+    }
+    Ok(holds.into_values().collect())
+}
+
 impl Ledger {
     /// Blocking.
     pub(crate) fn open(data: &DataDir) -> Result<Self, Error> {

@@ -46,6 +46,7 @@ mod recover;
 pub mod retention;
 pub mod segment;
 mod segmenter;
+pub mod signature;
 pub mod timeline;
 
 pub use alarm::{AlarmKind, RecorderAlarm};

@@ -135,6 +135,28 @@ async fn check_names_what_was_altered_or_taken_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_newest_segments_cannot_be_taken_out_unseen() {
+    let store = Store::new();
+    let clip = clip(SMALL);
+    let mut source = Source::new(8, base());
+    let recorder = store.archive.record(source.lease(), 36_500);
+    source.play(&clip, 50);
+    recorded(&store.archive, 8, base(), base() + s(198)).await;
+    recorder.stop().await;
+    let dir = store.close().await;
+    let report = check(dir.path(), false).unwrap();
+    assert_eq!((report.signatures, report.faults), (1, vec![]));
+    let files = segment_files(dir.path());
+    // The chain of those that are left is whole, and the index is made to fit.
+    fs::remove_file(&files[3]).unwrap();
+    check(dir.path(), true).unwrap();
+    let report = check(dir.path(), false).unwrap();
+    let said: Vec<String> = report.faults.iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), 1, "{said:#?}");
+    assert!(said[0].contains("the newest there is is 3"), "{said:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn retention_deletes_by_days_and_by_space_oldest_first() {
     let store = Store::new();
     let clip = clip(Spec {
