@@ -120,7 +120,7 @@ describe("a path that is cut without a word", () => {
     await silence(11_000);
     expect(wire().types().at(-1)).toBe("close 0");
     expect(heard).not.toContain("disconnected");
-    await silence(12_000);
+    await silence(14_000);
     expect(heard).toContain("disconnected");
     while (Wire.open === 0) await silence(100);
     expect(Wire.made).toHaveLength(2);

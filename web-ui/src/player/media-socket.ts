@@ -37,8 +37,10 @@ const CLOSE_NOT_ALLOWED = 1008;
 
 /** Without a tile the connection is kept this long: the next page may want it. */
 const IDLE_MS = 10_000;
-/** Silence after which the gateway is asked whether it is there, and then the time it has to answer, ms. */
+/** Silence after which the gateway is asked whether it is there, ms. */
 const SILENT_MS = 8000;
+/** The time it has to answer: longer, since to come back costs a machine that is only slow more than to wait. */
+const ANSWER_MS = 12_000;
 const WATCH_MS = 2000;
 /** A tile that is never open: closing it is answered with an error that counts for nothing. */
 const PROBE = tileId(0);
@@ -183,7 +185,7 @@ export class MediaSocket {
     if (this.#askedAt !== null && now - this.#lookedAt > 2 * WATCH_MS) this.#askedAt = now;
     this.#lookedAt = now;
     if (this.#askedAt !== null) {
-      if (now - this.#askedAt > SILENT_MS) this.#lost(1006);
+      if (now - this.#askedAt > ANSWER_MS) this.#lost(1006);
     } else if (now - this.#heardAt > SILENT_MS) this.#ask();
   };
 
