@@ -4,10 +4,11 @@
 #   make bench  figures beside their floors -> target/bench/results.json
 #   make lint   formatting, clippy, licences, the page's linters
 #   make fuzz   every parser for FUZZ_SECONDS each
+#   make conformance  the Autobahn cases against the WebSocket
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: run test bench lint fuzz deps deps-run deps-test web test-rust test-web test-page clean help
+.PHONY: run test bench lint fuzz conformance deps deps-run deps-test web test-rust test-web test-page clean help
 
 LISTEN ?= [::]:8443
 CAMERAS ?= 24
@@ -16,7 +17,7 @@ FUZZ_SECONDS ?= 20
 export GST_REGISTRY_FORK ?= no
 
 help:
-	@sed -n '2,7p' Makefile
+	@sed -n '2,8p' Makefile
 
 run: deps-run web
 	@echo "== building sightline (the first time takes some minutes)"
@@ -55,6 +56,10 @@ lint: deps-test
 fuzz: deps-test
 	@cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz
 	tests/fuzz/run.sh $(FUZZ_SECONDS)
+
+# The Autobahn cases against the WebSocket layer; needs Python 3.11 and the package index.
+conformance: deps-run
+	gateway/relay/tests/autobahn.sh
 
 web: web-ui/dist/index.html
 

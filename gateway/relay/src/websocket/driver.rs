@@ -43,8 +43,8 @@ where
         stream,
         Connection::new(&shared, viewer),
     )));
-    let seat = shared.dispatch().seat();
-    let why = run(&shared, &live.0, &seat).await;
+    let mut seat = shared.dispatch().seat();
+    let why = run(&shared, &live.0, &mut seat).await;
     drop(seat);
     let open = live.0.lock().open.take();
     let end = match (why, open) {
@@ -73,7 +73,7 @@ impl<S> Drop for Live<S> {
 }
 
 /// Runs the connection until there is a reason to stop.
-async fn run<S>(shared: &Shared, shell: &Arc<Shell<S>>, seat: &Seat) -> Stop
+async fn run<S>(shared: &Shared, shell: &Arc<Shell<S>>, seat: &mut Seat) -> Stop
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

@@ -10,10 +10,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use media::{
-    Frame,
-    wire::{Format, Framed},
-};
+use media::wire::{Format, Framed};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::Notify,
@@ -103,7 +100,7 @@ impl<S> Hot<S> {
 }
 
 /// On its way: for which tile, and in which format.
-type Taken<'a> = (u32, Format, &'a Arc<Frame>);
+type Taken<'a> = (u32, Format, &'a Fresh);
 
 impl<S> Hot<S>
 where
@@ -119,9 +116,7 @@ where
         let mut sent = Sent::default();
         if let (Due::All, [fresh]) = (due, frames) {
             let rest = match self.hand(fresh, 0) {
-                Handed::Taken(tile, format) => {
-                    !self.write(&[(tile, format, &fresh.frame)], &mut sent)
-                }
+                Handed::Taken(tile, format) => !self.write(&[(tile, format, fresh)], &mut sent),
                 Handed::Unwanted => false,
                 Handed::Behind => true,
             };
@@ -130,7 +125,7 @@ where
         let (mut taken, mut rest) = (Vec::with_capacity(MAX_SLICES / 2), false);
         for (fresh, hint) in due.of(frames) {
             match self.hand(fresh, hint) {
-                Handed::Taken(tile, format) => taken.push((tile, format, &fresh.frame)),
+                Handed::Taken(tile, format) => taken.push((tile, format, fresh)),
                 Handed::Unwanted => {}
                 Handed::Behind => rest = true,
             }
@@ -160,6 +155,15 @@ where
         // Whoever is not ready wakes nobody here: the task polls again, and is then woken.
         let mut cx = Context::from_waker(Waker::noop());
         let poll = match taken {
+            [
+                (
+                    _,
+                    Format::Fmp4,
+                    Fresh {
+                        whole: Some(whole), ..
+                    },
+                ),
+            ] => Pin::new(&mut *stream).poll_write(&mut cx, whole),
             [one] => Pin::new(&mut *stream).poll_write_vectored(&mut cx, &slices(one)),
             many => {
                 let mut all = [IoSlice::new(&[]); MAX_SLICES];
@@ -182,13 +186,13 @@ where
             sent.messages += taken.len() as u64;
             return true;
         }
-        let messages = taken.iter().map(|(tile, format, frame)| Message {
+        let messages = taken.iter().map(|(tile, format, fresh)| Message {
             tile: *tile,
             part: match format {
                 Format::Fmp4 => Part::Fragment,
                 Format::Raw => Part::AccessUnit,
             },
-            frame: Arc::clone(frame),
+            frame: Arc::clone(&fresh.frame),
         });
         sent.messages += connection.take_over(messages, written);
         self.land();
@@ -196,10 +200,10 @@ where
     }
 }
 
-fn slices<'a>((_, format, frame): &Taken<'a>) -> [IoSlice<'a>; 2] {
+fn slices<'a>((_, format, fresh): &Taken<'a>) -> [IoSlice<'a>; 2] {
     let framed: &Framed = match format {
-        Format::Fmp4 => frame.fragment(),
-        Format::Raw => frame.raw(),
+        Format::Fmp4 => fresh.frame.fragment(),
+        Format::Raw => fresh.frame.raw(),
     };
     [
         IoSlice::new(framed.websocket_head()),
