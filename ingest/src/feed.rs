@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     assemble::Assembler,
-    driver::{self, Events, Learned},
+    connect::Learned,
+    driver::{self, Events},
     error::{Failure, Kind},
     session::{Input, Output, Session},
     supervisor::{Demand, Shared},

@@ -5,7 +5,7 @@
 //!                            │ admits on the links (budget), paces connections (pacer)
 //!                            ▼
 //!                  feed: one task a camera and profile
-//!                            │ connects by driver (retina), obeys session (states, time-outs, back-off)
+//!                            │ connects (connect), is moved by driver (retina), obeys session (states, time-outs, back-off)
 //!                            ▼
 //!      access unit ──► assemble (groups, damage, parameters) ──► timeline (re-stamping) ──► media::Frame ──► Ring
 //! ```
@@ -36,6 +36,7 @@ pub mod bitstream;
 pub mod budget;
 pub mod camera;
 pub mod config;
+mod connect;
 pub mod decode;
 mod description;
 mod driver;
@@ -49,6 +50,7 @@ mod repair;
 pub mod session;
 pub mod supervisor;
 pub mod timeline;
+mod tracks;
 
 pub use camera::{Camera, Source, Transport, UrlError, parse_camera_url};
 pub use config::Config;

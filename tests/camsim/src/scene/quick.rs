@@ -91,10 +91,19 @@ pub fn quick_clip(want: &QuickClip, cache: &Path) -> Result<Clip, ClipError> {
         || fps == 0
         || seconds == 0
         || seconds > 600
+        || gop == 0
+        || slices == 0
     {
         return Err(ClipError::Malformed {
             what: format!("{want:?}"),
             why: "sizes or times are out of range".into(),
+        });
+    }
+    if codec == VideoCodec::H265 && slices > 1 {
+        // It would end this process, or worse, go on with a heap that x265 has written over.
+        return Err(ClipError::Malformed {
+            what: format!("{want:?}"),
+            why: "x265 does not write several slices a picture soundly; H.264 does".into(),
         });
     }
     let name = format!(
@@ -212,6 +221,23 @@ mod tests {
         let code = !code;
         let size = ((i32::from(code & 15) * 8 + 132) << (code >> 4 & 7)) - 132;
         if code & 0x80 == 0 { size } else { -size }
+    }
+
+    #[test]
+    fn what_cannot_be_made_is_refused_before_anything_is() {
+        let nowhere = Path::new("/nonexistent/camsim");
+        let refused = |want: QuickClip| quick_clip(&want, nowhere).unwrap_err().to_string();
+        let several = refused(QuickClip {
+            codec: VideoCodec::H265,
+            slices: 4,
+            ..QuickClip::default()
+        });
+        assert!(several.contains("x265") && several.contains("slices: 4"));
+        let none = refused(QuickClip {
+            gop: 0,
+            ..QuickClip::default()
+        });
+        assert!(none.contains("out of range"), "{none}");
     }
 
     #[test]
