@@ -215,13 +215,19 @@ function Links({ links }: { links: readonly Link[] }) {
   );
 }
 
+/** Villages of two towns may have one name: a village is named with its town. */
+function nameOf(link: Link): string {
+  const region = tree.value.regions.get(link.id as RegionCode);
+  if (!region) return link.name;
+  return region.level === "village" ? regionPath(region.code) : regionName(region);
+}
+
 function LinkLine({ link }: { link: Link }) {
   const share = shareOf(link);
-  const region = tree.value.regions.get(link.id as RegionCode);
   return (
     <li>
       <div>
-        <strong class="clip grow">{region ? regionName(region) : link.name}</strong>
+        <strong class="clip grow">{nameOf(link)}</strong>
         {link.refused > 0 && <span class="refused">{t("health.refused", { n: link.refused })}</span>}
         <span class="dim">{t("health.pulls", { n: link.pulls.length })}</span>
         <span>{Math.round(share * 100)} %</span>
