@@ -171,6 +171,10 @@ impl Door {
         // A frame must not wait for the next one, and a peer that vanished must be noticed.
         let _ = socket.set_tcp_nodelay(true);
         let _ = socket.set_keepalive(true);
+        // The kernel's own queue grows to megabytes: what is in it cannot be skipped any more, and is half a minute on a
+        // link of 1 Mbit/s.
+        #[cfg(target_os = "linux")]
+        let _ = socket.set_tcp_notsent_lowat(UNSENT_BYTES);
         let Some(tls) = &self.tls else {
             return self.drive(stream, peer, answer).await;
         };
@@ -221,6 +225,10 @@ impl Door {
         }
     }
 }
+
+/// Bytes of a connection that the kernel takes before it can send them: a key frame and a half, a second at 1 Mbit/s.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES: u32 = 128 * 1024;
 
 /// Longest head of a request in clear that is looked at.
 const MAX_HEAD: usize = 4096;
