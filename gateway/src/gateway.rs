@@ -36,6 +36,7 @@ use crate::{
     hub::Hub,
     listen,
     recording::{self, recorders::Recorders},
+    seal::Seal,
     stills::Stills,
     tls::{self, Identity},
 };
@@ -65,6 +66,8 @@ pub struct Gateway {
     pub hasher: Hasher,
     /// Regions and cameras.
     pub register: Arc<Store<Register>>,
+    /// Seals the cameras' passwords in it.
+    pub seal: Seal,
     /// Incidents.
     pub incidents: Arc<Store<Incidents>>,
     /// Who did what.
@@ -153,6 +156,7 @@ pub struct Running {
 }
 
 struct Journals {
+    seal: Seal,
     users: Arc<Store<Users>>,
     register: Arc<Store<Register>>,
     incidents: Arc<Store<Incidents>>,
@@ -281,6 +285,7 @@ fn open_journals(
     let (audit, write) = Audit::open(&data.journal("audit"))?;
     tasks.spawn(write);
     Ok(Journals {
+        seal: Seal::of(data)?,
         users: Store::open(data.journal("users"))?,
         register: Store::open(data.journal("register"))?,
         incidents: Store::open(data.journal("incidents"))?,
@@ -361,6 +366,7 @@ async fn assemble(
 ) -> Result<Arc<Gateway>> {
     let register = journals.register;
     crate::district::put(&config.district, extras.regions, &register).await?;
+    journals.seal.seal_all(WallTime::now(), &register).await?;
     let sketch = match extras.sketch {
         Some(sketch) => Some(sketch),
         None => crate::district::sketch(&config.district)?,
@@ -397,6 +403,7 @@ async fn assemble(
         attempts: Mutex::new(Attempts::new(limits)),
         hasher: Hasher::new(),
         register,
+        seal: journals.seal,
         incidents: journals.incidents,
         audit: journals.audit,
         repeats: Repeats::new(Duration::from_secs(600)),

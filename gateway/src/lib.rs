@@ -36,6 +36,7 @@ pub mod hub;
 pub mod listen;
 pub mod metrics;
 pub mod recording;
+pub mod seal;
 pub mod shutdown;
 pub mod stills;
 pub mod tls;

@@ -12,7 +12,7 @@ use command::Camera;
 use media::{CameraId, Feed, FeedId, Priority, Profile, Reason};
 use storage::{Recorder, RecorderState};
 
-use crate::{config, gateway::Gateway};
+use crate::{config, gateway::Gateway, seal::Seal};
 use recorders::State;
 
 /// A refused pull is asked for again after this long.
@@ -121,7 +121,7 @@ impl Policy {
                 continue;
             }
             let changed = before.is_some();
-            match source(camera) {
+            match source(camera, &gateway.seal) {
                 Ok(source) => gateway.supervisor.upsert(source),
                 Err(error) => {
                     tracing::error!(camera = %camera.code, %error, "a URL in the register is not understood");
@@ -277,7 +277,14 @@ fn zones(camera: &Camera) -> Vec<tagger::Zone> {
 }
 
 /// A camera of the register as ingest wants it.
-fn source(camera: &Camera) -> Result<ingest::Camera, ingest::UrlError> {
+fn source(camera: &Camera, seal: &Seal) -> Result<ingest::Camera, ingest::UrlError> {
+    let open = |secret| seal.open(camera.code, secret);
+    let password = camera.password.as_ref().map(open).transpose();
+    let password = password.unwrap_or_else(|error| {
+        // Asked without one, the camera says `wrong-password`, which is where people look.
+        tracing::error!(%error);
+        None
+    });
     let transport = match camera.transport {
         command::register::Transport::Tcp => ingest::Transport::Tcp,
         command::register::Transport::Udp => ingest::Transport::Udp,
@@ -289,7 +296,7 @@ fn source(camera: &Camera) -> Result<ingest::Camera, ingest::UrlError> {
         Ok(Some(ingest::Source {
             url,
             username: camera.username.clone(),
-            password: camera.password.clone(),
+            password: password.clone(),
             transport,
             declared: None,
             audio: true,

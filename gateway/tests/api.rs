@@ -255,14 +255,15 @@ async fn a_camera_is_added_changed_and_removed_and_its_password_never_comes_back
         .await;
     assert_eq!(got.json()["name"], "改");
     let register = station.running.gateway.register.read();
-    let camera = register
-        .camera(&"44140300001326000009".parse().unwrap())
-        .unwrap();
-    assert_eq!(
-        camera.password.as_deref(),
-        Some("hunter2"),
-        "left out means left alone"
-    );
+    let code = "44140300001326000009".parse().unwrap();
+    let camera = register.camera(&code).unwrap();
+    let seal = &station.running.gateway.seal;
+    let password = seal.open(code, camera.password.as_ref().unwrap());
+    assert_eq!(password.unwrap(), "hunter2", "left out means left alone");
+    let journal = station.data().join("journal/register.journal");
+    let journal = std::fs::read(journal).unwrap();
+    let holds = |text: &str| journal.windows(text.len()).any(|w| w == text.as_bytes());
+    assert!(holds("44140300001326000009") && !holds("hunter2") && !holds("camsim"));
     assert_eq!(camera.main_url.as_deref(), Some("rtsp://127.0.0.1:9/x"));
     assert_eq!(admin.delete(path).await.status, StatusCode::NO_CONTENT);
     assert_eq!(admin.get(path).await.code(), "not-found");

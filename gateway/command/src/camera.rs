@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt};
 use media::{CameraId, Place, RegionCode};
 use serde::{Deserialize, Serialize};
 
-use crate::zone::Zone;
+use crate::{secret::Secret, zone::Zone};
 
 /// How a camera's media travel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,9 +62,9 @@ pub struct Camera {
     /// Account on the camera.
     #[serde(default)]
     pub username: Option<String>,
-    /// Its password. Never leaves the gateway; absent from `Debug`.
+    /// Its password. Never leaves the gateway.
     #[serde(default)]
-    pub password: Option<String>,
+    pub password: Option<Secret>,
     /// How its media travel.
     #[serde(default)]
     pub transport: Transport,
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn a_password_is_not_in_debug_output() {
         let mut c = camera();
-        c.password = Some("s3cret".into());
+        c.password = Some(serde_json::from_str("\"s3cret\"").unwrap());
         assert!(!format!("{c:?}").contains("s3cret"));
     }
 

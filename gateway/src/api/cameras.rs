@@ -13,7 +13,7 @@ use super::{
     view::{self, Region},
     with_json,
 };
-use crate::{access::Action, stills};
+use crate::{access::Action, seal::Seal, stills};
 
 /// `GET /regions`.
 pub(super) async fn regions(call: Call) -> Answer {
@@ -111,7 +111,9 @@ struct CameraRecord {
 }
 
 impl CameraRecord {
-    fn into_camera(self, code: CameraId) -> Result<command::Camera, Problem> {
+    fn into_camera(self, code: CameraId, seal: &Seal) -> Result<command::Camera, Problem> {
+        let password = self.password.filter(|p| !p.is_empty());
+        let password = password.map(|p| seal.seal(code, &p)).transpose()?;
         let mut camera = command::Camera {
             place: self.place,
             heading: self.heading,
@@ -122,7 +124,7 @@ impl CameraRecord {
             maker: self.maker,
             address: self.address,
             username: self.username.filter(|u| !u.is_empty()),
-            password: self.password.filter(|p| !p.is_empty()),
+            password,
             transport: self.transport,
             always: self.always,
             record: self.record.unwrap_or(true),
@@ -137,7 +139,7 @@ impl CameraRecord {
             let Some(text) = text.filter(|t| !t.trim().is_empty()) else {
                 continue;
             };
-            set_url(&mut camera, field, &text)?;
+            set_url(&mut camera, field, &text, seal)?;
         }
         Ok(camera)
     }
@@ -147,11 +149,16 @@ impl CameraRecord {
 ///
 /// # Errors
 /// 400 that names the field and what is wrong, without the URL, which may hold a password.
-pub fn set_url(camera: &mut command::Camera, field: &str, text: &str) -> Result<(), Problem> {
+pub fn set_url(
+    camera: &mut command::Camera,
+    field: &str,
+    text: &str,
+    seal: &Seal,
+) -> Result<(), Problem> {
     let (url, credentials) = ingest::parse_camera_url(text).map_err(|e| Problem::bad(field, e))?;
     if let (None, Some((user, password))) = (&camera.username, credentials) {
         camera.username = Some(user);
-        camera.password = Some(password);
+        camera.password = Some(seal.seal(camera.code, &password)?);
     }
     let url = Some(url.to_string());
     match field {
@@ -178,7 +185,7 @@ pub(super) async fn add(call: Call) -> Answer {
     let code = record
         .code
         .ok_or_else(|| Problem::bad("code", "is missing, expected 20 digits"))?;
-    let camera = record.into_camera(code)?;
+    let camera = record.into_camera(code, &call.gateway.seal)?;
     region_is_known(&call, camera.region)?;
     call.may(Action::ChangeRegister, camera.region, code.as_str())?;
     let entry = call.entry("camera-added", code.to_string(), Some(camera.region))?;
@@ -200,7 +207,7 @@ pub(super) async fn replace(call: Call) -> Answer {
     // URLs and credentials are write only: who reads a camera and writes it back must not lose them.
     // One that is left out stays; one that is empty goes.
     let (keep_main, keep_sub) = (record.main_url.is_none(), record.sub_url.is_none());
-    let mut camera = record.into_camera(before.code)?;
+    let mut camera = record.into_camera(before.code, &call.gateway.seal)?;
     if keep_main {
         camera.main_url.clone_from(&before.main_url);
     }

@@ -206,6 +206,12 @@ impl<E: std::error::Error + Into<Self>> From<command::store::ChangeError<E>> for
     }
 }
 
+impl From<crate::seal::Error> for Problem {
+    fn from(error: crate::seal::Error) -> Self {
+        Self::internal(error)
+    }
+}
+
 /// A code in a path or query that could not be read.
 pub fn bad_code(field: &str, error: &CodeError) -> Problem {
     Problem::bad(field, error)

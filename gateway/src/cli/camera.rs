@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use storage::DataDir;
 
 use super::remote::{Api, SignIn};
-use crate::api::cameras::set_url;
+use crate::{api::cameras::set_url, seal::Seal};
 
 /// The register of cameras.
 #[derive(Debug, clap::Subcommand)]
@@ -139,12 +139,14 @@ async fn add(args: Add) -> Result<()> {
                 zones: args.zones,
                 ..Camera::new(args.code, args.name, args.region)
             };
+            let data = offline(dir)?;
+            let seal = Seal::of(&data)?;
             for (field, url) in [("main_url", &args.main_url), ("sub_url", &args.sub_url)] {
                 if let Some(url) = url {
-                    set_url(&mut camera, field, url).map_err(|p| anyhow::anyhow!(p.detail))?;
+                    set_url(&mut camera, field, url, &seal)
+                        .map_err(|p| anyhow::anyhow!(p.detail))?;
                 }
             }
-            let data = offline(dir)?;
             let register = Store::<Register>::open(data.journal("register"))?;
             register
                 .change(WallTime::now(), Change::Add(Box::new(camera)))

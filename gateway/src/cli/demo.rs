@@ -21,6 +21,7 @@ use crate::{
     },
     config::Config,
     gateway::{Extras, Gateway, Running},
+    seal::Seal,
     tls,
 };
 
@@ -166,7 +167,11 @@ async fn prepare(running: &Running, demo: &Demo, secret: String) -> Result<()> {
     let register = gateway.register.read();
     let mut shown = std::collections::BTreeSet::new();
     for simulated in demo.cameras() {
-        let camera = camera(simulated, register.camera(&simulated.code.parse()?))?;
+        let camera = camera(
+            simulated,
+            register.camera(&simulated.code.parse()?),
+            &gateway.seal,
+        )?;
         shown.insert(camera.code);
         let change = match register.camera(&camera.code) {
             None => Change::Add(Box::new(camera)),
@@ -207,7 +212,11 @@ fn region(region: &camsim::demo::Region) -> Result<Region> {
 
 /// A simulated camera's file. What somebody changed in it (its name, whether it is recorded) stays; addresses are new at
 /// every start.
-fn camera(simulated: &camsim::demo::Camera, known: Option<&Arc<Camera>>) -> Result<Camera> {
+fn camera(
+    simulated: &camsim::demo::Camera,
+    known: Option<&Arc<Camera>>,
+    seal: &Seal,
+) -> Result<Camera> {
     let code: CameraId = simulated.code.parse()?;
     let mut camera = match known {
         Some(known) => Camera::clone(known),
@@ -236,6 +245,9 @@ fn camera(simulated: &camsim::demo::Camera, known: Option<&Arc<Camera>>) -> Resu
     camera.main_url = Some(simulated.main_url.clone());
     camera.sub_url = Some(simulated.sub_url.clone());
     camera.username = Some(simulated.user.clone());
-    camera.password = Some(simulated.password.clone());
+    let known = camera.password.as_ref().map(|s| seal.open(code, s));
+    if !matches!(known, Some(Ok(password)) if password == simulated.password) {
+        camera.password = Some(seal.seal(code, &simulated.password)?);
+    }
     Ok(camera)
 }

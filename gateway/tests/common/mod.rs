@@ -61,6 +61,22 @@ fn account(user: &str, role: Role, region: &str) -> Account {
     }
 }
 
+/// A gateway's configuration on this data directory and a free port.
+pub fn config(data: &Path) -> Config {
+    let text = format!(
+        "[district]\ncode = \"441403\"\nname = \"梅县区\"\n[data]\ndir = \"{}\"\n\
+         [listen]\naddress = \"127.0.0.1:0\"\nplain_http = true\n[recording]\nsegment_s = 5\n",
+        data.display()
+    );
+    Config::parse(Path::new("test.toml"), &text).unwrap()
+}
+
+/// The administrator `admin`.
+pub async fn add_admin(gateway: &Gateway) {
+    let change = users::Change::Add(account("admin", Role::Administrator, "441403"));
+    gateway.users.change(WallTime::now(), change).await.unwrap();
+}
+
 impl Station {
     pub async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -75,12 +91,7 @@ impl Station {
             sub: Some(clip.clone()),
             ..CameraConfig::new("c1", clip)
         });
-        let text = format!(
-            "[district]\ncode = \"441403\"\nname = \"梅县区\"\n[data]\ndir = \"{}\"\n\
-             [listen]\naddress = \"127.0.0.1:0\"\nplain_http = true\n[recording]\nsegment_s = 5\n",
-            dir.path().join("data").display()
-        );
-        let config = Config::parse(Path::new("test.toml"), &text).unwrap();
+        let config = config(&dir.path().join("data"));
         let extras = Extras {
             regions: vec![
                 region("441403102", "石扇镇"),
@@ -108,7 +119,12 @@ impl Station {
                 main_url: url(camsim::Profile::Main),
                 sub_url: url(camsim::Profile::Sub),
                 username: Some("admin".into()),
-                password: Some("camsim".into()),
+                password: Some(
+                    gateway
+                        .seal
+                        .seal(CAMERA.parse().unwrap(), "camsim")
+                        .unwrap(),
+                ),
                 ..Camera::new(
                     CAMERA.parse().unwrap(),
                     "码头",
@@ -143,19 +159,15 @@ impl Station {
     }
 
     pub async fn sign_in(&self, user: &str) -> Client {
-        let mut client = self.nobody();
-        let body = serde_json::json!({"user": user, "password": PASSWORD});
-        let answer = client.post("session?token=1", body).await;
-        assert_eq!(answer.status, StatusCode::OK, "{:?}", answer.body);
-        client.token = answer.json()["token"].as_str().unwrap().to_owned();
-        client
+        self.nobody().sign_in(user).await
     }
 
     pub fn nobody(&self) -> Client {
-        Client {
-            address: self.running.address,
-            token: String::new(),
-        }
+        Client::of(&self.running)
+    }
+
+    pub fn data(&self) -> std::path::PathBuf {
+        self._dir.path().join("data")
     }
 
     pub async fn stop(self) {
@@ -190,6 +202,22 @@ impl Got {
 }
 
 impl Client {
+    /// Of nobody, yet.
+    pub fn of(running: &Running) -> Self {
+        Self {
+            address: running.address,
+            token: String::new(),
+        }
+    }
+
+    pub async fn sign_in(mut self, user: &str) -> Self {
+        let body = serde_json::json!({"user": user, "password": PASSWORD});
+        let answer = self.post("session?token=1", body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{:?}", answer.body);
+        self.token = answer.json()["token"].as_str().unwrap().to_owned();
+        self
+    }
+
     pub fn request(&self, method: Method, path: &str) -> http::request::Builder {
         let target = if path.starts_with('/') {
             path.to_owned()

@@ -1,0 +1,301 @@
+//! The tables of the configuration file, with their defaults.
+
+use std::{fmt, net::SocketAddr, path::PathBuf};
+
+use media::{BitRate, Place, Profile, RegionCode};
+use serde::Deserialize;
+
+use super::units::{Rate, Size, UtcOffset};
+
+/// Which district.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct District {
+    /// Its code.
+    pub code: RegionCode,
+    /// Its name.
+    pub name: String,
+    /// Its name in Latin letters.
+    #[serde(default)]
+    pub name_en: String,
+    /// CSV with a line `code,name,name_en,lon,lat` and one region a line.
+    pub regions: Option<PathBuf>,
+    /// GeoJSON of outlines and towns for the map.
+    pub sketch: Option<PathBuf>,
+    /// Where the map opens.
+    #[serde(default = "Place::meixian")]
+    pub center: Place,
+    /// How near: 3 to 18.
+    #[serde(default = "ten")]
+    pub zoom: u8,
+    /// The map's approval number (审图号), shown on it.
+    #[serde(default)]
+    pub map_approval: String,
+    /// The district's own time: incident numbers begin anew at its midnight.
+    #[serde(default)]
+    pub utc_offset: UtcOffset,
+}
+
+trait DefaultCentre {
+    fn meixian() -> Self;
+}
+impl DefaultCentre for Place {
+    fn meixian() -> Self {
+        Self {
+            lon: 116.08,
+            lat: 24.26,
+        }
+    }
+}
+
+fn ten() -> u8 {
+    10
+}
+fn yes() -> bool {
+    true
+}
+
+/// Where the data live.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// The data directory.
+    pub dir: PathBuf,
+}
+
+/// Where it is reached.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Listen {
+    /// Address and port, for TCP and, with `quic`, UDP. `[::]` takes IPv4 too.
+    pub address: SocketAddr,
+    /// Native clients by QUIC on the same port.
+    pub quic: bool,
+    /// No TLS. Only on a loopback address, unless `plain_http_anywhere`.
+    pub plain_http: bool,
+    /// Plain HTTP on any address: for a gateway behind a proxy that does TLS on a network of its own.
+    pub plain_http_anywhere: bool,
+    /// Names and addresses to put into the certificate beside this machine's own.
+    pub names: Vec<String>,
+    /// A certificate (PEM chain) of the district's own instead of one by its authority.
+    pub certificate: Option<PathBuf>,
+    /// Its key.
+    pub key: Option<PathBuf>,
+    /// Most connections at once.
+    pub max_connections: usize,
+    /// A TLS handshake must be done within this, seconds.
+    pub handshake_timeout_s: u64,
+    /// A request's head must be there within this, seconds.
+    pub header_timeout_s: u64,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self {
+            address: SocketAddr::from(([0u16; 8], 8443)),
+            quic: yes(),
+            plain_http: false,
+            plain_http_anywhere: false,
+            names: Vec::new(),
+            certificate: None,
+            key: None,
+            max_connections: 4096,
+            handshake_timeout_s: 10,
+            header_timeout_s: 15,
+        }
+    }
+}
+
+/// Who may come in, for how long.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Access {
+    /// A session ends after so many hours without use.
+    pub session_idle_hours: u32,
+    /// Wrong passwords of one user from one address within the window.
+    pub attempts: usize,
+    /// Wrong passwords from one address, whatever the user.
+    pub attempts_per_address: usize,
+    /// Wrong passwords of one user, from wherever.
+    pub attempts_per_user: usize,
+    /// The window, seconds.
+    pub attempts_window_s: u64,
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        Self {
+            session_idle_hours: 12,
+            attempts: 5,
+            attempts_per_address: 30,
+            attempts_per_user: 50,
+            attempts_window_s: 300,
+        }
+    }
+}
+
+/// Lines between the gateway and its cameras.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Links {
+    /// What video may take of a line, 0 to 1, where the line says nothing else.
+    pub share: f64,
+    /// The line of a whole district or above.
+    pub district: Rate,
+    /// A town's line.
+    pub town: Rate,
+    /// A village's line.
+    pub village: Rate,
+    /// Lines that are different.
+    pub link: Vec<Line>,
+}
+
+impl Default for Links {
+    fn default() -> Self {
+        Self {
+            share: 0.6,
+            district: Rate(BitRate::megabits(1000)),
+            town: Rate(BitRate::megabits(100)),
+            village: Rate(BitRate::megabits(50)),
+            link: Vec::new(),
+        }
+    }
+}
+
+/// One line.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// The region at its lower end.
+    pub region: RegionCode,
+    /// What it carries.
+    pub capacity: Rate,
+    /// What video may take of it, 0 to 1.
+    pub share: Option<f64>,
+}
+
+/// What is recorded.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Recording {
+    /// Record cameras whose file says so. Off turns the recorder off as a whole.
+    pub enabled: bool,
+    /// Which stream; the other one where a camera has only that.
+    pub profile: Profile,
+    /// A segment is cut at the first key frame after this many seconds.
+    pub segment_s: u32,
+    /// The oldest goes when the disk has less than this free.
+    pub keep_free: Size,
+    /// The oldest goes when recordings are more than this.
+    pub max: Option<Size>,
+    /// What all recorders may hold in memory.
+    pub memory: Size,
+    /// Threads that write.
+    pub disk_threads: usize,
+    /// Cache of the index.
+    pub index_cache: Size,
+    /// The longest range of one playback, hours.
+    pub playback_hours: u32,
+}
+
+impl Default for Recording {
+    fn default() -> Self {
+        let d = storage::Config::default();
+        Self {
+            enabled: yes(),
+            profile: Profile::Main,
+            segment_s: d.segment_seconds,
+            keep_free: Size(d.keep_free),
+            max: None,
+            memory: Size(d.recorder_budget),
+            disk_threads: d.disk_threads,
+            index_cache: Size(d.index_cache),
+            playback_hours: d.playback_limit_seconds / 3600,
+        }
+    }
+}
+
+impl Recording {
+    /// As the archive takes it.
+    pub fn archive(&self) -> storage::Config {
+        storage::Config {
+            segment_seconds: self.segment_s,
+            keep_free: self.keep_free.0,
+            max_bytes: self.max.map(|s| s.0),
+            recorder_budget: self.memory.0,
+            disk_threads: self.disk_threads,
+            index_cache: self.index_cache.0,
+            playback_limit_seconds: self.playback_hours.saturating_mul(3600),
+            ..storage::Config::default()
+        }
+    }
+}
+
+/// When things become events.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Events {
+    /// A wanted camera that is not live for so long is a lost connection, seconds.
+    pub connection_lost_s: u64,
+    /// A camera that has given nothing since the gateway's start has so long before its absence is an alarm, seconds.
+    pub first_answer_s: u64,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self {
+            connection_lost_s: 5,
+            first_answer_s: 120,
+        }
+    }
+}
+
+/// Stills.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Stills {
+    /// How many are decoded at once.
+    pub at_once: usize,
+    /// How long to wait for a camera's first picture, seconds.
+    pub wait_s: u64,
+    /// JPEG quality, 1 to 100.
+    pub quality: u8,
+    /// What decoded stills may take in memory.
+    pub cache: Size,
+}
+
+impl Default for Stills {
+    fn default() -> Self {
+        Self {
+            at_once: 2,
+            wait_s: 5,
+            quality: 80,
+            cache: Size(media::ByteCount::mebibytes(32)),
+        }
+    }
+}
+
+/// The log, on standard error.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// As of `tracing_subscriber::EnvFilter`: `info`, `warn,sightline=debug`.
+    pub level: String,
+    /// One JSON object a line.
+    pub json: bool,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            level: "info".into(),
+            json: false,
+        }
+    }
+}
+
+impl fmt::Display for District {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.code)
+    }
+}
