@@ -1,23 +1,24 @@
 //! From a feed's ring to its viewers.
 //!
 //! ```text
-//!             media::Ring (one a feed)
-//!    bell ^  | cursor           ^ lease
-//!         |  v                  |
-//!   Session (sans-I/O, one a connection: tiles, turns, skips) <-> Host (access, budget, audit: the gateway)
-//!         |  ^
-//!  Output v  | Input
-//!   websocket::drive  |  quic::drive     (thin: one task a connection)
-//!         |                  |
-//!   writev of shared bytes   a stream a group, chunks of shared bytes
+//!             media::Ring (one a feed) ------------------------ cursor --> worker (one a processor)
+//!    bell ^  | cursor           ^ lease                                     |
+//!         |  v                  |                                           |
+//!   Session (sans-I/O, one a connection: tiles, turns, skips) <-> Host      | frames to all who are level
+//!         |  ^                                  (access, budget, audit)     |
+//!  Output v  | Input                                                        v
+//!   quic::driver, websocket::driver (one task a connection) <--bell-- websocket::line
+//!         |                  |                                              |
+//!   a stream a group   writev of shared bytes                     send, writev of shared bytes
 //! ```
 //!
-//! A connection has one bell that every ring it reads from rings. Its task then asks the session what to send until the
-//! session has nothing, or the budget of bytes not yet written is spent. What is not asked for stays in the rings, where it
+//! A frame wakes a worker once, which writes it to every WebSocket viewer who has all before it (`dispatch.rs`); whoever else is
+//! due is rung. A connection's task, when rung, asks the session what to send until the session has nothing, or the budget of
+//! bytes not yet written is spent. What is not asked for stays in the rings, where it
 //! costs nobody anything; a viewer that comes too late skips to a key frame and is told how much it missed.
 //!
 //! What always holds:
-//! - **No copy of a payload before the encryption or the system call.** A frame's payload is the [`bytes::Bytes`] that ingest
+//! - **No copy of a payload for a viewer before the encryption or the system call** (`docs/design/relay.md` counts them). A frame's payload is the [`bytes::Bytes`] that ingest
 //!   made; its head (WebSocket header, envelope, `moof`) is built once a feed and format by [`media::Frame::fragment`]. On
 //!   plain WebSocket both go to `writev` as they are; under TLS rustls encrypts from the same slices into its record; on QUIC
 //!   quinn keeps references until they are acknowledged and copies each byte once into the packet it encrypts in place.

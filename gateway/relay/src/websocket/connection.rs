@@ -164,7 +164,8 @@ impl Connection {
                 }
                 Poll::Pending => {}
             }
-            if !self.session.wants_input() {
+            // A pong that finds no room: who floods pings and takes no answers is not read from.
+            if !self.session.wants_input() || self.pong.is_some() {
                 return Poll::Pending;
             }
             match ready!(self.poll_read(stream, cx)) {
