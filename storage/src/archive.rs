@@ -27,7 +27,7 @@ use crate::{
     index::{Entry, Segments},
     ledger::Ledger,
     plan::Plan,
-    playback::{self, Pins, Plans, Playback},
+    playback::{self, Hls, Pins, Plans, Playback},
     pool::Pool,
     recorder::{self, Recorder},
     recover,
@@ -138,6 +138,7 @@ pub(crate) struct Shared {
     pub(crate) sweep_soon: Notify,
     pub(crate) pins: Pins,
     plans: Plans,
+    lists: playback::hls::Kept,
     live: Mutex<HashMap<FeedId, Live>>,
     notes: Mutex<HashMap<FeedId, Notes>>,
     alarms: broadcast::Sender<RecorderAlarm>,
@@ -263,6 +264,7 @@ impl Shared {
     async fn sweep(self: &Arc<Self>) -> Vec<Deleted> {
         let _alone = self.sweeping.lock().await;
         self.plans.expire();
+        self.lists.expire();
         let shared = Arc::clone(self);
         let swept = blocking(move || {
             shared.segments.enter_waiting();
@@ -440,6 +442,7 @@ impl Archive {
             sweep_soon: Notify::new(),
             pins: Pins::default(),
             plans: Plans::default(),
+            lists: playback::hls::Kept::default(),
             live: Mutex::default(),
             notes: Mutex::default(),
             alarms: broadcast::Sender::new(CHANNEL),
@@ -591,11 +594,7 @@ impl Archive {
         from: WallTime,
         to: WallTime,
     ) -> Result<Option<Playback>, Error> {
-        let limit = Duration::from_secs(self.shared().config.playback_limit_seconds.into());
-        let asked = to.since(from);
-        if asked.is_zero() || asked > limit {
-            return Err(Error::Range { asked, limit });
-        }
+        self.check_range(from, to)?;
         let shared = Arc::clone(self.shared());
         blocking(move || {
             if let Some(playback) = shared.plans.get(camera, from, to) {
@@ -610,6 +609,43 @@ impl Archive {
             Ok(None)
         })
         .await
+    }
+
+    /// The range as HLS; none where nothing of it is recorded. The same range gives the same playlist and parts for as long as
+    /// the segments are there; one that reaches into the present is held still for two minutes after its last use.
+    ///
+    /// # Errors
+    /// As [`Archive::playback`].
+    pub async fn hls(
+        &self,
+        camera: CameraId,
+        from: WallTime,
+        to: WallTime,
+    ) -> Result<Option<Hls>, Error> {
+        self.check_range(from, to)?;
+        let shared = Arc::clone(self.shared());
+        blocking(move || {
+            if let Some(hls) = shared.lists.get((camera, from, to)) {
+                return Ok(Some(hls));
+            }
+            for feed in Shared::feeds(camera) {
+                if let Some(hls) = playback::hls::plan(&shared, feed, from, to)? {
+                    shared.lists.put((camera, from, to), &hls);
+                    return Ok(Some(hls));
+                }
+            }
+            Ok(None)
+        })
+        .await
+    }
+
+    fn check_range(&self, from: WallTime, to: WallTime) -> Result<(), Error> {
+        let limit = Duration::from_secs(self.shared().config.playback_limit_seconds.into());
+        let asked = to.since(from);
+        if asked.is_zero() || asked > limit {
+            return Err(Error::Range { asked, limit });
+        }
+        Ok(())
     }
 
     /// The newest key frame at or before `at`, with its tracks and its wall time; the main stream's where that has one no older

@@ -58,7 +58,7 @@ pub use error::Error;
 pub use events::Events;
 pub use hold::{Hold, HoldKind, NewHold};
 pub use plan::Plan;
-pub use playback::{Piece, Playback};
+pub use playback::{Hls, HlsFile, Piece, Playback};
 pub use recorder::{Recorder, RecorderState};
 pub use retention::{Deleted, Room, Rule};
 pub use timeline::{Gap, Span, Timeline};

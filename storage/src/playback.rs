@@ -3,6 +3,7 @@
 //!
 //! Media time runs on across gaps (a gap takes none of it); [`Piece`]s say which wall time a moment of the file has.
 
+pub(crate) mod hls;
 mod mux;
 mod pins;
 
@@ -14,6 +15,7 @@ use media::{FeedId, Tracks, WallTime};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+pub use self::hls::{Hls, HlsFile};
 pub(crate) use self::pins::{Pins, Plans};
 use self::{mux::Mux, pins::Pin};
 use crate::{Error, archive::Shared, events::blocking, index::Entry, paths, segment::Layout};
@@ -166,13 +168,14 @@ impl Inner {
     }
 }
 
-/// Makes the playback of a feed's range; none where nothing of it is recorded. Blocking: reads the tables of the segments.
-pub(crate) fn plan(
+/// The segments of a range in order of start, the one being written included, each with the wall time where the next one has
+/// the same again. Blocking.
+fn candidates(
     shared: &Shared,
     feed: FeedId,
     from: WallTime,
     to: WallTime,
-) -> Result<Option<Playback>, Error> {
+) -> Result<Vec<(Entry, PathBuf, WallTime)>, Error> {
     let mut files: Vec<(Entry, PathBuf)> = shared
         .segments
         .range(feed, from, to)?
@@ -186,15 +189,34 @@ pub(crate) fn plan(
     {
         files.push((head.entry, head.path));
     }
-    let mut mux = Mux::new(from, to);
-    let mut sources = Vec::new();
     let starts: Vec<WallTime> = files
         .iter()
         .skip(1)
         .map(|(entry, _)| entry.start)
         .chain([to])
         .collect();
-    for ((entry, path), next) in files.into_iter().zip(starts) {
+    let until = |entry: &Entry, next: WallTime| match entry.end.since(next) > OVERLAP {
+        // A recorder that starts again begins with the group in the ring, which the one before may have had.
+        true => next.min(to),
+        false => to,
+    };
+    Ok(files
+        .into_iter()
+        .zip(starts)
+        .map(|((entry, path), next)| (entry, path, until(&entry, next)))
+        .collect())
+}
+
+/// Makes the playback of a feed's range; none where nothing of it is recorded. Blocking: reads the tables of the segments.
+pub(crate) fn plan(
+    shared: &Shared,
+    feed: FeedId,
+    from: WallTime,
+    to: WallTime,
+) -> Result<Option<Playback>, Error> {
+    let mut mux = Mux::new(from, to);
+    let mut sources = Vec::new();
+    for (entry, path, until) in candidates(shared, feed, from, to)? {
         let pin = shared.pins.pin(&path);
         let layout = match layout(&path, entry.bytes) {
             Ok(layout) => layout,
@@ -203,12 +225,6 @@ pub(crate) fn plan(
                 tracing::warn!(%feed, error = %e, "playback: a segment is left out");
                 continue;
             }
-        };
-        // A recorder that starts again begins with the group in the ring, which the one before may have had.
-        let until = if entry.end.since(next) > OVERLAP {
-            next
-        } else {
-            to
         };
         mux.segment(sources.len() as u32, &layout, until);
         sources.push(Source { path, _pin: pin });

@@ -168,6 +168,11 @@ impl Task {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut source_there = true;
         let ended = loop {
+            if reader.pending.is_some() {
+                // There is no room for the next frame: all wait for each other's groups to end, unless somebody gives way.
+                self.segmenter.press();
+                self.take_steps();
+            }
             self.hand_over().await;
             tokio::select! {
                 biased;

@@ -19,6 +19,8 @@ pub(crate) struct Limits {
     pub(crate) part: Duration,
     /// And no larger.
     pub(crate) part_bytes: ByteCount,
+    /// Less than this is not written before its time, where memory is short.
+    pub(crate) worth: ByteCount,
     /// No frame for longer than this (or three of the camera's own intervals) is a hole.
     pub(crate) hole: Duration,
     /// No frame for so long ends the segment.
@@ -32,6 +34,7 @@ impl Default for Limits {
             gather: Duration::from_secs(1),
             part: Duration::from_secs(4),
             part_bytes: ByteCount::mebibytes(1),
+            worth: ByteCount(64 * 1024),
             hole: Duration::from_secs(2),
             quiet: Duration::from_secs(10),
         }
@@ -153,6 +156,13 @@ impl Segmenter {
         if time >= self.limits.quiet {
             self.finish(None);
         } else if time >= self.limits.gather {
+            self.flush(None);
+        }
+    }
+
+    /// The memory that all share is short: what is held is written now, where it is worth a write.
+    pub(crate) fn press(&mut self) {
+        if self.batch.bytes >= self.limits.worth.0 {
             self.flush(None);
         }
     }

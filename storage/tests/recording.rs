@@ -214,3 +214,48 @@ async fn new_parameters_begin_a_new_segment() {
         .unwrap();
     assert_eq!((t.spans.len(), t.gaps.len()), (1, 0), "{t:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_that_do_not_fit_the_shared_memory_are_written_in_parts_and_nothing_waits_for_ever()
+{
+    // 1 MiB for all, and eight cameras whose groups of 20 s do not fit into it together.
+    let store = Store::with(storage::Config {
+        recorder_budget: media::ByteCount::mebibytes(1),
+        ..config()
+    });
+    let clip = clip(Spec {
+        gop: 500,
+        seconds: 20,
+        ..H264
+    });
+    let mut alarms = store.archive.alarms();
+    let mut recorders = Vec::new();
+    for n in 0..8 {
+        let mut source = Source::new(n, base());
+        recorders.push(store.archive.record(source.lease(), 36_500));
+        source.play(&clip, 3);
+    }
+    for n in 0..8 {
+        recorded(&store.archive, n, base(), base() + s(58)).await;
+    }
+    for recorder in recorders {
+        recorder.stop().await;
+    }
+    for n in 0..8 {
+        let t = store
+            .archive
+            .timeline(camera(n), base(), base() + s(60))
+            .await
+            .unwrap();
+        assert_eq!((t.spans.len(), t.gaps.len()), (1, 0), "{t:?}");
+    }
+    while let Ok(alarm) = alarms.try_recv() {
+        assert!(
+            !matches!(alarm.kind, storage::AlarmKind::Dropped { .. }),
+            "{alarm:?}"
+        );
+    }
+    for file in store.files() {
+        assert_eq!(decode(&file), 1500);
+    }
+}
