@@ -102,6 +102,8 @@ pub struct Feed {
 pub struct Lease {
     /// The feed.
     pub feed: Arc<Feed>,
+    /// Its pictures are a re-encoding of the camera's, shared by all who cannot decode those.
+    pub transcoded: bool,
     /// Dropped with the lease: whoever gave the lease learns of it by its `Drop`.
     _guard: Box<dyn Any + Send + Sync>,
 }
@@ -111,7 +113,16 @@ impl Lease {
     pub fn new(feed: Arc<Feed>, guard: impl Any + Send + Sync) -> Self {
         Self {
             feed,
+            transcoded: false,
             _guard: Box::new(guard),
+        }
+    }
+
+    /// The same, of a feed whose pictures are a re-encoding.
+    pub fn transcoded(feed: Arc<Feed>, guard: impl Any + Send + Sync) -> Self {
+        Self {
+            transcoded: true,
+            ..Self::new(feed, guard)
         }
     }
 }

@@ -39,6 +39,12 @@ codes! {
     NoVideo = "no-video",
     /// A codec the gateway does not carry.
     CodecUnsupported = "codec-unsupported",
+    /// The viewer cannot decode what the camera sends, and nothing here re-encodes it.
+    Codec = "codec",
+    /// All re-encodings that the configuration allows are running.
+    TranscodeLimit = "transcode-limit",
+    /// The re-encoding for viewers failed; it is begun anew.
+    TranscodeFailed = "transcode-failed",
     /// The session plays but nothing arrives.
     NoPackets = "no-packets",
     /// Packets, but no picture to start from.
