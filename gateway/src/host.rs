@@ -8,7 +8,7 @@ use std::{
 };
 
 use media::{CameraId, FeedId, Lease, Priority, Profile, Reason, ReasonCode};
-use relay::Viewer;
+use relay::{Viewer, Wish};
 
 use crate::{
     access::{self, Action, Target, User, sessions::Hold},
@@ -61,13 +61,13 @@ fn granted(user: &User, wanted: Priority) -> Priority {
 }
 
 impl relay::Host for Host {
-    fn open(
-        &self,
-        viewer: &Viewer,
-        camera: CameraId,
-        profile: Profile,
-        priority: Priority,
-    ) -> Result<Lease, Reason> {
+    fn open(&self, viewer: &Viewer, wish: &Wish) -> Result<Lease, Reason> {
+        let Wish {
+            camera,
+            profile,
+            priority,
+            ..
+        } = *wish;
         let gateway = self.gateway()?;
         let account = gateway.users.read().get(&viewer.user).map(|a| a.user());
         let user = account

@@ -12,8 +12,8 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Request, Response, body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
-use media::{CameraId, Feed, Lease, Priority, Profile, Reason, ReasonCode, wire::Framed};
-use relay::{Config, Host, Relay, Viewer, websocket};
+use media::{Feed, Lease, Reason, ReasonCode, wire::Framed};
+use relay::{Config, Host, Relay, Viewer, Wish, websocket};
 use sightline_bench::source::{self, Camera, Rate};
 use tokio_util::sync::CancellationToken;
 
@@ -60,7 +60,8 @@ fn write(stream: &mut TcpStream, framed: &Framed) -> std::io::Result<()> {
 struct BenchHost(Vec<Arc<Feed>>);
 
 impl Host for BenchHost {
-    fn open(&self, _: &Viewer, camera: CameraId, _: Profile, _: Priority) -> Result<Lease, Reason> {
+    fn open(&self, _: &Viewer, wish: &Wish) -> Result<Lease, Reason> {
+        let camera = wish.camera;
         let feed = self.0.iter().find(|f| f.id.camera == camera);
         let feed = feed.ok_or_else(|| Reason::new(ReasonCode::NotFound, camera.to_string()))?;
         Ok(Lease::new(Arc::clone(feed), ()))

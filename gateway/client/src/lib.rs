@@ -40,7 +40,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use media::{
     CameraId, Priority, Profile,
-    wire::{ClientMessage, Format, Header, MAX_DELAY_MS, ServerMessage},
+    wire::{ClientMessage, Decodes, Format, Header, MAX_DELAY_MS, ServerMessage},
 };
 use url::Url;
 
@@ -171,7 +171,10 @@ impl Client {
         self.send(&ClientMessage::Open {
             tile: open.tile,
             camera: open.camera,
-            profile: open.profile,
+            profile: open.profile.into(),
+            width: None,
+            height: None,
+            decodes: Decodes::all(),
             format: open.format,
             priority: open.priority,
             audio: open.audio,
@@ -184,6 +187,7 @@ impl Client {
     /// # Errors
     /// The connection ended.
     pub async fn profile(&mut self, tile: u32, profile: Profile) -> Result<(), Error> {
+        let profile = profile.into();
         self.send(&ClientMessage::Profile { tile, profile }).await
     }
 

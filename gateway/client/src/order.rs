@@ -250,6 +250,8 @@ mod tests {
             feed: 5,
             profile: Profile::Sub,
             tracks: Vec::new(),
+            auto: None,
+            transcoded: false,
         }
     }
 

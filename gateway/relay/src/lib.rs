@@ -45,7 +45,7 @@ use std::{
     sync::{Arc, OnceLock, atomic::Ordering::Relaxed},
 };
 
-use media::{CameraId, Lease, Priority, Profile, Reason};
+use media::{CameraId, Lease, Priority, Profile, Reason, wire::Decodes};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
@@ -68,21 +68,31 @@ pub struct Viewer {
     pub revoked: CancellationToken,
 }
 
+/// What a viewer's tile wants to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// Which camera.
+    pub camera: CameraId,
+    /// Which of its streams; with `auto`, what the relay chose.
+    pub profile: Profile,
+    /// How urgent.
+    pub priority: Priority,
+    /// What the viewer can decode. Every sound codec, where the tile is to be silent.
+    pub decodes: Decodes,
+}
+
 /// What the relay asks of the gateway: access, link budget and audit live there.
 pub trait Host: Send + Sync + 'static {
     /// A viewer wants a feed. Must not block.
     ///
+    /// Where the wished profile's codec is not in `wish.decodes`, the lease is of something that is: the camera's other stream,
+    /// or a shared re-encoding ([`Lease::transcoded`]).
+    ///
     /// # Errors
-    /// The reason that the viewer is told: `forbidden`, `not-found`, `disabled`, `link-budget`, ...
-    fn open(
-        &self,
-        viewer: &Viewer,
-        camera: CameraId,
-        profile: Profile,
-        priority: Priority,
-    ) -> Result<Lease, Reason>;
+    /// The reason that the viewer is told: `forbidden`, `not-found`, `disabled`, `link-budget`, `codec`, ...
+    fn open(&self, viewer: &Viewer, wish: &Wish) -> Result<Lease, Reason>;
 
-    /// A viewer's tile no longer shows what [`Host::open`] gave it. Called once for each.
+    /// A viewer's tile no longer shows what [`Host::open`] gave it for a wish with this camera and profile. Called once for each.
     fn closed(&self, viewer: &Viewer, camera: CameraId, profile: Profile) {
         let _ = (viewer, camera, profile);
     }

@@ -18,12 +18,12 @@ use std::{
 };
 
 use media::{
-    Frame, Reason, ReasonCode, Ring, SourceStatus, WallTime,
+    Frame, Profile, Reason, ReasonCode, Ring, SourceStatus, WallTime,
     wire::{self, ClientMessage, Framed, ServerMessage},
 };
 use tokio::sync::{Notify, watch};
 
-use crate::{Close, Config, Host, Viewer};
+use crate::{Close, Config, Host, Viewer, Wish};
 pub(crate) use cruise::{Cruise, Handed};
 use tile::{Held, Step, Tile};
 
@@ -311,10 +311,22 @@ impl Session {
                 tile,
                 camera,
                 profile,
+                width: _,
+                height: _,
+                decodes,
                 format,
                 priority,
                 audio,
             } => {
+                let wish = Wish {
+                    camera,
+                    profile: profile.fixed().unwrap_or(Profile::Main),
+                    priority,
+                    decodes: match audio {
+                        true => decodes,
+                        false => decodes.with_any_sound(),
+                    },
+                };
                 if self.position(tile).is_some() {
                     return self.answer_error(tile, format!("tile {tile} is open already"));
                 }
@@ -327,7 +339,7 @@ impl Session {
                         ),
                     ))
                 } else {
-                    self.hold(camera, profile, priority)
+                    self.hold(wish)
                 };
                 match held {
                     Ok(held) => {
@@ -335,7 +347,6 @@ impl Session {
                             tile,
                             held,
                             format,
-                            priority,
                             audio,
                             self.bell.as_ref(),
                             &mut self.ready,
@@ -350,8 +361,11 @@ impl Session {
                 let Some(at) = self.position(tile) else {
                     return self.unknown(tile);
                 };
-                let (camera, priority) = (self.tiles[at].camera(), self.tiles[at].priority);
-                if self.tiles[at].stay(profile) {
+                let wish = Wish {
+                    profile: profile.fixed().unwrap_or(Profile::Main),
+                    ..self.tiles[at].wish()
+                };
+                if self.tiles[at].stay(wish.profile) {
                     self.sources_version += 1;
                     return;
                 }
@@ -359,7 +373,7 @@ impl Session {
                     // Already on its way there.
                     return;
                 }
-                match self.hold(camera, profile, priority) {
+                match self.hold(wish) {
                     Ok(held) => {
                         self.tiles[at].switch(held, self.bell.as_ref(), &mut self.ready);
                         self.sources_version += 1;
@@ -389,6 +403,7 @@ impl Session {
                 let (least, most) = (*wire::MAX_DELAY_MS.start(), *wire::MAX_DELAY_MS.end());
                 self.config.max_delay_ms = u64::from(max_ms.clamp(least, most));
             }
+            ClientMessage::Size { .. } | ClientMessage::Measure { .. } => {}
             ClientMessage::Close { tile } => match self.position(tile) {
                 Some(at) => {
                     self.tiles.remove(at);
@@ -401,16 +416,14 @@ impl Session {
         }
     }
 
-    fn hold(
-        &self,
-        camera: media::CameraId,
-        profile: media::Profile,
-        priority: media::Priority,
-    ) -> Result<Held, Reason> {
+    fn hold(&self, wish: Wish) -> Result<Held, Reason> {
+        let Wish {
+            camera, profile, ..
+        } = wish;
         let open = self
             .tiles
             .iter()
-            .find(|t| t.camera() == camera && t.sources().any(|s| s.profile == profile));
+            .find(|t| t.camera() == camera && t.sources().any(|s| s.profile() == profile));
         if let Some(other) = open {
             return Err(Reason::new(
                 ReasonCode::AlreadyOpen,
@@ -420,13 +433,27 @@ impl Session {
                 ),
             ));
         }
-        let lease = self.host.open(&self.viewer, camera, profile, priority)?;
-        Ok(Held::new(
+        let lease = self.host.open(&self.viewer, &wish)?;
+        let held = Held::new(
             Arc::clone(&self.host),
             Arc::clone(&self.viewer),
             lease,
-            profile,
-        ))
+            wish,
+        );
+        // What was given in place of the profile that was asked for may be shown as well.
+        let number = held.feed().number;
+        let given = |t: &&Tile| t.sources().any(|s| s.feed().number == number);
+        match self.tiles.iter().find(given) {
+            Some(other) => Err(Reason::new(
+                ReasonCode::AlreadyOpen,
+                format!(
+                    "{camera}/{} is shown in tile {} of this connection",
+                    held.profile(),
+                    other.id
+                ),
+            )),
+            None => Ok(held),
+        }
     }
 
     fn position(&self, tile: u32) -> Option<usize> {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use media::{
     MediaTime, TrackKind, WallTime,
-    wire::{Header, Kind, WireError},
+    wire::{ClientMessage, Header, Kind, ServerMessage, WireError},
 };
 use serde::{Deserialize, Serialize};
 
@@ -253,4 +253,62 @@ fn other_versions_and_unknown_values_are_refused() {
         assert!(Header::read(&bad).is_err(), "byte {at} = {value}");
     }
     assert_eq!(Header::read(&bytes[..31]), Err(WireError::Short(31)));
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Control {
+    client: Vec<Said>,
+    server: Vec<Said>,
+    /// What a server must refuse with `error`.
+    refused: Vec<Refused>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Said {
+    name: String,
+    /// As it is sent.
+    message: serde_json::Value,
+    /// The same with what is left out written in, or what stands for itself left out.
+    #[serde(default)]
+    means: Option<serde_json::Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Refused {
+    name: String,
+    text: String,
+}
+
+/// Both directions: each vector is read, and written as it stands.
+fn hold<T>(all: &[Said])
+where
+    T: Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug,
+{
+    for said in all {
+        let name = &said.name;
+        let read: T = serde_json::from_value(said.message.clone())
+            .unwrap_or_else(|error| panic!("'{name}': {error}"));
+        let means = said.means.as_ref().unwrap_or(&said.message);
+        assert_eq!(serde_json::to_value(&read).unwrap(), *means, "'{name}'");
+        assert_eq!(
+            serde_json::from_value::<T>(means.clone()).unwrap(),
+            read,
+            "'{name}'"
+        );
+    }
+}
+
+#[test]
+fn control_messages_are_what_the_vectors_say() {
+    let text = std::fs::read_to_string(path().with_file_name("control.json")).unwrap();
+    let control: Control = serde_json::from_str(&text).unwrap();
+    hold::<ClientMessage>(&control.client);
+    hold::<ServerMessage>(&control.server);
+    for Refused { name, text } in &control.refused {
+        let read = serde_json::from_str::<ClientMessage>(text);
+        assert!(read.is_err(), "'{name}' was read as {read:?}");
+    }
 }

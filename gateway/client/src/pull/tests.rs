@@ -29,6 +29,8 @@ fn opened(audio: bool) -> Message {
         feed: 1,
         profile: Profile::Main,
         tracks: TrackInfo::of(&tracks(), audio),
+        auto: None,
+        transcoded: false,
     })
 }
 

@@ -7,10 +7,10 @@ use std::{
 };
 
 use media::{
-    CameraId, Cursor, Feed, Frame, Lease, Next, Priority, Profile, Reason, ReasonCode, SourceState,
+    CameraId, Cursor, Feed, Frame, Lease, Next, Profile, Reason, ReasonCode, SourceState,
     SourceStatus, TrackKind, Tracks,
     ring::Missed,
-    wire::{Format, Opening, ServerMessage, TrackInfo},
+    wire::{Auto, Format, Opening, ServerMessage, TrackInfo},
 };
 use tokio::sync::Notify;
 
@@ -18,40 +18,45 @@ use super::{
     Delivery, Message, Output, Part,
     cruise::{Audio, Cruise},
 };
-use crate::{Host, Viewer};
+use crate::{Host, Viewer, Wish};
 
 /// A feed held open through the host; the host is told when it ends.
 pub(super) struct Held {
     host: Arc<dyn Host>,
     viewer: Arc<Viewer>,
     lease: Lease,
-    pub(super) profile: Profile,
+    /// What the host was asked for.
+    wish: Wish,
 }
 
 impl Held {
-    pub(super) fn new(
-        host: Arc<dyn Host>,
-        viewer: Arc<Viewer>,
-        lease: Lease,
-        profile: Profile,
-    ) -> Self {
+    pub(super) fn new(host: Arc<dyn Host>, viewer: Arc<Viewer>, lease: Lease, wish: Wish) -> Self {
         Self {
             host,
             viewer,
             lease,
-            profile,
+            wish,
         }
     }
 
     pub(super) fn feed(&self) -> &Feed {
         &self.lease.feed
     }
+
+    /// What it is, which is not what was asked for where the viewer cannot decode that.
+    pub(super) fn profile(&self) -> Profile {
+        self.feed().id.profile
+    }
+
+    fn auto(&self) -> Option<Auto> {
+        (self.profile() != self.wish.profile || self.lease.transcoded).then_some(Auto::Codec)
+    }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
         self.host
-            .closed(&self.viewer, self.feed().id.camera, self.profile);
+            .closed(&self.viewer, self.wish.camera, self.wish.profile);
     }
 }
 
@@ -99,7 +104,6 @@ const MARKS: u32 = 4;
 
 pub(super) struct Tile {
     pub(super) id: u32,
-    pub(super) priority: Priority,
     format: Format,
     audio: bool,
     shown: Held,
@@ -124,7 +128,6 @@ impl Tile {
         id: u32,
         held: Held,
         format: Format,
-        priority: Priority,
         audio: bool,
         bell: Option<&Arc<Notify>>,
         out: &mut VecDeque<Output>,
@@ -133,7 +136,6 @@ impl Tile {
         let told = tell(id, &held, &Told::Nothing, false, out);
         Self {
             id,
-            priority,
             format,
             audio,
             shown: held,
@@ -144,6 +146,10 @@ impl Tile {
             missed: Missed::default(),
             marks: Marks::default(),
         }
+    }
+
+    pub(super) fn wish(&self) -> Wish {
+        self.shown.wish
     }
 
     pub(super) fn camera(&self) -> CameraId {
@@ -164,7 +170,7 @@ impl Tile {
 
     /// Whether the tile shows this profile already; a switch away from it is then called off.
     pub(super) fn stay(&mut self, profile: Profile) -> bool {
-        let stays = self.shown.profile == profile;
+        let stays = self.shown.wish.profile == profile;
         if stays {
             self.next = None;
         }
@@ -227,7 +233,8 @@ impl Tile {
         out.push_back(Output::Control(ServerMessage::Error {
             text: format!(
                 "stays with profile {}: {} did not start: {why}",
-                self.shown.profile, next.held.profile
+                self.shown.profile(),
+                next.held.profile()
             ),
             tile: Some(self.id),
         }));
@@ -383,8 +390,10 @@ impl Tile {
             out.push_back(Output::Control(ServerMessage::Opened {
                 tile,
                 feed: frame.feed,
-                profile: self.shown.profile,
+                profile: self.shown.profile(),
                 tracks: TrackInfo::of(&frame.tracks, self.audio),
+                auto: self.shown.auto(),
+                transcoded: self.shown.lease.transcoded,
             }));
             self.sent.initialised = [None; 2];
             self.sent.tracks = Some(Arc::clone(&frame.tracks));
@@ -472,7 +481,7 @@ fn tell(tile: u32, held: &Held, told: &Told, opened: bool, out: &mut VecDeque<Ou
         (_, Told::Lost(_)) => Some(ServerMessage::Back { tile }),
         (Told::Opening(state), _) => Some(ServerMessage::Opening {
             tile,
-            profile: held.profile,
+            profile: held.profile(),
             state: *state,
         }),
         (Told::Nothing, _) => None,

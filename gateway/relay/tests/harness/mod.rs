@@ -14,11 +14,11 @@ use std::{
 };
 
 use media::{
-    AudioCodec, AudioTrack, ByteCount, CameraId, Feed, FeedId, Frame, Lease, MediaTime, Priority,
-    Profile, Reason, ReasonCode, Ring, SourceState, SourceStatus, TrackKind, Tracks, VideoCodec,
-    VideoTrack, WallTime, ring::Limits,
+    AudioCodec, AudioTrack, ByteCount, CameraId, Feed, FeedId, Frame, Lease, MediaTime, Profile,
+    Reason, ReasonCode, Ring, SourceState, SourceStatus, TrackKind, Tracks, VideoCodec, VideoTrack,
+    WallTime, ring::Limits,
 };
-use relay::{Host, Viewer};
+use relay::{Host, Viewer, Wish};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -178,13 +178,10 @@ impl TestHost {
 }
 
 impl Host for TestHost {
-    fn open(
-        &self,
-        _: &Viewer,
-        camera: CameraId,
-        profile: Profile,
-        _: Priority,
-    ) -> Result<Lease, Reason> {
+    fn open(&self, _: &Viewer, wish: &Wish) -> Result<Lease, Reason> {
+        let Wish {
+            camera, profile, ..
+        } = *wish;
         let id = FeedId { camera, profile };
         let Some(feed) = self.feeds.lock().unwrap().get(&id).cloned() else {
             return Err(Reason::new(ReasonCode::NotFound, format!("no camera {id}")));

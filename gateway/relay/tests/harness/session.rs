@@ -106,6 +106,7 @@ impl Seen {
                     ServerMessage::Back { .. } => 'B',
                     ServerMessage::Paused { .. } => 'P',
                     ServerMessage::Closed { .. } => 'C',
+                    ServerMessage::Measured { .. } => 'M',
                     ServerMessage::Error { .. } => 'E',
                 });
                 self.control.push(message);
