@@ -1,5 +1,9 @@
-//! QUIC for native clients: ALPN `sightline/1`, one control stream of JSON lines, a unidirectional stream a group. See
-//! `docs/reference/wire.md`.
+//! QUIC on one UDP port: native clients (ALPN `sightline/1`) and browsers (WebTransport, ALPN `h3`). One control stream of
+//! JSON lines, a unidirectional stream a group. See `docs/reference/wire.md`.
+//!
+//! ```text
+//! accept -> handshake -> ALPN: Carrier::native | Carrier::webtransport -> auth line -> driver
+//! ```
 //!
 //! The newest group of every track has the same priority and the ones before it less, so that under congestion a tile's newest
 //! picture goes first and no tile starves another; audio goes ahead of video. A group that the viewer's maximum delay has
@@ -8,13 +12,17 @@
 //! What is asked of the session goes as chunks into the streams' own queues (`group.rs`), and counts against
 //! [`crate::Config::viewer_budget`] until quinn has taken it. quinn holds at most [`SEND_WINDOW`] more.
 
+mod carrier;
 mod driver;
 mod group;
+mod lines;
+mod webtransport;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use media::wire::{ClientMessage, MAX_CONTROL_BYTES};
-use quinn::{Incoming, VarInt};
+use media::wire::ClientMessage;
+use quinn::{Connection, Incoming, RecvStream, SendStream, VarInt};
+use rustls::server::ResolvesServerCert;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::{
     io::AsyncReadExt,
@@ -24,14 +32,23 @@ use tokio::{
 };
 
 use crate::{Close, Shared, Viewer};
+use carrier::{Carrier, Refused};
+use lines::Lines;
+pub use webtransport::{ALPN as ALPN_WEBTRANSPORT, PATH as WEBTRANSPORT_PATH};
 
-/// The protocol's name in the TLS handshake.
+/// The native protocol's name in the TLS handshake.
 pub const ALPN: &[u8] = b"sightline/1";
 
 /// Data in flight or waiting for it, of one connection: 40 Mbit/s over a path of 200 ms.
 const SEND_WINDOW: u64 = 1024 * 1024;
 /// A client sends control messages only.
 const RECEIVE_WINDOW: u32 = 64 * 1024;
+/// A WebTransport session's request and its control stream. One more, so that whoever opens it is told what is wrong.
+const MAX_BIDI_STREAMS: u32 = 3;
+/// HTTP/3's own; a native client is told that it may have none.
+const MAX_UNI_STREAMS: u32 = 8;
+/// HTTP/3 with WebTransport has to announce datagrams. None is read: the oldest give way.
+const DATAGRAM_BYTES: usize = 2048;
 /// A client of which nothing was heard for so long is gone.
 const IDLE_TIME: Duration = Duration::from_secs(30);
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
@@ -49,7 +66,8 @@ pub enum ConfigError {
     Suite(#[from] quinn::crypto::rustls::NoInitialCipherSuite),
 }
 
-/// A server configuration for the endpoint given to [`crate::Relay::quic`]: TLS 1.3, ALPN [`ALPN`], the wire's limits.
+/// A server configuration for the endpoint given to [`crate::Relay::quic`], with one certificate for all: see
+/// [`server_config_resolving`].
 ///
 /// # Errors
 /// See [`ConfigError`].
@@ -57,22 +75,35 @@ pub fn server_config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 ) -> Result<quinn::ServerConfig, ConfigError> {
+    let provider = rustls::crypto::ring::default_provider();
+    let key = rustls::sign::CertifiedKey::from_der(chain, key, &provider)?;
+    server_config_resolving(Arc::new(rustls::sign::SingleCertAndKey::from(key)))
+}
+
+/// A server configuration for the endpoint given to [`crate::Relay::quic`]: TLS 1.3, ALPN [`ALPN`] and
+/// [`ALPN_WEBTRANSPORT`], the wire's limits. `certificates` may tell them apart by the ALPN of the client's hello.
+///
+/// # Errors
+/// See [`ConfigError`].
+pub fn server_config_resolving(
+    certificates: Arc<dyn ResolvesServerCert>,
+) -> Result<quinn::ServerConfig, ConfigError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut tls = rustls::ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_no_client_auth()
-        .with_single_cert(chain, key)?;
-    tls.alpn_protocols = vec![ALPN.to_vec()];
+        .with_cert_resolver(certificates);
+    tls.alpn_protocols = vec![ALPN.to_vec(), ALPN_WEBTRANSPORT.to_vec()];
     let tls = quinn::crypto::rustls::QuicServerConfig::try_from(tls)?;
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(tls));
     let mut transport = quinn::TransportConfig::default();
     transport
-        .max_concurrent_bidi_streams(VarInt::from_u32(1))
-        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .max_concurrent_bidi_streams(VarInt::from_u32(MAX_BIDI_STREAMS))
+        .max_concurrent_uni_streams(VarInt::from_u32(MAX_UNI_STREAMS))
         .receive_window(VarInt::from_u32(RECEIVE_WINDOW))
         .stream_receive_window(VarInt::from_u32(RECEIVE_WINDOW))
         .send_window(SEND_WINDOW)
-        .datagram_receive_buffer_size(None)
+        .datagram_receive_buffer_size(Some(DATAGRAM_BYTES))
         .keep_alive_interval(Some(KEEP_ALIVE))
         .max_idle_timeout(Some(
             quinn::IdleTimeout::try_from(IDLE_TIME).expect("30 s are far below 2^62 ms"),
@@ -118,44 +149,54 @@ async fn serve(shared: Arc<Shared>, incoming: Incoming, permit: OwnedSemaphorePe
         Ok(Err(error)) => return tracing::debug!(%peer, %error, "QUIC handshake"),
         Err(_) => return tracing::debug!(%peer, "QUIC handshake not completed in time"),
     };
-    let Some(_seat) = shared.enter() else {
-        return close(
-            &connection,
-            &Close::new(Close::BUSY, "too many viewers are connected"),
-        );
-    };
-    let greeted = timeout(shared.config.hello(), hello(&shared, &connection, peer)).await;
-    drop(permit);
+    let seat = shared.enter();
+    let greeted = timeout(shared.config.hello(), async {
+        let (carrier, send, receive) = carry(&connection).await?;
+        let control = match seat {
+            Some(_) => hello(&shared, send, receive, peer).await,
+            None => Err(Close::new(Close::BUSY, "too many viewers are connected")),
+        };
+        Ok((carrier, control))
+    });
+    let greeted = greeted.await;
     match greeted {
-        Ok(Ok((viewer, control))) => {
-            let end = driver::drive(&shared, &connection, viewer, control).await;
+        Ok(Ok((carrier, Ok((viewer, control))))) => {
+            drop(permit);
+            let end = driver::drive(&shared, carrier, viewer, control).await;
             tracing::debug!(%peer, %end, "viewer's QUIC connection ended");
         }
-        Ok(Err(why)) => close(&connection, &why),
-        Err(_) => close(
+        Ok(Ok((carrier, Err(close)))) => carrier.close(&close).await,
+        Ok(Err(Refused { code, text })) => {
+            tracing::debug!(%peer, text, "QUIC connection refused");
+            connection.close(code, text.as_bytes());
+        }
+        Err(_) => carrier::close_native(
             &connection,
             &Close::new(Close::POLICY, "no auth line in time"),
         ),
     }
 }
 
-fn close(connection: &quinn::Connection, close: &Close) {
-    connection.close(
-        VarInt::from_u32(u32::from(close.code)),
-        close.text.as_bytes(),
-    );
+/// By the protocol that was agreed on in the handshake.
+async fn carry(connection: &Connection) -> Result<(Carrier, SendStream, RecvStream), Refused> {
+    let data = connection.handshake_data();
+    let data = data.and_then(|data| data.downcast::<quinn::crypto::rustls::HandshakeData>().ok());
+    match data.and_then(|data| data.protocol).as_deref() {
+        Some(ALPN_WEBTRANSPORT) => Carrier::webtransport(connection.clone()).await,
+        _ => Carrier::native(connection.clone()).await,
+    }
 }
 
-type Control = (quinn::SendStream, quinn::RecvStream, Lines);
+type Control = (SendStream, RecvStream, Lines);
 
-/// The control stream and its first line.
+/// The control stream's first line.
 async fn hello(
     shared: &Shared,
-    connection: &quinn::Connection,
+    send: SendStream,
+    mut receive: RecvStream,
     peer: SocketAddr,
 ) -> Result<(Viewer, Control), Close> {
     let broken = |error: &dyn std::fmt::Display| Close::new(Close::PROTOCOL, error.to_string());
-    let (send, mut receive) = connection.accept_bi().await.map_err(|e| broken(&e))?;
     let mut lines = Lines::default();
     let mut bytes = [0; 1024];
     let line = loop {
@@ -176,72 +217,5 @@ async fn hello(
     match shared.host.authenticate(&token, peer) {
         Ok(viewer) => Ok((viewer, (send, receive, lines))),
         Err(reason) => Err(Close::new(Close::POLICY, reason.to_string())),
-    }
-}
-
-/// Cuts bytes into lines of at most [`MAX_CONTROL_BYTES`].
-#[derive(Debug, Default)]
-struct Lines {
-    bytes: Vec<u8>,
-    searched: usize,
-}
-
-impl Lines {
-    /// The caller takes all lines out before it pushes more, so this holds at most one line and one read.
-    fn push(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
-    }
-
-    fn next(&mut self) -> Result<Option<String>, Close> {
-        let end = self.bytes[self.searched..]
-            .iter()
-            .position(|b| *b == b'\n')
-            .map(|at| at + self.searched);
-        if end.unwrap_or(self.bytes.len()) > MAX_CONTROL_BYTES {
-            return Err(Close::new(
-                Close::TOO_BIG,
-                format!("a control line above {MAX_CONTROL_BYTES} bytes"),
-            ));
-        }
-        let Some(end) = end else {
-            self.searched = self.bytes.len();
-            return Ok(None);
-        };
-        let rest = self.bytes.split_off(end + 1);
-        let mut line = std::mem::replace(&mut self.bytes, rest);
-        self.searched = 0;
-        line.pop();
-        String::from_utf8(line)
-            .map(Some)
-            .map_err(|_| Close::new(Close::NOT_UTF8, "a control line is not UTF-8"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_come_out_whole_however_they_arrive() {
-        let text = "{\"a\":1}\n\n{\"梅\":2}\n";
-        for piece in 1..text.len() {
-            let (mut lines, mut out) = (Lines::default(), Vec::new());
-            for part in text.as_bytes().chunks(piece) {
-                lines.push(part);
-                while let Some(line) = lines.next().unwrap() {
-                    out.push(line);
-                }
-            }
-            assert_eq!(out, ["{\"a\":1}", "", "{\"梅\":2}"]);
-        }
-    }
-
-    #[test]
-    fn a_line_without_end_is_refused() {
-        let mut lines = Lines::default();
-        lines.push(&[b'a'; MAX_CONTROL_BYTES]);
-        assert_eq!(lines.next(), Ok(None));
-        lines.push(b"a");
-        assert_eq!(lines.next().unwrap_err().code, Close::TOO_BIG);
     }
 }

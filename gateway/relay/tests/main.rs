@@ -10,4 +10,5 @@ mod quic;
 mod slow_viewer;
 mod tiles;
 mod websocket;
+mod webtransport;
 mod wire_vectors;

@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::{Future, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use media::{TrackKind, WallTime, wire::ServerMessage};
-use quinn::{Connection, RecvStream};
+use quinn::RecvStream;
 use tokio::{
     io::{AsyncRead, ReadBuf},
     sync::Notify,
@@ -20,7 +20,8 @@ use tokio::{
 };
 
 use super::{
-    Control, Lines, close,
+    Control, Lines,
+    carrier::Carrier,
     group::{End as GroupEnd, Handle},
 };
 use crate::{
@@ -48,7 +49,7 @@ struct Lane {
 
 struct Driver<'a> {
     shared: &'a Shared,
-    connection: &'a Connection,
+    carrier: Carrier,
     session: Session,
     watches: Watches,
     control: Handle,
@@ -68,16 +69,16 @@ struct Driver<'a> {
 
 pub(super) async fn drive(
     shared: &Arc<Shared>,
-    connection: &Connection,
+    carrier: Carrier,
     viewer: Viewer,
     (send, mut receive, mut lines): Control,
 ) -> End {
     let bell = Arc::new(Notify::new());
     let revoked = viewer.revoked.clone();
-    let control = Handle::new(CONTROL_PRIORITY);
+    let control = Handle::new(CONTROL_PRIORITY, carrier.stale, Bytes::new());
     let mut driver = Driver {
         shared,
-        connection,
+        carrier,
         session: Session::new(
             shared.config.clone(),
             Arc::clone(&shared.host),
@@ -99,25 +100,24 @@ pub(super) async fn drive(
     };
     driver.writers.push(Box::pin(control.write_to(send)));
     let mut tick = pin!(sleep_until(Instant::now() + TICK));
-    let mut closed = pin!(connection.closed());
     let cancel = shared.cancel.child_token();
     let mut cancelled = pin!(cancel.cancelled());
     let mut revoked = pin!(revoked.cancelled());
     let why = loop {
         let mut rung = pin!(bell.notified());
         let step = poll_fn(|cx| {
-            if let Poll::Ready(error) = closed.as_mut().poll(cx) {
-                return Poll::Ready(Err(Err(error)));
+            if let Poll::Ready(over) = driver.carrier.poll_over(cx) {
+                return Poll::Ready(Err(over.end()));
             }
             if cancelled.as_mut().poll(cx).is_ready() {
                 let close = Close::new(Close::GOING_AWAY, "the gateway is shutting down");
-                return Poll::Ready(Err(Ok(close)));
+                return Poll::Ready(Err(Err(close)));
             }
             if revoked.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Err(Ok(Close::new(Close::POLICY, "the session has ended"))));
+                return Poll::Ready(Err(Err(Close::new(Close::POLICY, "the session has ended"))));
             }
             if let Poll::Ready(close) = driver.poll_streams(cx, &mut receive, &mut lines) {
-                return Poll::Ready(Err(Ok(close)));
+                return Poll::Ready(Err(Err(close)));
             }
             let mut woke = rung.as_mut().poll(cx).is_ready();
             if driver.watches.poll_changed(cx).is_ready() {
@@ -127,7 +127,7 @@ pub(super) async fn drive(
             if tick.as_mut().poll(cx).is_ready() {
                 tick.as_mut().reset(Instant::now() + TICK);
                 if let Err(close) = driver.tick() {
-                    return Poll::Ready(Err(Ok(close)));
+                    return Poll::Ready(Err(Err(close)));
                 }
                 woke = true;
             }
@@ -147,13 +147,9 @@ pub(super) async fn drive(
         .tiles
         .fetch_sub(driver.tiles_counted, Relaxed);
     match why {
-        Err(
-            quinn::ConnectionError::ApplicationClosed(_)
-            | quinn::ConnectionError::ConnectionClosed(_),
-        ) => End::Left,
-        Err(error) => End::Quic(error),
-        Ok(why) => {
-            close(connection, &why);
+        Ok(end) => end,
+        Err(why) => {
+            driver.carrier.close(&why).await;
             End::Closed(why)
         }
     }
@@ -336,11 +332,12 @@ impl Driver<'_> {
             }
             None => Vec::new(),
         };
-        let newest = Handle::new(match track {
+        let priority = match track {
             TrackKind::Audio => AUDIO_PRIORITY,
             TrackKind::Video => VIDEO_PRIORITY,
-        });
-        let connection = self.connection.clone();
+        };
+        let newest = Handle::new(priority, self.carrier.stale, self.carrier.head.clone());
+        let connection = self.carrier.connection.clone();
         self.writers
             .push(Box::pin(newest.clone().write_to_new_stream(connection)));
         let lane = Lane { group, newest, old };

@@ -9,8 +9,6 @@ use bytes::Bytes;
 use quinn::{Connection, SendStream, VarInt};
 use tokio::sync::Notify;
 
-/// Application error code of a reset group (`docs/reference/wire.md`).
-pub(super) const STALE: VarInt = VarInt::from_u32(1);
 /// Most chunks given to quinn at once.
 const BATCH: usize = 32;
 
@@ -31,6 +29,8 @@ struct Queue {
     priority: i32,
     end: Option<End>,
     gone: bool,
+    /// Error code where it is reset.
+    stale: VarInt,
 }
 
 /// The driver's side of a stream.
@@ -38,9 +38,16 @@ struct Queue {
 pub(super) struct Handle(Arc<(Mutex<Queue>, Notify)>);
 
 impl Handle {
-    pub(super) fn new(priority: i32) -> Self {
+    /// A queue that begins with `head`, and whose stream is reset with the code `stale`.
+    pub(super) fn new(priority: i32, stale: VarInt, head: Bytes) -> Self {
         let handle = Self::default();
-        handle.lock().priority = priority;
+        let mut queue = handle.lock();
+        queue.priority = priority;
+        queue.stale = stale;
+        drop(queue);
+        if !head.is_empty() {
+            handle.push([head]);
+        }
         handle
     }
 
@@ -119,7 +126,7 @@ impl Handle {
                 queue.end
             };
             if end == Some(End::Reset) {
-                let _ = stream.reset(STALE);
+                let _ = stream.reset(self.lock().stale);
                 return self.leave();
             }
             if first == batch.len() {
@@ -128,7 +135,7 @@ impl Handle {
                     // Until all is acknowledged it can still become stale.
                     tokio::select! {
                         _ = stream.stopped() => {}
-                        () = self.reset_asked() => { let _ = stream.reset(STALE); }
+                        () = self.reset_asked() => { let _ = stream.reset(self.lock().stale); }
                     }
                     return self.leave();
                 }

@@ -23,6 +23,10 @@ pub struct Rig {
 
 impl Rig {
     pub fn new(host: &Arc<TestHost>, config: Config) -> Self {
+        Self::with_hello(host, config, DEADLINE.as_millis() as u64)
+    }
+
+    pub fn with_hello(host: &Arc<TestHost>, config: Config, hello_ms: u64) -> Self {
         let key =
             rcgen::generate_simple_self_signed(["localhost".into(), "127.0.0.1".into()]).unwrap();
         let chain = vec![key.cert.der().clone()];
@@ -33,10 +37,7 @@ impl Rig {
         let address = endpoint.local_addr().unwrap();
         let cancel = CancellationToken::new();
         let host = Arc::clone(host) as Arc<dyn relay::Host>;
-        let config = Config {
-            hello_ms: DEADLINE.as_millis() as u64,
-            ..config
-        };
+        let config = Config { hello_ms, ..config };
         let relay = Relay::new(config, host, cancel.clone());
         let accepting = relay.clone();
         let task = tokio::spawn(async move { accepting.quic(endpoint).await });

@@ -1,0 +1,151 @@
+//! A connection that is up, native or WebTransport: what lies between the wire's streams and QUIC's. From here on one code
+//! serves both.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::{Future, future::BoxFuture};
+use quinn::{Connection, ConnectionError, RecvStream, SendStream, VarInt};
+
+use super::webtransport;
+use crate::{Close, End};
+
+/// Application error code of a reset group (`docs/reference/wire.md`).
+const STALE: u32 = 1;
+/// How long a viewer has to take the reason of our close.
+const CLOSE_TIME: Duration = Duration::from_secs(2);
+
+/// Why a connection is over, or has to be.
+pub(super) enum Over {
+    /// The viewer left.
+    Left,
+    Lost(ConnectionError),
+    /// The viewer did what is not allowed.
+    Broken(Close),
+}
+
+impl From<ConnectionError> for Over {
+    fn from(error: ConnectionError) -> Self {
+        match error {
+            ConnectionError::ApplicationClosed(_) | ConnectionError::ConnectionClosed(_) => {
+                Self::Left
+            }
+            error => Self::Lost(error),
+        }
+    }
+}
+
+impl Over {
+    pub(super) fn end(self) -> Result<End, Close> {
+        match self {
+            Self::Left => Ok(End::Left),
+            Self::Lost(error) => Ok(End::Quic(error)),
+            Self::Broken(close) => Err(close),
+        }
+    }
+}
+
+/// Why there is no session: the connection is closed with this.
+pub(super) struct Refused {
+    pub(super) code: VarInt,
+    pub(super) text: String,
+}
+
+impl From<Close> for Refused {
+    fn from(close: Close) -> Self {
+        Self {
+            code: VarInt::from_u32(u32::from(close.code)),
+            text: close.text,
+        }
+    }
+}
+
+/// A viewer's connection beside its control stream.
+pub(super) struct Carrier {
+    pub(super) connection: Connection,
+    /// What precedes the first byte of every stream that we open.
+    pub(super) head: Bytes,
+    /// Error code of a reset group.
+    pub(super) stale: VarInt,
+    /// Looks after all that the viewer may not do, and after its leaving.
+    over: BoxFuture<'static, Over>,
+    /// The stream that carries a WebTransport session's close.
+    session: Option<SendStream>,
+}
+
+impl Carrier {
+    /// ALPN `sightline/1`: QUIC as it is. Waits for the control stream.
+    pub(super) async fn native(
+        connection: Connection,
+    ) -> Result<(Self, SendStream, RecvStream), Refused> {
+        let broken = |e: ConnectionError| Close::new(Close::PROTOCOL, e.to_string());
+        let (send, receive) = connection.accept_bi().await.map_err(broken)?;
+        let watched = connection.clone();
+        let over = async move {
+            let why = "a viewer opens one stream, the control stream";
+            tokio::select! {
+                error = watched.closed() => error.into(),
+                Ok(_) = watched.accept_bi() => Over::Broken(Close::new(Close::PROTOCOL, why)),
+                Ok(_) = watched.accept_uni() => Over::Broken(Close::new(Close::PROTOCOL, why)),
+            }
+        };
+        let carrier = Self {
+            connection,
+            head: Bytes::new(),
+            stale: VarInt::from_u32(STALE),
+            over: Box::pin(over),
+            session: None,
+        };
+        Ok((carrier, send, receive))
+    }
+
+    /// ALPN `h3`: shakes hands for a WebTransport session and waits for its control stream.
+    pub(super) async fn webtransport(
+        connection: Connection,
+    ) -> Result<(Self, SendStream, RecvStream), Refused> {
+        let established = webtransport::accept(&connection).await?;
+        let carrier = Self {
+            connection,
+            head: established.head,
+            stale: webtransport::error_code(STALE),
+            over: established.over,
+            session: Some(established.session),
+        };
+        Ok((carrier, established.control.0, established.control.1))
+    }
+
+    /// Ready when the connection is over or has to be.
+    pub(super) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<Over> {
+        Pin::new(&mut self.over).poll(cx)
+    }
+
+    /// Says why and closes.
+    pub(super) async fn close(self, close: &Close) {
+        match self.session {
+            None => close_native(&self.connection, close),
+            Some(session) => {
+                let said = webtransport::say_close(session, close);
+                // Else it is gone, or deaf.
+                let _ = tokio::time::timeout(CLOSE_TIME, async {
+                    tokio::select! {
+                        () = said => {}
+                        _ = self.connection.closed() => {}
+                    }
+                })
+                .await;
+                self.connection.close(webtransport::NO_ERROR, b"");
+            }
+        }
+    }
+}
+
+pub(super) fn close_native(connection: &Connection, close: &Close) {
+    connection.close(
+        VarInt::from_u32(u32::from(close.code)),
+        close.text.as_bytes(),
+    );
+}
