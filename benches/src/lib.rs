@@ -1,4 +1,4 @@
-//! What the benches share: where figures go, how a process's cost is read, and a source of frames.
+//! What the benches share: where figures go, how a process's cost is read, a source of frames, the servers under load and their viewers.
 //!
 //! A bench is a program in `src/bin/`. It starts what it measures in a process of its own (itself, with a subcommand), so that
 //! the CPU it reads is that of the server alone, and measures a floor in the same run: the least that any server would have to
@@ -6,4 +6,7 @@
 
 pub mod process;
 pub mod results;
+pub mod serve;
 pub mod source;
+pub mod tls;
+pub mod viewers;

@@ -109,6 +109,15 @@ pub fn camera_id(n: u32) -> CameraId {
         .expect("20 digits are a camera's code")
 }
 
+/// The `n` of [`camera_id`]; none for another code.
+pub fn camera_number(id: &CameraId) -> Option<u32> {
+    let text = id.to_string();
+    text.strip_prefix("44140300001320")?
+        .parse()
+        .ok()
+        .filter(|n| *n > 0)
+}
+
 /// Pushes every camera's frames into its ring, in even spacing, 25 a second each, for ever: a task as ingest's are.
 pub async fn push(mut cameras: Vec<Camera>) {
     let period = Duration::from_secs(1) / (FPS * cameras.len() as u32);

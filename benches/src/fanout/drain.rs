@@ -1,8 +1,7 @@
-//! Viewers: they connect, open their tiles, and discard what comes.
+//! The viewers' process.
 
 use std::{
-    io::{BufRead, ErrorKind, Read, Write},
-    net::{Ipv4Addr, TcpStream},
+    io::{BufRead, Read},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -11,13 +10,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use hdrhistogram::Histogram;
-use media::{
-    WallTime,
-    wire::{Header, Kind},
+use media::{WallTime, wire::Kind};
+use sightline_bench::{
+    serve::{Doors, Way},
+    tls,
+    viewers::{
+        fail,
+        messages::Messages,
+        quic,
+        tcp::{self, Line},
+        tiles_of, udp,
+    },
 };
-use sightline_bench::source::camera_id;
 use tokio::io::AsyncReadExt;
 
 type Delays = Histogram<u32>;
@@ -27,26 +33,72 @@ fn new_delays() -> Result<Delays> {
     Ok(Delays::new_with_bounds(1, 60_000_000, 3)?)
 }
 
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Args {
+    /// How they come.
+    #[arg(long)]
+    way: Way,
+    /// To a floor, not to the relay.
+    #[arg(long)]
+    floor: bool,
+    /// The server's first line.
+    #[arg(long)]
+    doors: String,
+    #[arg(long)]
+    viewers: usize,
+    /// Of each viewer.
+    #[arg(long)]
+    tiles: u32,
+    /// Of the server.
+    #[arg(long)]
+    cameras: u32,
+    /// Read at once and measure delays, instead of every 5 ms.
+    #[arg(long)]
+    prompt: bool,
+}
+
 /// Prints `ready`, then for each line on standard input the bytes received so far, or with `prompt` the delays since the last
 /// line: median and 99th percentile, milliseconds.
-pub(crate) fn run(floor: bool, port: u16, viewers: usize, tiles: u32, prompt: bool) -> Result<()> {
-    let mut streams = Vec::new();
-    for _ in 0..viewers {
-        streams.push(connect(floor, port, 1..=tiles)?);
-    }
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let doors: Doors = serde_json::from_str(&args.doors)?;
     let bytes = Arc::new(AtomicU64::new(0));
     let delays = Arc::new(Mutex::new(new_delays()?));
-    if prompt {
-        let delays = Arc::clone(&delays);
-        thread::spawn(move || watch(streams, &delays));
-    } else {
-        let bytes = Arc::clone(&bytes);
-        thread::spawn(move || sweep(streams, &bytes));
+    match args.way {
+        Way::Quic if args.floor => {
+            let lines = udp::connect(doors.quic, args.viewers)?;
+            let bytes = Arc::clone(&bytes);
+            thread::spawn(move || udp::sweep(&lines, &bytes));
+        }
+        Way::Quic => start_quic(args, &doors, &bytes)?,
+        Way::Ws | Way::Wss => {
+            let tls = match args.way {
+                Way::Wss if !args.floor => {
+                    Some(Arc::new(tls::client(&doors.certificate, &[b"http/1.1"])?))
+                }
+                _ => None,
+            };
+            let lines = (0..args.viewers)
+                .map(|n| match args.floor {
+                    true => Line::bare(doors.ws),
+                    false => {
+                        Line::open(&doors, tls.as_ref(), tiles_of(n, args.tiles, args.cameras))
+                    }
+                })
+                .collect::<Result<Vec<_>>>()?;
+            if args.prompt {
+                ensure!(args.way == Way::Ws, "delays are read off plain WebSocket");
+                let delays = Arc::clone(&delays);
+                thread::spawn(move || watch(lines, &delays));
+            } else {
+                let (floor, bytes) = (args.floor, Arc::clone(&bytes));
+                thread::spawn(move || tcp::sweep(lines, floor, &bytes));
+            }
+        }
     }
     println!("ready");
     for line in std::io::stdin().lock().lines() {
         line?;
-        if prompt {
+        if args.prompt {
             let mut delays = delays.lock().unwrap_or_else(PoisonError::into_inner);
             let at = |q| delays.value_at_quantile(q) as f64 / 1000.0;
             println!("{} {}", at(0.5), at(0.99));
@@ -58,91 +110,46 @@ pub(crate) fn run(floor: bool, port: u16, viewers: usize, tiles: u32, prompt: bo
     Ok(())
 }
 
-fn connect(floor: bool, port: u16, tiles: impl Iterator<Item = u32>) -> Result<TcpStream> {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-    stream.set_nodelay(true)?;
-    if floor {
-        return Ok(stream);
-    }
-    stream.write_all(
-        b"GET /api/v1/media HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-    )?;
-    let mut answer = Vec::new();
-    while !answer.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream
-            .read_exact(&mut byte)
-            .context("the handshake's answer")?;
-        answer.push(byte[0]);
-    }
-    ensure!(
-        answer.starts_with(b"HTTP/1.1 101"),
-        "{}",
-        String::from_utf8_lossy(&answer)
-    );
-    for tile in tiles {
-        open(&mut stream, tile)?;
-    }
-    Ok(stream)
-}
-
-/// Masked with zeros, which the standard allows a test.
-fn open(stream: &mut TcpStream, tile: u32) -> Result<()> {
-    let text = format!(
-        r#"{{"type":"open","tile":{tile},"camera":"{}","profile":"sub"}}"#,
-        camera_id(tile)
-    );
-    ensure!(text.len() < 126, "fits a short frame");
-    let mut frame = vec![0x81, 0x80 | text.len() as u8, 0, 0, 0, 0];
-    frame.extend_from_slice(text.as_bytes());
-    Ok(stream.write_all(&frame)?)
-}
-
-/// Reads every socket empty, again and again, 5 ms apart: nobody waits on a socket, so no wake-up is paid for by the server.
-#[allow(clippy::disallowed_methods)] // a thread of its own that keeps a beat
-fn sweep(mut streams: Vec<TcpStream>, bytes: &AtomicU64) {
-    let mut buffer = vec![0; 1 << 18];
-    for stream in &streams {
-        stream
-            .set_nonblocking(true)
-            .expect("a connected socket can be set non-blocking");
-    }
-    loop {
-        let began = Instant::now();
-        for stream in &mut streams {
-            loop {
-                match stream.read(&mut buffer) {
-                    Ok(0) => fail("a viewer's connection ended"),
-                    Ok(n) => drop(bytes.fetch_add(n as u64, Relaxed)),
-                    Err(e) if e.kind() == ErrorKind::WouldBlock => break,
-                    Err(e) => fail(&e.to_string()),
-                }
+/// Connects all and leaves a thread that reads.
+fn start_quic(args: &Args, doors: &Doors, bytes: &Arc<AtomicU64>) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let config = quic::config(doors)?;
+    let (send, ready) = std::sync::mpsc::sync_channel(1);
+    let (args, doors, bytes) = (args.clone(), doors.clone(), Arc::clone(bytes));
+    thread::spawn(move || {
+        runtime.block_on(async move {
+            let mut lines = tokio::task::JoinSet::new();
+            for n in 0..args.viewers {
+                let tiles = tiles_of(n, args.tiles, args.cameras);
+                match quic::Line::open(&doors, &config, tiles).await {
+                    Ok(line) => lines.spawn(line.drain(Arc::clone(&bytes))),
+                    Err(error) => fail(&format!("{error:#}")),
+                };
             }
-        }
-        thread::sleep(Duration::from_millis(5).saturating_sub(began.elapsed()));
-    }
-}
-
-/// The bench must not go on with fewer viewers than it says.
-fn fail(why: &str) -> ! {
-    eprintln!("viewers: {why}");
-    std::process::exit(1)
+            let _ = send.send(());
+            while let Some(end) = lines.join_next().await {
+                fail(&format!("a viewer's connection ended: {end:?}"));
+            }
+        });
+    });
+    Ok(ready.recv()?)
 }
 
 /// Reads at once and takes the delay of every frame.
-fn watch(streams: Vec<TcpStream>, delays: &Arc<Mutex<Delays>>) {
+fn watch(lines: Vec<Line>, delays: &Arc<Mutex<Delays>>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime can be built where one thread runs");
     runtime.block_on(async {
         let mut tasks = tokio::task::JoinSet::<Result<()>>::new();
-        for stream in streams {
+        for line in lines {
             let delays = Arc::clone(delays);
             tasks.spawn(async move {
-                stream.set_nonblocking(true)?;
-                let mut stream = tokio::net::TcpStream::from_std(stream)?;
+                line.stream.set_nonblocking(true)?;
+                let mut stream = tokio::net::TcpStream::from_std(line.stream)?;
                 let mut messages = Messages::default();
                 let mut buffer = vec![0; 1 << 16];
                 loop {
@@ -168,70 +175,46 @@ fn watch(streams: Vec<TcpStream>, delays: &Arc<Mutex<Delays>>) {
     });
 }
 
-/// Comes and goes so many times and prints the 95th percentile from `open` to the key frame's last byte, milliseconds.
-pub(crate) fn join(port: u16, times: usize) -> Result<()> {
-    let mut took = new_delays()?;
+/// A frame that comes so soon after its capture is live.
+const LIVE: Duration = Duration::from_millis(20);
+
+/// Comes and goes so many times and prints two 95th percentiles in milliseconds: from `open` to the key frame's last byte, and
+/// to the last byte of the first frame that is live.
+pub(crate) fn join(doors: &str, times: usize) -> Result<()> {
+    let doors: Doors = serde_json::from_str(doors)?;
+    let (mut key, mut live) = (new_delays()?, new_delays()?);
     let mut buffer = vec![0; 1 << 16];
     for _ in 0..times {
-        let mut stream = connect(false, port, std::iter::empty())?;
-        let (mut messages, mut done) = (Messages::default(), false);
+        let mut line = Line::open(&doors, None, 1..=0)?;
+        let mut messages = Messages::default();
+        let (mut has_key, mut is_live) = (None, None);
         let began = Instant::now();
-        open(&mut stream, 1)?;
-        while !done {
-            let n = stream.read(&mut buffer)?;
+        line.show(1)?;
+        while is_live.is_none() {
+            let n = line.stream.read(&mut buffer)?;
             ensure!(n > 0, "the connection ended");
-            messages.push(&buffer[..n], |h| done |= h.kind == Kind::Fragment && h.key);
+            messages.push(&buffer[..n], |header| {
+                if header.kind != Kind::Fragment {
+                    return;
+                }
+                ensure_key(header.key || has_key.is_some());
+                has_key.get_or_insert_with(|| began.elapsed());
+                if WallTime::now().since(header.captured) < LIVE {
+                    is_live.get_or_insert_with(|| began.elapsed());
+                }
+            });
         }
-        took.saturating_record(began.elapsed().as_micros() as u64);
+        for (all, one) in [(&mut key, has_key), (&mut live, is_live)] {
+            all.saturating_record(one.unwrap_or_default().as_micros() as u64);
+        }
     }
-    println!("{}", took.value_at_quantile(0.95) as f64 / 1000.0);
+    let at = |all: &Delays| all.value_at_quantile(0.95) as f64 / 1000.0;
+    println!("{} {}", at(&key), at(&live));
     Ok(())
 }
 
-/// Finds the media messages in a server's WebSocket frames, without keeping their payload.
-#[derive(Default)]
-struct Messages {
-    /// WebSocket header and media header of the frame being read, as far as they are here.
-    head: Vec<u8>,
-    /// Payload bytes still to come after the head.
-    rest: u64,
-    header: Option<Header>,
-}
-
-impl Messages {
-    fn push(&mut self, mut bytes: &[u8], mut whole: impl FnMut(&Header)) {
-        loop {
-            let skip = self.rest.min(bytes.len() as u64);
-            bytes = &bytes[skip as usize..];
-            self.rest -= skip;
-            if self.rest > 0 {
-                return;
-            }
-            if let Some(header) = self.header.take() {
-                whole(&header);
-            }
-            let Some((byte, after)) = bytes.split_first() else {
-                return;
-            };
-            self.head.push(*byte);
-            bytes = after;
-            let (ws, len) = match self.head[..] {
-                [_, 126, a, b, ..] => (4, u64::from(u16::from_be_bytes([a, b]))),
-                [_, 127, a, b, c, d, e, f, g, h, ..] => {
-                    (10, u64::from_be_bytes([a, b, c, d, e, f, g, h]))
-                }
-                [_, n @ 0..126, ..] => (2, u64::from(n)),
-                _ => continue,
-            };
-            let is_media = self.head[0] == 0x82;
-            let want = if is_media { ws + Header::LEN } else { ws };
-            if self.head.len() >= want {
-                if is_media {
-                    self.header = Header::read(&self.head[ws..]).ok().map(|(h, _)| h);
-                }
-                self.rest = len - (self.head.len() - ws) as u64;
-                self.head.clear();
-            }
-        }
+fn ensure_key(key: bool) {
+    if !key {
+        fail("the first frame is no key frame");
     }
 }
