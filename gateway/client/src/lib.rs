@@ -19,7 +19,8 @@
 //!
 //! Data flows one way: transport (`websocket.rs`, `quic.rs`) -> [`Client::next`] -> the caller, or [`pull`], which makes of it
 //! a stream that a player reads from a pipe. On QUIC groups arrive on streams of their own, in any order: `order.rs` puts them
-//! in order and gives up a group that is late.
+//! in order and gives up a group that is late. A client of [`Client::connect_any`] falls back from QUIC to WebSocket and climbs
+//! back (`roam.rs`); `examples/watch.rs` shows one.
 //!
 //! What always holds: memory is bounded whatever the gateway sends; a caller that does not call `next` is a slow viewer, and
 //! the gateway then skips. Every method that waits is cancel safe where it says so.
@@ -30,6 +31,7 @@ mod error;
 mod order;
 pub mod pull;
 mod quic;
+mod roam;
 mod sign_in;
 mod stream;
 mod trust;
@@ -45,6 +47,7 @@ use media::{
 use url::Url;
 
 pub use error::Error;
+pub use roam::Moved;
 pub use sign_in::sign_in;
 pub use trust::Trust;
 
@@ -92,11 +95,40 @@ impl Open {
 }
 
 /// A connection to a gateway.
-pub struct Client(Transport);
+pub struct Client(Way);
+
+enum Way {
+    /// On one transport, whatever happens.
+    Fixed(Transport),
+    Roams(Box<roam::Roam>),
+}
 
 enum Transport {
     WebSocket(Box<websocket::Connection>),
     Quic(Box<quic::Connection>),
+}
+
+impl Transport {
+    async fn next(&mut self) -> Result<Message, Error> {
+        match self {
+            Self::WebSocket(connection) => connection.next().await,
+            Self::Quic(connection) => connection.next().await,
+        }
+    }
+
+    async fn send(&mut self, message: &ClientMessage) -> Result<(), Error> {
+        match self {
+            Self::WebSocket(connection) => connection.send(message).await,
+            Self::Quic(connection) => connection.send(message).await,
+        }
+    }
+
+    async fn shutdown(self) {
+        match self {
+            Self::WebSocket(connection) => connection.shutdown().await,
+            Self::Quic(connection) => connection.shutdown().await,
+        }
+    }
 }
 
 impl Client {
@@ -106,7 +138,7 @@ impl Client {
     /// The gateway cannot be reached, is not trusted, or refuses the token.
     pub async fn connect_ws(url: &Url, token: &str, trust: &Trust) -> Result<Self, Error> {
         let connection = websocket::Connection::open(url, token, trust).await?;
-        Ok(Self(Transport::WebSocket(Box::new(connection))))
+        Ok(Self(Way::Fixed(Transport::WebSocket(Box::new(connection)))))
     }
 
     /// Connects by QUIC to the same host and port number, UDP.
@@ -114,30 +146,65 @@ impl Client {
     /// # Errors
     /// The gateway cannot be reached, is not trusted, or refuses the token.
     pub async fn connect_quic(url: &Url, token: &str, trust: &Trust) -> Result<Self, Error> {
-        let connection = quic::Connection::open(url, token, trust).await?;
-        Ok(Self(Transport::Quic(Box::new(connection))))
+        let connection = quic::Connection::open(url, token, trust, quic::IDLE_TIME).await?;
+        Ok(Self(Way::Fixed(Transport::Quic(Box::new(connection)))))
     }
 
-    /// Connects by QUIC, or by WebSocket if that does not come about within three seconds.
+    /// Connects by QUIC, or by WebSocket if that does not come about within three seconds; where UDP stops passing later, goes
+    /// over to WebSocket within a few seconds. From there QUIC is tried again while [`Client::next`] is called, first after five
+    /// seconds, then less and less often up to every two minutes, and taken when it answers: without a gap, and without a frame
+    /// twice. [`Client::moved`] tells of it.
     ///
     /// # Errors
     /// Those of [`Client::connect_ws`], when QUIC had failed too.
     pub async fn connect_any(url: &Url, token: &str, trust: &Trust) -> Result<Self, Error> {
-        if url.scheme() == "https" {
-            match tokio::time::timeout(QUIC_TIME, Self::connect_quic(url, token, trust)).await {
-                Ok(Ok(client)) => return Ok(client),
-                Ok(Err(error)) => tracing::info!(%error, "no QUIC, falling back to WebSocket"),
-                Err(_) => tracing::info!("no answer on UDP, falling back to WebSocket"),
-            }
+        if url.scheme() != "https" {
+            return Self::connect_ws(url, token, trust).await;
         }
-        Self::connect_ws(url, token, trust).await
+        let roam = roam::Roam::connect(url, token, trust).await?;
+        Ok(Self(Way::Roams(Box::new(roam))))
+    }
+
+    /// On WebSocket, tries QUIC again after this long, and after twice as long each time it fails; without this after five
+    /// seconds. Only for a client of [`Client::connect_any`].
+    pub fn retry_quic_after(&mut self, first: Duration) {
+        if let Way::Roams(roam) = &mut self.0 {
+            roam.set_first_pause(first);
+        }
+    }
+
+    /// The last change of transport, once. Asked after [`Client::next`]: what it returned came by the new one.
+    pub fn moved(&mut self) -> Option<Moved> {
+        match &mut self.0 {
+            Way::Fixed(_) => None,
+            Way::Roams(roam) => roam.moved(),
+        }
+    }
+
+    fn used(&self) -> &Transport {
+        match &self.0 {
+            Way::Fixed(transport) => transport,
+            Way::Roams(roam) => roam.used(),
+        }
     }
 
     /// `quic` or `websocket`.
     pub fn transport(&self) -> &'static str {
-        match &self.0 {
+        match self.used() {
             Transport::WebSocket(_) => "websocket",
             Transport::Quic(_) => "quic",
+        }
+    }
+
+    /// Goes on from another local address, as after a change of the network: a new UDP socket for the same connection. Where the
+    /// system changes the address of the machine by itself nothing needs to be called.
+    ///
+    /// # Errors
+    /// No socket is to be had. On WebSocket nothing is done: TCP cannot move.
+    pub fn rebind(&self) -> Result<(), Error> {
+        match self.used() {
+            Transport::WebSocket(_) => Ok(()),
+            Transport::Quic(connection) => connection.rebind(),
         }
     }
 
@@ -147,8 +214,8 @@ impl Client {
     /// The connection ended ([`Error::Closed`] says how), or the gateway broke the protocol.
     pub async fn next(&mut self) -> Result<Message, Error> {
         match &mut self.0 {
-            Transport::WebSocket(connection) => connection.next().await,
-            Transport::Quic(connection) => connection.next().await,
+            Way::Fixed(transport) => transport.next().await,
+            Way::Roams(roam) => roam.next().await,
         }
     }
 
@@ -158,8 +225,8 @@ impl Client {
     /// The connection ended.
     pub async fn send(&mut self, message: &ClientMessage) -> Result<(), Error> {
         match &mut self.0 {
-            Transport::WebSocket(connection) => connection.send(message).await,
-            Transport::Quic(connection) => connection.send(message).await,
+            Way::Fixed(transport) => transport.send(message).await,
+            Way::Roams(roam) => roam.send(message).await,
         }
     }
 
@@ -229,8 +296,8 @@ impl Client {
     /// Says goodbye.
     pub async fn shutdown(self) {
         match self.0 {
-            Transport::WebSocket(connection) => connection.shutdown().await,
-            Transport::Quic(connection) => connection.shutdown().await,
+            Way::Fixed(transport) => transport.shutdown().await,
+            Way::Roams(roam) => roam.shutdown().await,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 
 use bytes::Bytes;
 use media::{
-    CameraId, Priority, Profile, TrackKind, fmp4,
+    CameraId, MediaTime, Priority, Profile, TrackKind, fmp4,
     wire::{Format, Header, Kind, ServerMessage, TrackInfo},
 };
 use tokio::{
@@ -13,7 +13,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{Client, Error, Message, Open};
+use crate::{Client, Error, Message, Moved, Open};
 
 /// What to write.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,11 +51,22 @@ pub struct Summary {
     pub skipped: u64,
 }
 
+/// What [`pull`] tells of while it runs.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// A control message.
+    Control(&'a ServerMessage),
+    /// The client went over to another transport.
+    Moved(&'a Moved),
+    /// After a fall to WebSocket: so much media time is missing.
+    Missing(Duration),
+}
+
 /// The tile that [`pull`] opens.
 const TILE: u32 = 1;
 
-/// Pulls one camera into `out` until its duration is over, the reader closes the pipe, or an error. `on_control` sees every
-/// control message, for showing states.
+/// Pulls one camera into `out` until its duration is over, the reader closes the pipe, or an error. `on_event` sees every
+/// control message and every change of transport, for showing states.
 ///
 /// # Errors
 /// The camera is refused, the connection ends, the codec changes in a way that the container cannot carry, or `out` fails with
@@ -64,7 +75,7 @@ pub async fn pull(
     client: &mut Client,
     options: &Options,
     out: &mut (impl AsyncWrite + Unpin),
-    mut on_control: impl FnMut(&ServerMessage),
+    mut on_event: impl FnMut(Event<'_>),
 ) -> Result<Summary, Error> {
     client
         .open(Open {
@@ -80,6 +91,7 @@ pub async fn pull(
         .await?;
     let mut mux = Mux::new(options.container);
     let (mut summary, mut end) = (Summary::default(), None);
+    let mut gap = Gap::default();
     loop {
         let message = match end {
             None => client.next().await?,
@@ -88,8 +100,15 @@ pub async fn pull(
                 Err(_) => return Ok(summary),
             },
         };
+        if let Some(moved) = client.moved() {
+            on_event(Event::Moved(&moved));
+            gap.fell |= moved.to == "websocket";
+        }
+        if let Some(missing) = gap.look(&message) {
+            on_event(Event::Missing(missing));
+        }
         if let Message::Control(control) = &message {
-            on_control(control);
+            on_event(Event::Control(control));
             match control {
                 ServerMessage::Refused { reason, .. } => {
                     return Err(Error::Refused(reason.clone()));
@@ -116,6 +135,37 @@ pub async fn pull(
         if end.is_none() {
             end = options.duration.map(|d| Instant::now() + d);
         }
+    }
+}
+
+/// What a fall cost.
+#[derive(Default)]
+struct Gap {
+    fell: bool,
+    /// Feed, and its newest picture.
+    last: Option<(u32, MediaTime)>,
+    /// Between the last two pictures.
+    step: Duration,
+}
+
+impl Gap {
+    /// Media time that is missing before this.
+    fn look(&mut self, message: &Message) -> Option<Duration> {
+        let Message::Media(header, _) = message else {
+            return None;
+        };
+        if header.kind == Kind::Initialisation || header.track != TrackKind::Video {
+            return None;
+        }
+        let before = self.last.replace((header.feed, header.media_time));
+        let fell = std::mem::take(&mut self.fell);
+        let (feed, time) = before?;
+        let passed = (header.media_time - time).to_duration();
+        if fell && feed == header.feed {
+            return passed.checked_sub(self.step).filter(|d| !d.is_zero());
+        }
+        self.step = passed;
+        None
     }
 }
 

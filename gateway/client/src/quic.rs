@@ -25,9 +25,9 @@ const MAX_LINE: usize = 64 * 1024;
 const MAX_STREAMS: u32 = 512;
 /// What waits between the streams and the caller, in messages. Beyond it nothing is read and the gateway's flow control holds.
 const QUEUE: usize = 64;
-/// A gateway that is silent for so long is gone; keep-alives go out three times as often.
-const IDLE_TIME: Duration = Duration::from_secs(30);
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// A gateway that is silent for so long is gone, for a client that has nowhere else to go; keep-alives go out three times as
+/// often.
+pub(crate) const IDLE_TIME: Duration = Duration::from_secs(30);
 
 pub(crate) struct Connection {
     endpoint: Endpoint,
@@ -46,27 +46,28 @@ enum Arrival {
 }
 
 impl Connection {
-    pub(crate) async fn open(url: &Url, token: &str, trust: &Trust) -> Result<Self, Error> {
+    /// `silence`: a gateway that is silent for so long is gone; milliseconds to minutes.
+    pub(crate) async fn open(
+        url: &Url,
+        token: &str,
+        trust: &Trust,
+        silence: Duration,
+    ) -> Result<Self, Error> {
         let (host, port) = host_and_port(url)?;
         let failed = |what, source| Error::Io {
             what,
             address: format!("{host}, port {port}"),
             source,
         };
-        let config = client_config(trust)?;
+        let config = client_config(trust, silence)?;
         let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), port))
             .await
             .map_err(|e| failed("resolving", e))?
             .collect();
         let mut last = Error::Quic(format!("{host} has no address"));
         for address in addresses {
-            let any: SocketAddr = if address.is_ipv6() {
-                (std::net::Ipv6Addr::UNSPECIFIED, 0).into()
-            } else {
-                (std::net::Ipv4Addr::UNSPECIFIED, 0).into()
-            };
-            let endpoint =
-                Endpoint::client(any).map_err(|e| failed("opening a UDP socket for", e))?;
+            let endpoint = Endpoint::client(any(address.is_ipv6()))
+                .map_err(|e| failed("opening a UDP socket for", e))?;
             let connecting = endpoint
                 .connect_with(config.clone(), address, &host)
                 .map_err(|e| Error::Quic(e.to_string()))?;
@@ -136,6 +137,17 @@ impl Connection {
         write_line(&mut self.control, message).await
     }
 
+    pub(crate) fn rebind(&self) -> Result<(), Error> {
+        let failed = |source| Error::Io {
+            what: "opening another UDP socket for",
+            address: self.connection.remote_address().to_string(),
+            source,
+        };
+        let any = any(self.connection.remote_address().is_ipv6());
+        let socket = std::net::UdpSocket::bind(any).map_err(failed)?;
+        self.endpoint.rebind(socket).map_err(failed)
+    }
+
     pub(crate) async fn shutdown(self) {
         self.connection.close(VarInt::from_u32(1000), b"");
         // The close frame leaves with the endpoint's last packets.
@@ -143,7 +155,16 @@ impl Connection {
     }
 }
 
-fn client_config(trust: &Trust) -> Result<quinn::ClientConfig, Error> {
+/// Any local address of the family.
+fn any(ipv6: bool) -> SocketAddr {
+    if ipv6 {
+        (std::net::Ipv6Addr::UNSPECIFIED, 0).into()
+    } else {
+        (std::net::Ipv4Addr::UNSPECIFIED, 0).into()
+    }
+}
+
+fn client_config(trust: &Trust, silence: Duration) -> Result<quinn::ClientConfig, Error> {
     let tls = quinn::crypto::rustls::QuicClientConfig::try_from(trust.config(&[ALPN])?)
         .map_err(|e| Error::Trust(e.to_string()))?;
     let mut config = quinn::ClientConfig::new(Arc::new(tls));
@@ -151,9 +172,9 @@ fn client_config(trust: &Trust) -> Result<quinn::ClientConfig, Error> {
     transport
         .max_concurrent_uni_streams(VarInt::from_u32(MAX_STREAMS))
         .max_concurrent_bidi_streams(VarInt::from_u32(0))
-        .keep_alive_interval(Some(KEEP_ALIVE))
+        .keep_alive_interval(Some(silence / 3))
         .max_idle_timeout(Some(
-            quinn::IdleTimeout::try_from(IDLE_TIME).expect("30 s are far below 2^62 ms"),
+            quinn::IdleTimeout::try_from(silence).map_err(|e| Error::Quic(e.to_string()))?,
         ));
     config.transport_config(Arc::new(transport));
     Ok(config)

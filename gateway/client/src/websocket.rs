@@ -1,8 +1,11 @@
 //! The viewer wire over WebSocket.
 
+use std::time::Duration;
+
 use futures_util::{SinkExt, StreamExt};
 use http::{Request, header};
 use media::wire::{ClientMessage, Header, MAX_MEDIA_BYTES};
+use tokio::time::timeout;
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
     tungstenite::{
@@ -16,6 +19,9 @@ use crate::{
     sign_in::authority,
     stream::{self, BoxedIo},
 };
+
+/// For the answer to the handshake.
+const ANSWER_TIME: Duration = Duration::from_secs(10);
 
 pub(crate) struct Connection(WebSocketStream<BoxedIo>);
 
@@ -36,7 +42,10 @@ impl Connection {
         let limits = WebSocketConfig::default()
             .max_message_size(Some(MAX_MEDIA_BYTES))
             .max_frame_size(Some(MAX_MEDIA_BYTES));
-        let (socket, _) = client_async_with_config(request, stream, Some(limits)).await?;
+        let handshake = client_async_with_config(request, stream, Some(limits));
+        let (socket, _) = timeout(ANSWER_TIME, handshake)
+            .await
+            .map_err(|_| Error::Protocol("no answer to the WebSocket's handshake".into()))??;
         Ok(Self(socket))
     }
 

@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 use anyhow::{Context, Result};
 use client::{
     Client,
-    pull::{Container, Options},
+    pull::{Container, Event, Options},
 };
 use media::{CameraId, Profile, wire::ServerMessage};
 
@@ -22,7 +22,7 @@ pub(super) struct Args {
     /// The camera's 20-digit code
     #[arg(value_name = "CAMERA")]
     camera: CameraId,
-    /// By QUIC; without this or --ws, QUIC first and WebSocket where UDP is blocked
+    /// By QUIC alone; without this or --ws, QUIC where UDP passes and WebSocket where it does not, as often as that changes
     #[arg(long, conflicts_with = "ws")]
     quic: bool,
     /// By WebSocket
@@ -78,14 +78,21 @@ async fn pull(args: Args) -> Result<ExitCode> {
         audio: !args.no_audio,
         duration,
     };
-    let told = |message: &ServerMessage| match message {
-        ServerMessage::Lost { reason, .. } => eprintln!("sightline: lost: {reason}"),
-        ServerMessage::Back { .. } => eprintln!("sightline: back"),
-        ServerMessage::Skipped { frames, .. } => {
+    let told = |event: Event<'_>| match event {
+        Event::Control(ServerMessage::Lost { reason, .. }) => {
+            eprintln!("sightline: lost: {reason}");
+        }
+        Event::Control(ServerMessage::Back { .. }) => eprintln!("sightline: back"),
+        Event::Control(ServerMessage::Skipped { frames, .. }) => {
             eprintln!("sightline: too slow, {frames} frames were left out");
         }
-        _ => {}
+        Event::Control(_) => {}
+        Event::Moved(moved) => eprintln!("sightline: by {} from here: {}", moved.to, moved.why),
+        Event::Missing(time) => {
+            eprintln!("sightline: {:.1} s are missing here", time.as_secs_f64());
+        }
     };
+    eprintln!("sightline: pulling by {}", client.transport());
     let summary = match &args.output {
         Some(path) => {
             let mut file = tokio::fs::File::create(path)
