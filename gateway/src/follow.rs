@@ -205,6 +205,7 @@ async fn upkeep(gateway: Arc<Gateway>) {
         for tag in lost {
             gateway.take(tag).await;
         }
+        crate::api::tasks::note_overdue(&gateway).await;
         ticks += 1;
         if ticks.is_multiple_of(60) {
             gateway.sessions.sweep(now);

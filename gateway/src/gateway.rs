@@ -17,7 +17,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use command::{Incidents, Region, Register, Store};
+use command::{ContingencyPlans, Incidents, Region, Register, Store};
 use media::{CameraId, Clock, EventId, WallTime};
 use relay::Relay;
 use storage::{Archive, DataDir, Events};
@@ -70,6 +70,8 @@ pub struct Gateway {
     pub seal: Seal,
     /// Incidents.
     pub incidents: Arc<Store<Incidents>>,
+    /// What is done about a kind of incident.
+    pub contingency: Arc<Store<ContingencyPlans>>,
     /// Who did what.
     pub audit: Audit,
     /// What of it was told just now: session, action, camera, detail.
@@ -160,6 +162,7 @@ struct Journals {
     users: Arc<Store<Users>>,
     register: Arc<Store<Register>>,
     incidents: Arc<Store<Incidents>>,
+    contingency: Arc<Store<ContingencyPlans>>,
     audit: Audit,
     events: Events,
     archive: Archive,
@@ -289,6 +292,7 @@ fn open_journals(
         users: Store::open(data.journal("users"))?,
         register: Store::open(data.journal("register"))?,
         incidents: Store::open(data.journal("incidents"))?,
+        contingency: Store::open(data.journal("contingency"))?,
         audit,
         events: Events::open(data)?,
         archive: Archive::open(data, archive)?,
@@ -405,6 +409,7 @@ async fn assemble(
         register,
         seal: journals.seal,
         incidents: journals.incidents,
+        contingency: journals.contingency,
         audit: journals.audit,
         repeats: Repeats::new(Duration::from_secs(600)),
         book,

@@ -17,6 +17,7 @@
 //! What does not belong here: sockets, streams, HTTP, who may do what. The gateway asks its access check before it asks here.
 
 pub mod camera;
+pub mod contingency;
 pub mod health;
 pub mod incident;
 pub mod register;
@@ -26,7 +27,8 @@ pub mod store;
 pub mod zone;
 
 pub use camera::Camera;
-pub use incident::{Incident, Incidents, Stage};
+pub use contingency::{Plan as ContingencyPlan, Plans as ContingencyPlans};
+pub use incident::{Incident, Incidents, Stage, Task};
 pub use register::{Region, Register};
 pub use secret::Secret;
 pub use state::State;

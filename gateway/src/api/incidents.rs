@@ -1,9 +1,12 @@
 //! Incidents.
 
+use std::sync::Arc;
+
 use ::media::{CameraId, EventId, Grade, Place, RegionCode};
 use command::{
     Incident, Stage,
-    incident::{Change, Opening},
+    incident::{Change, Error, Opening, Words},
+    store::ChangeError,
 };
 use http::StatusCode;
 use serde::Deserialize;
@@ -30,13 +33,14 @@ pub(super) async fn list(call: Call) -> Answer {
     let incidents = call.gateway.incidents.read();
     let seen: Vec<&Incident> = incidents
         .newest()
+        .map(AsRef::as_ref)
         .filter(|i| wanted(i.state) && call.sees(Action::ReadEvents, i.region))
         .take(limit)
         .collect();
     json(&seen)
 }
 
-fn existing(call: &Call, action: Action) -> Result<Incident, Problem> {
+pub(super) fn existing(call: &Call, action: Action) -> Result<Arc<Incident>, Problem> {
     let id: EventId = call
         .param("id")
         .parse()
@@ -46,12 +50,12 @@ fn existing(call: &Call, action: Action) -> Result<Incident, Problem> {
         .get(&id)
         .ok_or_else(|| Problem::not_found(format!("there is no incident {id}")))?;
     call.may(action, incident.region, &id.to_string())?;
-    Ok(incident.clone())
+    Ok(Arc::clone(incident))
 }
 
 /// `GET /incidents/{id}`.
 pub(super) async fn one(call: Call) -> Answer {
-    json(&existing(&call, Action::ReadEvents)?)
+    json(&*existing(&call, Action::ReadEvents)?)
 }
 
 #[derive(Deserialize)]
@@ -137,7 +141,8 @@ pub(super) async fn open(call: Call) -> Answer {
     with_json(StatusCode::CREATED, incident)
 }
 
-async fn change(
+/// Makes a change of an incident, with its entry of the audit log. What was written down before is answered as it is now.
+pub(super) async fn change(
     call: &Call,
     incident: &Incident,
     action: &str,
@@ -146,11 +151,18 @@ async fn change(
 ) -> Answer {
     let mut entry = call.entry(action, incident.id.to_string(), Some(incident.region))?;
     entry.detail = detail;
-    let after = call
+    let made = call
         .gateway
         .incidents
         .change(call.gateway.now(), change)
-        .await?;
+        .await;
+    let after = match made {
+        // Sent again by somebody who did not hear that it had come.
+        Err(ChangeError::Refused(Error::Repeated(_))) => {
+            return json(&*existing(call, Action::ReadEvents)?);
+        }
+        made => made?,
+    };
     call.audit(entry).await?;
     let incident = after
         .get(&incident.id)
@@ -159,20 +171,14 @@ async fn change(
     json(incident)
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Note {
-    note: String,
-}
-
 /// `POST /incidents/{id}/log`.
 pub(super) async fn note(call: Call) -> Answer {
     let incident = existing(&call, Action::Report)?;
-    let given: Note = call.json()?;
+    let words: Words = call.json()?;
     let written = Change::Note {
         id: incident.id,
         by: call.user()?.user.clone(),
-        note: given.note,
+        words,
     };
     change(&call, &incident, "incident-note", String::new(), written).await
 }
@@ -197,4 +203,25 @@ pub(super) async fn transition(call: Call) -> Answer {
     };
     let detail = format!("{} to {}", incident.state.as_str(), given.to.as_str());
     change(&call, &incident, "incident-moved", detail, step).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewGrade {
+    grade: Grade,
+    note: String,
+}
+
+/// `POST /incidents/{id}/grade`.
+pub(super) async fn grade(call: Call) -> Answer {
+    let incident = existing(&call, Action::Handle)?;
+    let given: NewGrade = call.json()?;
+    let detail = format!("{:?} to {:?}", incident.grade, given.grade);
+    let graded = Change::Grade {
+        id: incident.id,
+        by: call.user()?.user.clone(),
+        grade: given.grade,
+        note: given.note,
+    };
+    change(&call, &incident, "incident-graded", detail, graded).await
 }

@@ -10,6 +10,7 @@ mod answer;
 pub mod audit;
 mod call;
 pub mod cameras;
+mod contingency;
 pub mod events;
 pub mod incidents;
 mod intake;
@@ -22,6 +23,7 @@ pub mod routes;
 pub mod session;
 pub mod sse;
 pub mod status;
+pub(crate) mod tasks;
 pub mod users;
 pub mod view;
 

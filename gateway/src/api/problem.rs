@@ -173,11 +173,28 @@ impl From<command::incident::Error> for Problem {
         use command::incident::Error;
         match error {
             Error::Field { field, text } => Self::bad(field, text),
-            Error::Illegal { .. } => Self::new(
+            Error::Illegal { .. } | Error::IllegalStep { .. } => Self::new(
                 StatusCode::CONFLICT,
                 "illegal-transition",
                 error.to_string(),
             ),
+            Error::NotYours { .. } => {
+                Self::new(StatusCode::FORBIDDEN, "forbidden", error.to_string())
+            }
+            Error::Over { .. }
+            | Error::OpenTasks { .. }
+            | Error::Started(_)
+            | Error::Repeated(_) => Self::new(StatusCode::CONFLICT, "conflict", error.to_string()),
+            Error::NotFound(_) | Error::NoTask { .. } => Self::not_found(error.to_string()),
+        }
+    }
+}
+
+impl From<command::contingency::Error> for Problem {
+    fn from(error: command::contingency::Error) -> Self {
+        use command::contingency::Error;
+        match error {
+            Error::Field { field, text } => Self::bad(&field, text),
             Error::NotFound(_) => Self::not_found(error.to_string()),
         }
     }

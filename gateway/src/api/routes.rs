@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, fmt};
 use http::Method;
 
 use super::{
-    Call, Handling, audit, cameras, events, incidents, map, openapi, recordings, session, sse,
-    status, users,
+    Call, Handling, audit, cameras, contingency, events, incidents, map, openapi, recordings,
+    session, sse, status, tasks, users,
 };
 use crate::access::Action;
 
@@ -147,8 +147,16 @@ pub static ROUTES: &[Route] = &[
     route!(GET "/api/v1/incidents", May(Action::ReadEvents), query &[opt("state", Text), opt("limit", Number)], body None, 200 Many("Incident"), "Incidents, newest first", incidents::list),
     route!(POST "/api/v1/incidents", May(Action::Handle), query &[], body Some("NewIncident"), 201 One("Incident"), "Open an incident", incidents::open),
     route!(GET "/api/v1/incidents/{id}", May(Action::ReadEvents), query &[], body None, 200 One("Incident"), "One incident", incidents::one),
-    route!(POST "/api/v1/incidents/{id}/log", May(Action::Report), query &[], body Some("Note"), 200 One("Incident"), "Write into its log", incidents::note),
+    route!(POST "/api/v1/incidents/{id}/log", May(Action::Report), query &[], body Some("Words"), 200 One("Incident"), "Write into its log", incidents::note),
     route!(POST "/api/v1/incidents/{id}/transitions", May(Action::Handle), query &[], body Some("Transition"), 200 One("Incident"), "Move it on", incidents::transition),
+    route!(POST "/api/v1/incidents/{id}/grade", May(Action::Handle), query &[], body Some("NewGrade"), 200 One("Incident"), "Give it another grade", incidents::grade),
+    route!(POST "/api/v1/incidents/{id}/tasks", May(Action::Handle), query &[], body Some("NewTask"), 200 One("Incident"), "Give a task", tasks::give),
+    route!(POST "/api/v1/incidents/{id}/tasks/{number}/steps", May(Action::Report), query &[], body Some("TaskStep"), 200 One("Incident"), "Take a step of a task", tasks::step),
+    route!(POST "/api/v1/incidents/{id}/plans", May(Action::Handle), query &[], body Some("StartPlan"), 200 One("Incident"), "Start a contingency plan: all of it, and once", contingency::start),
+    route!(GET "/api/v1/tasks", May(Action::ReadEvents), query &[opt("owner", Text), opt("state", Text), opt("limit", Number)], body None, 200 Many("ListedTask"), "Tasks, the most urgent first; owner=me for one's own", tasks::list),
+    route!(GET "/api/v1/contingency-plans", May(Action::ReadEvents), query &[], body None, 200 Many("ContingencyPlan"), "Contingency plans that may be used here", contingency::list),
+    route!(PUT "/api/v1/contingency-plans/{id}", May(Action::Handle), query &[], body Some("ContingencyPlan"), 200 One("ContingencyPlan"), "Add a contingency plan or replace it", contingency::put),
+    route!(DELETE "/api/v1/contingency-plans/{id}", May(Action::Handle), query &[], body None, 204 Nothing, "Take a contingency plan away; what it started goes on", contingency::remove),
     route!(GET "/api/v1/stream", May(Action::Look), query &[], body None, 200 Media("text/event-stream"), "Server-sent events: hello, camera, event, incident, resync", sse::stream),
     route!(GET "/api/v1/media", May(Action::Watch), query &[], body None, 101 Upgrade, "The viewers' WebSocket", super::media::not_upgraded),
     route!(GET "/api/v1/users", May(Action::ManageUsers), query &[], body None, 200 Many("User"), "Accounts", users::list),

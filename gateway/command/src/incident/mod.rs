@@ -1,0 +1,202 @@
+//! Incidents (事件处置): opened by a person, often from an event; verified, graded, handled by tasks, closed, filed.
+//!
+//! ```text
+//! Change --check--> journal --apply--> Incident { stage, tasks, log }      every accepted change is one entry of the log
+//! ```
+//! A plan (预案) is started by one change that holds all of its tasks: after a crash either the whole of it is there or nothing.
+
+mod apply;
+mod change;
+mod entry;
+mod rules;
+mod stage;
+pub mod task;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use media::{CameraId, EventId, Grade, Place, RegionCode, WallTime};
+use serde::{Deserialize, Serialize};
+
+pub use change::{Change, Error};
+pub use entry::{Action, Entry, Words};
+pub use rules::{MAX_ATTACHMENTS, MAX_LOG, MAX_NOTE, MAX_TASKS};
+pub use stage::Stage;
+pub use task::{Order, Progress, Step, Task};
+
+use crate::state::State;
+
+/// An incident.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Incident {
+    /// Its identity; sorts by time.
+    pub id: EventId,
+    /// What people call it by: the day and a number.
+    pub number: String,
+    /// In a few words.
+    pub title: String,
+    /// What kind of thing: a word of the district's own list.
+    pub kind: String,
+    /// How grave.
+    pub grade: Grade,
+    /// Where it stands.
+    pub state: Stage,
+    /// Which region it belongs to: who may see it follows from this.
+    pub region: RegionCode,
+    /// Where.
+    pub place: Option<Place>,
+    /// The cameras that show it.
+    pub cameras: Vec<CameraId>,
+    /// The event it was opened from.
+    pub event: Option<EventId>,
+    /// When it was opened.
+    pub opened_at: WallTime,
+    /// By whom.
+    pub opened_by: String,
+    /// When it was closed.
+    pub closed_at: Option<WallTime>,
+    /// The plans that were started, by their ids.
+    pub plans: Vec<String>,
+    /// What people were sent to do, in the order of giving.
+    pub tasks: Vec<Task>,
+    /// Everything that happened to it, oldest first.
+    pub log: Vec<Arc<Entry>>,
+}
+
+impl Incident {
+    /// A task by its number.
+    pub fn task(&self, number: u32) -> Option<&Task> {
+        self.tasks.get((number as usize).checked_sub(1)?)
+    }
+}
+
+/// What is said when an incident is opened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Opening {
+    /// Its identity, chosen by the gateway.
+    pub id: EventId,
+    /// The day it counts to, `YYYYMMDD` in the district's own time.
+    pub day: String,
+    /// By whom.
+    pub by: String,
+    /// In a few words.
+    pub title: String,
+    /// What kind of thing.
+    pub kind: String,
+    /// How grave.
+    pub grade: Grade,
+    /// Which region.
+    pub region: RegionCode,
+    /// Where.
+    pub place: Option<Place>,
+    /// The cameras that show it.
+    pub cameras: Vec<CameraId>,
+    /// The event it comes from.
+    pub event: Option<EventId>,
+    /// First note.
+    pub note: String,
+}
+
+/// All incidents.
+#[derive(Clone, Debug, Default)]
+pub struct Incidents {
+    all: BTreeMap<EventId, Arc<Incident>>,
+    /// How many were opened on each day.
+    numbers: BTreeMap<String, u32>,
+}
+
+impl Incidents {
+    /// One.
+    pub fn get(&self, id: &EventId) -> Option<&Arc<Incident>> {
+        self.all.get(id)
+    }
+
+    /// All, newest first.
+    pub fn newest(&self) -> impl Iterator<Item = &Arc<Incident>> {
+        self.all.values().rev()
+    }
+
+    /// Tasks whose deadline has passed, and nobody has noted it yet.
+    pub fn overdue(&self, now: WallTime) -> Vec<Change> {
+        let open = self.all.values().filter(|i| i.state.is_open());
+        open.flat_map(|i| {
+            let late = i.tasks.iter().filter(|t| t.is_newly_overdue(now));
+            late.map(|t| Change::Overdue {
+                id: i.id,
+                task: t.number,
+            })
+        })
+        .collect()
+    }
+
+    fn existing(&self, id: &EventId) -> Result<&Incident, Error> {
+        self.all
+            .get(id)
+            .map(AsRef::as_ref)
+            .ok_or(Error::NotFound(*id))
+    }
+}
+
+impl State for Incidents {
+    type Change = Change;
+    type Error = Error;
+
+    fn kind(change: &Change) -> &'static str {
+        match change {
+            Change::Open(_) => "opened",
+            Change::Note { .. } => "note",
+            Change::Transition { .. } => "transition",
+            Change::Grade { .. } => "graded",
+            Change::Give { .. } => "task",
+            Change::Step { .. } => "step",
+            Change::Overdue { .. } => "overdue",
+            Change::Start { .. } => "plan",
+        }
+    }
+
+    fn check(&self, change: &Change) -> Result<(), Error> {
+        match change {
+            Change::Open(opening) => rules::opening(opening),
+            _ => self.existing(change.id())?.check(change),
+        }
+    }
+
+    fn apply(&mut self, at: WallTime, change: Change) {
+        if let Change::Open(opening) = change {
+            return self.open(at, *opening);
+        }
+        let Some(incident) = self.all.get_mut(change.id()) else {
+            return;
+        };
+        Arc::make_mut(incident).apply(at, change);
+    }
+}
+
+impl Incidents {
+    fn open(&mut self, at: WallTime, o: Opening) {
+        let n = self.numbers.entry(o.day.clone()).or_default();
+        *n += 1;
+        let first = Entry::new(at, o.by.clone(), Action::Opened, o.note.into());
+        let incident = Incident {
+            id: o.id,
+            number: format!("{}-{:04}", o.day, n),
+            title: o.title,
+            kind: o.kind,
+            grade: o.grade,
+            state: Stage::Reported,
+            region: o.region,
+            place: o.place,
+            cameras: o.cameras,
+            event: o.event,
+            opened_at: at,
+            opened_by: o.by,
+            closed_at: None,
+            plans: Vec::new(),
+            tasks: Vec::new(),
+            log: vec![Arc::new(first.between(None, Stage::Reported))],
+        };
+        self.all.insert(o.id, Arc::new(incident));
+    }
+}
+
+#[cfg(test)]
+mod tests;
