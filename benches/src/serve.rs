@@ -20,6 +20,8 @@ pub enum Way {
     Wss,
     /// QUIC, as native clients.
     Quic,
+    /// QUIC, as browsers.
+    Webtransport,
 }
 
 impl Way {
@@ -29,6 +31,7 @@ impl Way {
             Self::Ws => "ws",
             Self::Wss => "wss",
             Self::Quic => "quic",
+            Self::Webtransport => "webtransport",
         }
     }
 }
@@ -81,6 +84,6 @@ pub fn run(args: &Args) -> Result<()> {
         None => relay::run(cameras),
         Some(Way::Ws) => floor::plain(cameras, args.viewers),
         Some(Way::Wss) => floor::records(cameras, args.viewers),
-        Some(Way::Quic) => floor::datagrams(cameras, args.viewers),
+        Some(Way::Quic | Way::Webtransport) => floor::datagrams(cameras, args.viewers),
     }
 }

@@ -64,12 +64,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let bytes = Arc::new(AtomicU64::new(0));
     let delays = Arc::new(Mutex::new(new_delays()?));
     match args.way {
-        Way::Quic if args.floor => {
+        Way::Quic | Way::Webtransport if args.floor => {
             let lines = udp::connect(doors.quic, args.viewers)?;
             let bytes = Arc::clone(&bytes);
             thread::spawn(move || udp::sweep(&lines, &bytes));
         }
-        Way::Quic => start_quic(args, &doors, &bytes)?,
+        Way::Quic | Way::Webtransport => start_quic(args, &doors, &bytes)?,
         Way::Ws | Way::Wss => {
             let tls = match args.way {
                 Way::Wss if !args.floor => {
@@ -115,7 +115,8 @@ fn start_quic(args: &Args, doors: &Doors, bytes: &Arc<AtomicU64>) -> Result<()> 
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let config = quic::config(doors)?;
+    let webtransport = args.way == Way::Webtransport;
+    let config = quic::config(doors, webtransport)?;
     let (send, ready) = std::sync::mpsc::sync_channel(1);
     let (args, doors, bytes) = (args.clone(), doors.clone(), Arc::clone(bytes));
     thread::spawn(move || {
@@ -123,15 +124,14 @@ fn start_quic(args: &Args, doors: &Doors, bytes: &Arc<AtomicU64>) -> Result<()> 
             let mut lines = tokio::task::JoinSet::new();
             for n in 0..args.viewers {
                 let tiles = tiles_of(n, args.tiles, args.cameras);
-                match quic::Line::open(&doors, &config, tiles).await {
+                match quic::Line::open(&doors, &config, webtransport, tiles).await {
                     Ok(line) => lines.spawn(line.drain(Arc::clone(&bytes))),
                     Err(error) => fail(&format!("{error:#}")),
                 };
             }
             let _ = send.send(());
-            while let Some(end) = lines.join_next().await {
-                fail(&format!("a viewer's connection ended: {end:?}"));
-            }
+            let end = lines.join_next().await;
+            fail(&format!("a viewer's connection ended: {end:?}"));
         });
     });
     Ok(ready.recv()?)
@@ -184,8 +184,10 @@ pub(crate) fn join(doors: &str, times: usize) -> Result<()> {
     let doors: Doors = serde_json::from_str(doors)?;
     let (mut key, mut live) = (new_delays()?, new_delays()?);
     let mut buffer = vec![0; 1 << 16];
-    for _ in 0..times {
-        let mut line = Line::open(&doors, None, 1..=0)?;
+    for n in 0..times {
+        // At all times between two frames and between two key frames.
+        pause(Duration::from_millis(n as u64 * 37 % 80));
+        let mut line = Line::open(&doors, None, std::iter::empty())?;
         let mut messages = Messages::default();
         let (mut has_key, mut is_live) = (None, None);
         let began = Instant::now();
@@ -217,4 +219,9 @@ fn ensure_key(key: bool) {
     if !key {
         fail("the first frame is no key frame");
     }
+}
+
+#[allow(clippy::disallowed_methods)] // one comes when one comes
+fn pause(time: Duration) {
+    thread::sleep(time);
 }

@@ -111,6 +111,7 @@ fn all() -> Vec<Row> {
         Row::Cost("wall-16", Load::wall(20, 16)),
         Row::Cost("wss-200", Load::main(Way::Wss, 200)),
         Row::Cost("quic-200", Load::main(Way::Quic, 200)),
+        Row::Cost("webtransport-200", Load::main(Way::Webtransport, 200)),
         Row::Delay("delay-200-p50", "delay-200-p99", 200),
         Row::Joining("first-key-frame-p95", "live-edge-p95"),
         Row::Memory("memory-ws", Way::Ws, 500),

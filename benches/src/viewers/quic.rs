@@ -1,4 +1,4 @@
-//! Viewers on QUIC as native clients: each with a socket of its own.
+//! Viewers on QUIC, as native clients and as browsers (WebTransport): each with a socket of its own.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -9,8 +9,12 @@ use std::{
     },
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use bytes::BytesMut;
 use quinn::{Connection, Endpoint, RecvStream, SendStream, crypto::rustls::QuicClientConfig};
+use relay::quic::{ALPN, ALPN_WEBTRANSPORT, WEBTRANSPORT_PATH};
+use url::Url;
+use web_transport_proto::{ConnectRequest, ConnectResponse, Frame, Settings, VarInt};
 
 use super::open_message;
 use crate::{serve::Doors, tls};
@@ -22,8 +26,13 @@ const PIECE: usize = 1 << 18;
 ///
 /// # Errors
 /// The certificate is none.
-pub fn config(doors: &Doors) -> Result<quinn::ClientConfig> {
-    let tls = tls::client(&doors.certificate, &[relay::quic::ALPN])?;
+pub fn config(doors: &Doors, webtransport: bool) -> Result<quinn::ClientConfig> {
+    let alpn = if webtransport {
+        ALPN_WEBTRANSPORT
+    } else {
+        ALPN
+    };
+    let tls = tls::client(&doors.certificate, &[alpn])?;
     Ok(quinn::ClientConfig::new(Arc::new(
         QuicClientConfig::try_from(tls)?,
     )))
@@ -36,18 +45,21 @@ pub struct Line {
     pub endpoint: Endpoint,
     /// The only one.
     pub connection: Connection,
-    /// Keeps the control stream open.
+    /// The control stream, kept open.
     pub control: (SendStream, RecvStream),
+    /// HTTP/3's, kept open.
+    _session: Option<Session>,
 }
 
 impl Line {
-    /// Connects and opens these tiles.
+    /// Connects and opens these tiles. `config` is of [`config`] with the same `webtransport`.
     ///
     /// # Errors
     /// It cannot connect, or is not let in.
     pub async fn open(
         doors: &Doors,
         config: &quinn::ClientConfig,
+        webtransport: bool,
         tiles: RangeInclusive<u32>,
     ) -> Result<Self> {
         let endpoint = Endpoint::client((Ipv4Addr::LOCALHOST, 0).into())?;
@@ -56,17 +68,28 @@ impl Line {
             .connect_with(config.clone(), to, "localhost")?
             .await
             .context("QUIC handshake")?;
+        let mut text = BytesMut::new();
+        let session = match webtransport {
+            false => None,
+            true => {
+                let session = Session::ask(&connection, doors.quic).await?;
+                Frame::WEBTRANSPORT.encode(&mut text);
+                session.number.encode(&mut text);
+                Some(session)
+            }
+        };
         let mut control = connection.open_bi().await?;
-        let mut text = "{\"type\":\"auth\",\"token\":\"bench\"}\n".to_owned();
+        text.extend_from_slice(b"{\"type\":\"auth\",\"token\":\"bench\"}\n");
         for tile in tiles {
-            text += &open_message(tile);
-            text.push('\n');
+            text.extend_from_slice(open_message(tile).as_bytes());
+            text.extend_from_slice(b"\n");
         }
-        control.0.write_all(text.as_bytes()).await?;
+        control.0.write_all(&text).await?;
         Ok(Self {
             endpoint,
             connection,
             control,
+            _session: session,
         })
     }
 
@@ -78,6 +101,7 @@ impl Line {
         let Self {
             connection,
             control: (_send, receive),
+            _session,
             ..
         } = self;
         tokio::spawn(discard(receive, Arc::clone(&bytes)));
@@ -92,5 +116,37 @@ async fn discard(mut stream: RecvStream, bytes: Arc<AtomicU64>) {
     // The connection's end is told by `accept_uni`; a group may be reset.
     while let Ok(Some(chunk)) = stream.read_chunk(PIECE, false).await {
         bytes.fetch_add(chunk.bytes.len() as u64, Relaxed);
+    }
+}
+
+/// A WebTransport session.
+#[derive(Debug)]
+struct Session {
+    number: VarInt,
+    /// HTTP/3's control stream, and the session's own.
+    _streams: (SendStream, SendStream, RecvStream),
+}
+
+impl Session {
+    async fn ask(connection: &Connection, port: u16) -> Result<Self> {
+        let url: Url = format!("https://localhost:{port}{WEBTRANSPORT_PATH}").parse()?;
+        let mut settings = connection.open_uni().await?;
+        let mut ours = Settings::default();
+        ours.enable_webtransport(1);
+        ours.write(&mut settings).await?;
+        let (mut send, mut receive) = connection.open_bi().await?;
+        ConnectRequest::new(url).write(&mut send).await?;
+        let answer = ConnectResponse::read(&mut receive)
+            .await
+            .context("the answer to CONNECT")?;
+        ensure!(
+            answer.status.is_success(),
+            "WebTransport: status {}",
+            answer.status
+        );
+        Ok(Self {
+            number: VarInt::from_u64(quinn::VarInt::from(send.id()).into_inner())?,
+            _streams: (settings, send, receive),
+        })
     }
 }

@@ -3,7 +3,6 @@
 use std::{
     io::{ErrorKind, Read, Write},
     net::{Ipv4Addr, TcpStream},
-    ops::RangeInclusive,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -49,7 +48,7 @@ impl Line {
     pub fn open(
         doors: &Doors,
         tls: Option<&Arc<ClientConfig>>,
-        tiles: RangeInclusive<u32>,
+        tiles: impl IntoIterator<Item = u32>,
     ) -> Result<Self> {
         let mut line = Self::bare(if tls.is_some() { doors.wss } else { doors.ws })?;
         if let Some(config) = tls {
@@ -107,7 +106,7 @@ impl Line {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        Ok(match &mut self.tls {
+        match &mut self.tls {
             None => self.stream.write_all(bytes)?,
             Some(tls) => {
                 tls.writer().write_all(bytes)?;
@@ -115,7 +114,8 @@ impl Line {
                     tls.write_tls(&mut self.stream)?;
                 }
             }
-        })
+        }
+        Ok(())
     }
 }
 
