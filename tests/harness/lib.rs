@@ -3,7 +3,11 @@
 //!
 //! Nothing here links the gateway: what a scenario cannot reach from outside, it does not test.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod gateway;
+pub mod netns;
+pub mod rough;
 mod tools;
 mod viewer;
 
