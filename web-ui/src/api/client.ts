@@ -19,6 +19,7 @@ import type {
   Status,
   User,
 } from "../domain/types";
+import type { Ticket } from "../player/webtransport-line";
 import { pathWith, type Query, type Result, request } from "./http";
 
 export interface EventQuery extends Query {
@@ -60,6 +61,8 @@ export const api = {
   session: () => request<User>("/session", { signIn: true }),
   signIn: (user: string, password: string) =>
     request<User>("/session", { method: "POST", body: { user, password }, signIn: true }),
+  /** Lets one connection of another kind in, once, within half a minute. */
+  mediaTicket: () => request<Ticket>("/media/ticket", { method: "POST" }),
   signOut: () => request<void>("/session", { method: "DELETE", signIn: true }),
 
   regions: () => request<Region[]>("/regions"),

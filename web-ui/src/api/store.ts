@@ -10,7 +10,10 @@ import { buildTree } from "../domain/tree";
 import type { Camera, Incident, Region, SightEvent, Status, User } from "../domain/types";
 import { regionName } from "../i18n/words";
 import { ServerClock } from "../player/clock";
-import { MediaSocket } from "../player/media-socket";
+import { decodable } from "../player/codecs";
+import { WebSocketLine } from "../player/line";
+import { MAX_DELAY_MS, MediaClient } from "../player/media-client";
+import { haveWebTransport, type Ticket, WebTransportLine } from "../player/webtransport-line";
 import { api } from "./client";
 import type { Problem } from "./http";
 import { Stream } from "./stream";
@@ -48,19 +51,35 @@ export const serverNow = (): number => {
   return us === null ? Date.now() : us / 1000;
 };
 
-let media: MediaSocket | null = null;
+let media: MediaClient | null = null;
 let stream: Stream | null = null;
 let poll: ReturnType<typeof setInterval> | undefined;
 let gather: ReturnType<typeof setTimeout> | undefined;
 const changed = new Map<CameraCode, Camera>();
 
-/** The page's one media socket. */
-export function mediaSocket(): MediaSocket {
+/** The page's one way to the gateway's media. */
+export function mediaClient(): MediaClient {
   if (!media) {
-    const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/v1/media`;
-    media = new MediaSocket(url, serverClock, () => void checkSession());
+    const path = `${location.host}/api/v1/media`;
+    media = new MediaClient(
+      {
+        websocket: (events) => new WebSocketLine(`${location.protocol === "https:" ? "wss" : "ws"}://${path}`, events),
+        webtransport: haveWebTransport()
+          ? (events) => new WebTransportLine(`https://${path}`, mediaTicket, MAX_DELAY_MS, events)
+          : null,
+      },
+      serverClock,
+      () => void checkSession(),
+    );
+    // Found out before the first tile is looked at.
+    decodable();
   }
   return media;
+}
+
+async function mediaTicket(): Promise<Ticket | number> {
+  const answer = await api.mediaTicket();
+  return answer.ok ? answer.value : answer.problem.status;
 }
 
 async function checkSession(): Promise<void> {

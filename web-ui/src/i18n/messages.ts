@@ -84,6 +84,10 @@ export const MESSAGES = {
   "tile.offlineSince": ["自 {time} 离线", "Offline since {time}"],
   "tile.refused": ["不能播放", "Not playing"],
   "tile.stills": ["此浏览器不能播放 {codec}，每秒显示一幅静图", "This browser cannot play {codec}: one still a second"],
+  "tile.stillsUnknown": [
+    "此浏览器不能播放这种编码，每秒显示一幅静图",
+    "This browser cannot play this codec: one still a second",
+  ],
   "tile.stillsDecoder": [
     "解码器反复出错，每秒显示一幅静图，两分钟后再试",
     "The decoder keeps failing: one still a second, tried again in two minutes",
@@ -106,9 +110,22 @@ export const MESSAGES = {
   "tile.remove": ["移出", "Remove"],
   "tile.label": ["窗口 {n}：{name}，{state}", "Tile {n}: {name}, {state}"],
   "tile.figures": [
-    "{profile} {width}×{height} {codec}\n{fps} 帧/秒 · {rate}\n缓冲 {buffer} 毫秒 · 丢帧 {dropped} · 跳过 {skipped} 毫秒",
-    "{profile} {width}×{height} {codec}\n{fps} fps · {rate}\nbuffer {buffer} ms · dropped {dropped} · skipped {skipped} ms",
+    "{profile} {width}×{height} {codec}\n{fps} 帧/秒 · {rate}\n缓冲 {buffer} 毫秒 · 丢帧 {dropped} · 跳过 {skipped} 毫秒\n{line} · {player}",
+    "{profile} {width}×{height} {codec}\n{fps} fps · {rate}\nbuffer {buffer} ms · dropped {dropped} · skipped {skipped} ms\n{line} · {player}",
   ],
+  "tile.measured": ["本页线路 {rate}，排队 {delay} 毫秒", "Your line {rate}, queued {delay} ms"],
+  "tile.roundTrip": ["往返 {ms} 毫秒", "round trip {ms} ms"],
+  "tile.lineSlow": ["线路跟不上", "the line does not keep up"],
+  "tile.why": ["未用更好的方式：{why}", "The better way is not used: {why}"],
+  "tile.noLine": ["未连接", "not connected"],
+  "tile.lowered": ["已按线路降为子码流", "Lowered for your line"],
+  "tile.loweredShort": ["线路慢", "Slow line"],
+  "tile.converted": ["网关转码", "Converted"],
+  "tile.convertedLong": [
+    "浏览器不能播放原编码，由网关转码",
+    "Re-encoded by the gateway: this browser cannot play the original",
+  ],
+  "tile.otherStream": ["原码流不能播放，改用另一路", "The other stream: this browser cannot play the one asked for"],
 
   "wall.layout": ["布局", "Layout"],
   "wall.layoutN": ["{n} 画面", "{n} tiles"],

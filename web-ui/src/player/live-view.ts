@@ -1,16 +1,20 @@
 /**
- * A camera, live, in an element: a still at once, then MSE, then (where the codec cannot be played) a still a second.
- * Owns its tile on the media socket, its video elements and its timers; `close()` ends them all.
+ * A camera, live, in an element: a still at once, then pictures, then (where nothing else is to be had) a still a second.
+ * The pictures come by MSE; those of the tile that is looked at by WebCodecs, where WebTransport carries them. Owns its tiles on
+ * the wire, its players and its timers; `close()` ends them all.
  */
-import { signal } from "@preact/signals";
-import { type CameraCode, monoMillis, type TileId, type UtcMicros } from "../domain/ids";
+import { effect, signal, untracked } from "@preact/signals";
+import { type CameraCode, monoMillis, type UtcMicros } from "../domain/ids";
 import type { Profile, Reason } from "../domain/types";
-import type { TrackInfo } from "../wire/control";
+import type { Choice, Chosen, Format, Size } from "../wire/control";
 import { Backoff } from "./backoff";
+import { Channel, type ChannelEvents } from "./channel";
 import type { ServerClock } from "./clock";
-import type { MediaSocket, TileSignal } from "./media-socket";
-import { canPlay, MsePlayer } from "./mse";
-import { openSound, type Sound } from "./sound";
+import { canDecode, decodesFor } from "./codecs";
+import type { LineKind } from "./line";
+import type { MediaClient, TileRequest } from "./media-client";
+import { canPlay } from "./mse";
+import { Stills } from "./stills";
 
 export type ViewState =
   | { readonly kind: "connecting" }
@@ -36,19 +40,26 @@ export interface Figures {
   readonly bufferMs: number;
   readonly dropped: number;
   readonly skippedMs: number;
+  readonly line: LineKind | null;
+  readonly format: Format;
+  /** Why it is not the better way of playing, in the browser's words; empty while it is, or was not tried. */
+  readonly why: string;
 }
+
+/** `auto`: as large as the tile. `main`: the one that is looked at, as large as the line carries. `sub`: never more. */
+export type Wish = Choice;
 
 export interface LiveOptions {
   readonly camera: CameraCode;
-  readonly profile: Profile;
+  readonly profile: Wish;
   readonly priority: "incident" | "wall" | "viewer";
+  readonly size?: Size | undefined;
 }
 
-/** Stills as the floor: one a second. */
-const STILL_MS = 1000;
-const STILL_PATIENCE_MS = 10_000;
+/** What `main` asks for, whatever the tile's size. */
+const LARGE: Size = { width: 3840, height: 2160 };
 const FIGURES_MS = 1000;
-/** The better way is tried again after this long on stills. */
+/** The better way is tried again after this long on a poorer one. */
 const BETTER_MS = 120_000;
 /** A decoder that gave up this often in a row is left alone for that long. */
 const MOST_FAILURES = 3;
@@ -61,78 +72,76 @@ export class LiveView {
   readonly delayMs = signal<number | null>(null);
   readonly captured = signal<UtcMicros | null>(null);
   readonly figures = signal<Figures | null>(null);
-  /** The codec of the main stream, where this browser cannot play it. */
-  readonly mainUnplayable = signal<string | null>(null);
+  /** Why it is this stream, and whether the gateway re-encodes it. */
+  readonly chosen = signal<{ readonly auto: Chosen | null; readonly transcoded: boolean }>(AS_ASKED);
   readonly sound = signal<SoundState>("off");
-  /** Holds the still and the videos; the view that shows it puts it into the page. */
+  /** Holds the still and the pictures; the view that shows it puts it into the page. */
   readonly element: HTMLDivElement;
 
-  #tile: TileId;
-  #still: HTMLImageElement;
-  #shown: MsePlayer | null = null;
-  #coming: MsePlayer | null = null;
-  #tracks: readonly TrackInfo[] = [];
-  #heard: Sound | null = null;
+  #stills: Stills;
+  #channel: Channel;
+  /** Of the other format, until it has a picture. */
+  #beside: Channel | null = null;
   #cut: ReturnType<typeof setTimeout> | undefined;
-  /** What is wanted, and what is sent: a switch can be refused. */
-  #profile: Profile;
-  #sent: Profile;
-  #refused = new Backoff(4000, 60_000);
   #retry: ReturnType<typeof setTimeout> | undefined;
-  #stills: ReturnType<typeof setInterval> | undefined;
   #ticker: ReturnType<typeof setInterval>;
+  #unwatch: () => void;
+  #wish: Wish;
+  #size: Size | undefined;
+  #refused = new Backoff(4000, 60_000);
   #count = { frames: 0, bytes: 0, skippedMs: 0, at: performance.now(), lastFrameAt: 0 };
   #failures = 0;
-  /** When the still was asked for that is on its way, or `null`: on a thin link the next waits for it, for a while. */
-  #askedAt: number | null = null;
+  /** When WebCodecs failed here, and how. */
+  #codecs = { until: 0, why: "" };
   #frozen = false;
   #paused = false;
-  /** Another tile of the page shows the wanted profile: this one shows the other. */
-  #aside = false;
+  /** Another tile of the page shows the wanted stream: this one shows the other. */
+  #aside: Profile | null = null;
+  /** No sound but G.711 is to be had: this page decodes it itself. */
+  #g711 = false;
   #closed = false;
 
   constructor(
-    private readonly socket: MediaSocket,
+    private readonly client: MediaClient,
     private readonly clock: ServerClock,
     private readonly options: LiveOptions,
   ) {
-    this.#profile = options.profile;
-    this.#sent = options.profile;
+    this.#wish = options.profile;
+    this.#size = options.size;
     this.element = document.createElement("div");
     this.element.className = "live-view";
-    this.#still = document.createElement("img");
-    this.#still.alt = "";
-    this.#still.hidden = true;
-    this.#still.onload = () => {
-      this.#still.hidden = false;
-      this.#askedAt = null;
-    };
-    // A camera without a picture yet answers 404: the tile says its state in words, no broken image.
-    this.#still.onerror = () => {
-      this.#still.hidden = true;
-      this.#askedAt = null;
-    };
-    this.element.append(this.#still);
-    this.#loadStill();
-    this.#tile = socket.open(options, this.#hear);
+    this.#stills = new Stills(options.camera);
+    this.element.append(this.#stills.element);
+    this.#channel = this.#make(this.#format());
     this.#ticker = setInterval(this.#measure, FIGURES_MS);
+    this.#unwatch = effect(() => {
+      void client.kind.value;
+      untracked(() => this.#choose());
+    });
   }
 
-  get video(): HTMLVideoElement | null {
-    return this.#shown?.video ?? null;
+  get video(): HTMLVideoElement | HTMLCanvasElement | null {
+    return this.#channel.shown?.element ?? null;
   }
 
-  setProfile(profile: Profile): void {
-    if (this.#profile === profile || this.#closed || this.#aside) return;
-    if (profile === "main" && this.mainUnplayable.value !== null) return;
-    this.#profile = profile;
-    this.socket.profile(this.#tile, profile);
+  wish(wish: Wish): void {
+    if (this.#wish === wish || this.#closed) return;
+    this.#wish = wish;
+    this.#aside = null;
+    this.#choose();
+  }
+
+  /** The tile's size on the screen, device pixels. */
+  resize(size: Size): void {
+    if (this.#closed || (this.#size?.width === size.width && this.#size.height === size.height)) return;
+    this.#size = size;
+    this.#choose();
   }
 
   freeze(on: boolean): void {
     this.#frozen = on;
-    this.#shown?.freeze(on);
-    if (this.#shown) this.state.value = { kind: on ? "frozen" : "live" };
+    this.#channel.shown?.freeze(on);
+    if (this.#channel.shown) this.state.value = { kind: on ? "frozen" : "live" };
   }
   get frozen(): boolean {
     return this.#frozen;
@@ -141,206 +150,283 @@ export class LiveView {
   /** Lets the camera be heard, or not. The tile is asked for anew; its picture stays meanwhile. */
   listen(on: boolean): void {
     if (this.#closed || on === (this.sound.value !== "off")) return;
-    this.#quiet();
+    this.#channel.quiet();
+    this.#g711 = false;
     this.sound.value = on ? "opening" : "off";
+    this.#dropBeside();
     this.#later(0);
   }
 
   /** Stops the sending while nobody can see it. */
   pause(): void {
     this.#paused = true;
-    this.socket.pause(this.#tile);
-    this.#endStills();
+    this.#dropBeside();
+    this.#channel.pause();
+    this.#stills.stop();
   }
   resume(): void {
     this.#paused = false;
-    if (this.state.value.kind === "stills") this.#startStills();
-    this.socket.resume(this.#tile);
+    if (this.state.value.kind === "stills") this.#stills.start();
+    this.#channel.resume();
+    this.#choose();
   }
 
   /** The picture on the screen now. */
   snapshot(): Promise<Blob | null> {
-    const picture = this.#shown?.video ?? this.#still;
-    const width = "videoWidth" in picture ? picture.videoWidth : picture.naturalWidth;
-    const height = "videoHeight" in picture ? picture.videoHeight : picture.naturalHeight;
+    const shown = this.#channel.shown;
+    const still = this.#stills.element;
+    const width = shown ? shown.width : still.naturalWidth;
+    const height = shown ? shown.height : still.naturalHeight;
     if (!width || !height) return Promise.resolve(null);
     const canvas = document.createElement("canvas");
     canvas.width = width;
     canvas.height = height;
-    canvas.getContext("2d")?.drawImage(picture, 0, 0);
+    canvas.getContext("2d")?.drawImage(shown?.element ?? still, 0, 0);
     return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.92));
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.socket.close(this.#tile);
+    this.#unwatch();
     clearTimeout(this.#retry);
-    clearInterval(this.#ticker);
-    this.#endStills();
     clearTimeout(this.#cut);
-    this.#stopPlayers();
-    this.#still.onload = null;
-    this.#still.onerror = null;
-    this.#still.removeAttribute("src");
+    clearInterval(this.#ticker);
+    this.#beside?.close();
+    this.#channel.close();
+    this.#stills.close();
     this.element.remove();
   }
 
-  #hear = (signal: TileSignal): void => {
-    if (this.#closed) return;
-    switch (signal.type) {
-      case "media":
-        this.#count.bytes += signal.message.payload.byteLength;
-        if (signal.message.track === 1) {
-          this.#heard?.push(signal.message);
-          return;
-        }
-        (this.#coming ?? this.#shown)?.push(signal.message);
+  #request(format: Format): TileRequest {
+    const { camera, priority } = this.options;
+    const profile = this.#aside ?? (this.#wish === "sub" ? "sub" : "auto");
+    return {
+      camera,
+      priority,
+      profile,
+      format,
+      size: this.#wish === "main" ? LARGE : this.#size,
+      decodes: decodesFor(format, this.#g711),
+      audio: this.sound.value !== "off",
+    };
+  }
+
+  #make(format: Format): Channel {
+    return new Channel(this.client, this.element, this.#request(format), this.#events);
+  }
+
+  /** WebCodecs for the one that is looked at, where a lost packet does not hold up the rest; MSE for all else. */
+  #format(): Format {
+    const looked = this.#wish === "main" && this.client.kind.value === "webtransport";
+    return looked && canDecode() && performance.now() >= this.#codecs.until ? "raw" : "fmp4";
+  }
+
+  /** Goes over to what is wanted now: within the channel, or by another one beside it. */
+  #choose(): void {
+    if (this.#closed || this.#paused) return;
+    const format = this.#format();
+    if (format === this.#channel.format) {
+      this.#dropBeside();
+      this.#channel.change(this.#request(format));
+    } else if (!this.#channel.shown) this.#channel.reopen(this.#request(format));
+    else if (this.#beside) this.#beside.change(this.#request(format));
+    // Without a connection there is nothing to be beside of; `kind` tells when there is one.
+    else if (this.client.kind.value !== null) this.#beside = this.#make(format);
+  }
+
+  #dropBeside(): void {
+    this.#beside?.close();
+    this.#beside = null;
+  }
+
+  #events: ChannelEvents = {
+    signal: (channel, signal) => {
+      if (this.#closed) return;
+      if (channel === this.#beside) this.#hearBeside(channel, signal);
+      else if (channel === this.#channel) this.#hear(signal);
+    },
+    frame: (channel, capture, first) => this.#frame(channel, capture, first),
+    failed: (channel, error) => this.#failed(channel, error),
+  };
+
+  #hearBeside(channel: Channel, signal: Parameters<ChannelEvents["signal"]>[1]): void {
+    if (signal.type === "opened") {
+      const video = channel.video;
+      if (video) channel.play(video.codec);
+    } else if (signal.type === "refused") {
+      // The same stream in two formats is not to be had: the one that is shown lets go of it, its picture stays.
+      if (signal.reason.code === "already-open" && this.#channel.opened) {
+        this.#channel.closeTile();
+        this.#channel.opened = null;
+        channel.reopen(this.#request(channel.format));
         return;
+      }
+      this.#giveUpBeside(channel, signal.reason.text || signal.reason.code);
+    }
+  }
+
+  #giveUpBeside(channel: Channel, why: string): void {
+    if (channel.format === "raw") this.#codecs = { until: performance.now() + BETTER_MS, why };
+    const alone = this.#channel.opened === null;
+    this.#dropBeside();
+    if (alone || channel.format === "fmp4") this.#later(500);
+  }
+
+  #hear(signal: Parameters<ChannelEvents["signal"]>[1]): void {
+    const stills = this.state.value.kind === "stills";
+    switch (signal.type) {
       case "opening":
-        if (!this.#shown && this.state.value.kind !== "stills") this.state.value = { kind: signal.state };
+        if (!this.#channel.shown && !stills) this.state.value = { kind: signal.state };
         return;
       case "opened":
         this.#refused.reset();
-        this.#sent = signal.profile;
-        this.#opened(signal.tracks);
+        this.#opened();
         return;
       case "refused":
         if (signal.reason.code === "already-open" && !this.#stepAside()) return;
-        this.#stopPlayers();
-        this.#endStills();
+        this.#channel.closeTile();
+        if (signal.reason.code === "codec") {
+          this.#toStills("codec", this.#channel.video?.codec ?? "");
+          this.#later(BETTER_MS);
+          return;
+        }
+        this.#stop();
+        this.#stills.stop();
         this.state.value = { kind: "refused", reason: signal.reason };
         this.#later(this.#refused.next());
         return;
       case "lost":
         this.delayMs.value = null;
-        this.#endStills();
+        this.#stills.stop();
         this.state.value = { kind: "lost", reason: signal.reason };
         return;
       case "back":
-        this.state.value = this.#shown ? { kind: "live" } : { kind: "waiting-key-frame" };
+        this.state.value = this.#channel.shown ? { kind: "live" } : { kind: "waiting-key-frame" };
         return;
       case "skipped":
         this.#count.skippedMs += signal.ms;
         return;
       case "paused":
-        if (this.state.value.kind !== "stills") this.state.value = { kind: "paused" };
+        if (!stills) this.state.value = { kind: "paused" };
         return;
       case "disconnected":
         this.delayMs.value = null;
-        if (this.state.value.kind === "stills") return;
+        this.#dropBeside();
+        if (stills) return;
         this.state.value = { kind: "reconnecting" };
-        this.#cut ??= setTimeout(() => this.#toStills("connection"), CUT_MS);
+        this.#cut ??= setTimeout(() => this.#toStills("connection", ""), CUT_MS);
         return;
       case "reconnecting":
         clearTimeout(this.#cut);
         this.#cut = undefined;
-        if (this.state.value.kind !== "stills") this.state.value = { kind: "connecting" };
+        if (!stills && !this.#channel.shown) this.state.value = { kind: "connecting" };
         return;
       case "closed":
         return;
     }
-  };
+  }
 
-  /** A feed is open once a connection; the camera's other profile is free. False when that was asked for. */
+  /** A feed is open once a connection; the camera's other stream is free. False when that was asked for. */
   #stepAside(): boolean {
     if (this.#aside) return true;
-    this.#aside = true;
-    this.#profile = this.#profile === "main" ? "sub" : "main";
+    this.#aside = this.#wish === "main" ? "sub" : "main";
     this.#later(0);
     return false;
   }
 
-  #opened(tracks: readonly TrackInfo[]): void {
-    const video = tracks.find((track) => track.kind === "video");
-    this.#tracks = tracks;
+  #opened(): void {
+    const channel = this.#channel;
+    const video = channel.video;
     if (!video) return;
+    this.chosen.value = { auto: channel.opened?.auto ?? null, transcoded: channel.opened?.transcoded ?? false };
     // Asked for anew, by a reconnect, while nobody can see it.
-    if (this.#paused) this.socket.pause(this.#tile);
-    if (!canPlay(video.codec) && this.#profile === "main") {
-      // Main streams are often H.265: the sub stream is the better of what can be shown.
-      this.mainUnplayable.value = video.codec;
-      this.setProfile("sub");
-      return;
-    }
-    if (!canPlay(video.codec)) {
-      this.#toStills("codec");
+    if (this.#paused) channel.pause();
+    if (channel.format === "fmp4" && !canPlay(video.codec)) {
+      // The family can be played and this kind of it not: the sub stream is the plainer of the two.
+      if (channel.opened?.profile === "main" && this.#aside === null) {
+        this.#aside = "sub";
+        channel.change(this.#request("fmp4"));
+        return;
+      }
+      this.#toStills("codec", video.codec);
       // Asked not to send what cannot be shown.
-      this.socket.pause(this.#tile);
+      channel.pause();
       this.#later(BETTER_MS);
       return;
     }
-    this.#openSound();
-    this.#coming?.close();
-    const coming = new MsePlayer(video.codec, {
-      onFrame: (capture) => this.#frame(coming, capture),
-      onError: (error) => this.#failed(coming, error),
-    });
-    this.#coming = coming;
-    // Under the one that is shown until its first picture is there: no black between two profiles.
-    this.element.insertBefore(coming.video, this.#shown?.video ?? null);
-    if (!this.#shown && this.state.value.kind !== "stills") this.state.value = { kind: "waiting-key-frame" };
+    if (this.sound.value !== "off" && !this.#listen()) return;
+    channel.play(video.codec);
+    if (!channel.shown && this.state.value.kind !== "stills") this.state.value = { kind: "waiting-key-frame" };
   }
 
-  #openSound(): void {
-    if (this.sound.value === "off") return;
-    this.#quiet();
-    const track = this.#tracks.find((one) => one.kind === "audio");
-    if (!track) {
-      this.sound.value = "none";
-      return;
-    }
-    this.#heard = openSound(
-      track,
-      () => this.#shown?.media ?? null,
+  /** False: the tile is asked for anew, for a sound that this page decodes itself. */
+  #listen(): boolean {
+    const heard = this.#channel.listen(
+      () => this.#channel.shown?.media ?? null,
       (error) => {
         console.warn(`${this.options.camera}: sound: ${error}`);
-        this.#quiet();
+        this.#channel.quiet();
         this.sound.value = "unplayable";
       },
     );
-    this.sound.value = this.#heard ? "on" : "unplayable";
-  }
-
-  #quiet(): void {
-    this.#heard?.close();
-    this.#heard = null;
+    if (heard === false && !this.#g711) {
+      this.#g711 = true;
+      this.#later(0);
+      return false;
+    }
+    this.sound.value = heard === null ? "unplayable" : heard ? "on" : "none";
+    return true;
   }
 
   /** The last resort, with its reason; something better ends it with its first picture. */
-  #toStills(why: "codec" | "decoder" | "connection"): void {
+  #toStills(why: "codec" | "decoder" | "connection", codec: string): void {
     this.#cut = undefined;
-    this.#stopPlayers();
-    const codec = this.#tracks.find((one) => one.kind === "video")?.codec ?? "";
+    this.#stop();
     this.state.value = { kind: "stills", why, codec };
-    this.#startStills();
+    if (!this.#paused) this.#stills.start();
   }
 
-  #frame(player: MsePlayer, capture: UtcMicros | null): void {
-    if (player === this.#coming) {
-      this.#shown?.close();
-      this.#shown = player;
-      this.#coming = null;
-      this.#failures = 0;
-      if (this.#frozen) player.freeze(true);
+  #frame(channel: Channel, capture: UtcMicros | null, first: boolean): void {
+    if (channel === this.#beside) {
+      this.#channel.close();
+      this.#channel = channel;
+      this.#beside = null;
+      this.#count.bytes = channel.bytes;
+      if (channel.format === "raw") this.#codecs = { until: 0, why: "" };
+      this.chosen.value = { auto: channel.opened?.auto ?? null, transcoded: channel.opened?.transcoded ?? false };
+      if (this.sound.value !== "off") this.#listen();
+    } else if (channel !== this.#channel) return;
+    if (first) {
+      if (channel.format === "fmp4") this.#failures = 0;
+      if (this.#frozen) channel.shown?.freeze(true);
       this.element.dataset.live = "true";
-      this.#endStills();
-    } else if (player !== this.#shown) return;
+      this.#stills.stop();
+    }
     this.#count.frames += 1;
     this.#count.lastFrameAt = performance.now();
     if (this.state.value.kind !== "live" && !this.#frozen && !this.#paused) this.state.value = { kind: "live" };
     if (capture !== null) this.captured.value = capture;
   }
 
-  #failed(player: MsePlayer, error: string): void {
-    console.warn(`${this.options.camera}: ${error}`);
-    player.close();
-    if (player === this.#coming) this.#coming = null;
-    if (player === this.#shown) this.#shown = null;
+  #failed(channel: Channel, error: string): void {
+    console.warn(`${this.options.camera}: ${channel.format}: ${error}`);
+    if (channel === this.#beside) {
+      this.#giveUpBeside(channel, error);
+      return;
+    }
+    if (channel !== this.#channel) return;
+    if (channel.format === "raw") {
+      // The last picture stays until MSE has one.
+      this.#codecs = { until: performance.now() + BETTER_MS, why: error };
+      this.#choose();
+      return;
+    }
+    channel.stop();
     this.#failures += 1;
     if (this.#failures >= MOST_FAILURES) {
       this.#failures = 0;
-      this.#toStills("decoder");
+      this.#toStills("decoder", channel.video?.codec ?? "");
       this.#later(BETTER_MS);
       return;
     }
@@ -349,53 +435,27 @@ export class LiveView {
     this.#later(500 * 2 ** this.#failures);
   }
 
-  /** Closes the tile and asks for it anew. */
+  /** Asks for the tile anew. */
   #later(ms: number): void {
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => {
-      if (this.#closed) return;
-      this.socket.close(this.#tile);
-      this.#tile = this.socket.open(
-        { ...this.options, profile: this.#profile, audio: this.sound.value !== "off" },
-        this.#hear,
-      );
+      if (!this.#closed) this.#channel.reopen(this.#request(this.#channel.format));
     }, ms);
   }
 
-  #stopPlayers(): void {
-    this.#quiet();
-    this.#shown?.close();
-    this.#coming?.close();
-    this.#shown = null;
-    this.#coming = null;
+  #stop(): void {
+    this.#dropBeside();
+    this.#channel.stop();
     this.delayMs.value = null;
+    this.chosen.value = AS_ASKED;
     delete this.element.dataset.live;
-  }
-
-  #startStills(): void {
-    this.#loadStill();
-    this.#stills ??= setInterval(() => this.#loadStill(), STILL_MS);
-  }
-
-  #endStills(): void {
-    clearInterval(this.#stills);
-    this.#stills = undefined;
-  }
-
-  #loadStill(): void {
-    const now = performance.now();
-    if (this.#askedAt !== null && now - this.#askedAt < STILL_PATIENCE_MS) return;
-    this.#askedAt = now;
-    // The query makes each a new picture; the gateway passes unknown-field checks only for its own, so use `width`.
-    const width = 640 + (Math.floor(Date.now() / STILL_MS) % 16) * 2;
-    this.#still.src = `/api/v1/cameras/${this.options.camera}/snapshot.jpg?width=${width}`;
   }
 
   #measure = (): void => {
     const now = performance.now();
     const seconds = (now - this.#count.at) / 1000;
-    const track = this.#tracks.find((one) => one.kind === "video");
-    const player = this.#shown;
+    const channel = this.#channel;
+    const player = channel.shown;
     const server = this.clock.at(monoMillis(now));
     const capture = this.captured.value;
     const fresh = now - this.#count.lastFrameAt < 1500;
@@ -403,16 +463,23 @@ export class LiveView {
       this.delayMs.value = Math.max(0, (server - capture) / 1000 - (fresh ? now - this.#count.lastFrameAt : 0));
     }
     this.figures.value = {
-      profile: this.#sent,
-      codec: track?.codec ?? "",
-      width: player?.video.videoWidth ?? track?.width ?? 0,
-      height: player?.video.videoHeight ?? track?.height ?? 0,
+      profile: channel.opened?.profile ?? "sub",
+      codec: channel.video?.codec ?? "",
+      width: player?.width || (channel.video?.width ?? 0),
+      height: player?.height || (channel.video?.height ?? 0),
       fps: this.#count.frames / seconds,
-      bps: (this.#count.bytes * 8) / seconds,
+      bps: ((channel.bytes - this.#count.bytes) * 8) / seconds,
       bufferMs: (player?.behind ?? 0) * 1000,
       dropped: player?.dropped ?? 0,
       skippedMs: this.#count.skippedMs,
+      line: this.client.kind.value,
+      format: channel.format,
+      why: this.client.why.value || this.#codecs.why,
     };
-    this.#count = { ...this.#count, frames: 0, bytes: 0, at: now };
+    this.#count = { ...this.#count, frames: 0, bytes: channel.bytes, at: now };
+    // What was found out late, or failed and whose time is over.
+    if (this.#format() !== channel.format && !this.#beside && this.state.value.kind === "live") this.#choose();
   };
 }
+
+const AS_ASKED = { auto: null, transcoded: false } as const;

@@ -2,9 +2,10 @@
  * One track of a feed in one `<video>` by Media Source Extensions: a picture, or sound that goes with one. A feed that changes
  * its number gets a new one of these.
  */
-import { type MediaTicks, mediaSeconds, monoMillis, type UtcMicros } from "../domain/ids";
+import { type MediaTicks, mediaSeconds, monoMillis } from "../domain/ids";
 import type { MediaMessage } from "../wire/media";
 import { decide, EDGE, type Range, trim } from "./live-edge";
+import type { Player, PlayerEvents } from "./player";
 import { concat, type Piece, PieceQueue } from "./queue";
 import { together } from "./sound-clock";
 import { FeedTimeline } from "./timeline";
@@ -33,15 +34,12 @@ const TICK_MS = 200;
 /** What must be here before the first picture, seconds. */
 const START_S = 0.2;
 
-export interface PlayerEvents {
-  /** A new picture is on the screen; `capture` where it is known. */
-  readonly onFrame: (capture: UtcMicros | null) => void;
-  readonly onError: (error: string) => void;
+export interface MseEvents extends PlayerEvents {
   /** This is sound: the feed's time, seconds, of the picture that it goes with; `null` while there is none. */
   readonly picture?: () => number | null;
 }
 
-export class MsePlayer {
+export class MsePlayer implements Player {
   readonly video: HTMLVideoElement;
   #source: MediaSource | null;
   #buffer: SourceBuffer | null = null;
@@ -56,11 +54,12 @@ export class MsePlayer {
   #closed = false;
   #started = false;
   #settled = false;
+  #head: Uint8Array | null = null;
   frozen = false;
 
   constructor(
     private codec: string,
-    private readonly events: PlayerEvents,
+    private readonly events: MseEvents,
   ) {
     const Source = mediaSourceClass();
     if (!Source) throw new Error("no MediaSource in this browser");
@@ -82,6 +81,16 @@ export class MsePlayer {
     this.#watchFrames();
   }
 
+  get element(): HTMLVideoElement {
+    return this.video;
+  }
+  get width(): number {
+    return this.video.videoWidth;
+  }
+  get height(): number {
+    return this.video.videoHeight;
+  }
+
   get #sound(): boolean {
     return this.events.picture !== undefined;
   }
@@ -89,6 +98,11 @@ export class MsePlayer {
   /** Takes a media message of its track. */
   push(message: MediaMessage): void {
     if (this.#closed || message.track !== (this.#sound ? 1 : 0)) return;
+    if (message.kind === "initialisation") {
+      // Over WebTransport every group brings its own: the same again is no news.
+      if (this.#head && equal(this.#head, message.payload)) return;
+      this.#head = message.payload;
+    }
     this.#queue.push({
       bytes: message.payload,
       init: message.kind === "initialisation",
@@ -270,6 +284,10 @@ export class MsePlayer {
       });
     }
   }
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.byteLength === b.byteLength && a.every((byte, i) => byte === b[i]);
 }
 
 function rangesOf(buffer: SourceBuffer): Range[] {

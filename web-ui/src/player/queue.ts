@@ -32,6 +32,10 @@ export class PieceQueue {
   get length(): number {
     return this.#pieces.length;
   }
+  /** The next to be taken. */
+  get first(): Piece | undefined {
+    return this.#pieces[0];
+  }
   get bytes(): number {
     return this.#bytes;
   }
@@ -78,6 +82,17 @@ export class PieceQueue {
     this.#pieces.splice(0, batch.length);
     for (const piece of batch) this.#bytes -= piece.bytes.byteLength;
     return batch;
+  }
+
+  /** Leaves out what stands before the newest key frame, initialisations kept; how much that was. */
+  toNewestKey(): number {
+    const at = this.#pieces.findLastIndex((piece) => piece.key && !piece.init);
+    if (at <= 0) return 0;
+    const kept = this.#pieces.filter((piece, i) => i >= at || piece.init);
+    const left = this.#pieces.length - kept.length;
+    this.#pieces = kept;
+    this.#bytes = kept.reduce((sum, piece) => sum + piece.bytes.byteLength, 0);
+    return left;
   }
 
   clear(): void {

@@ -176,6 +176,7 @@ describe("G.711 in the page", () => {
     vi.stubGlobal("AudioContext", Context);
     const sound = openSound(
       track,
+      "fmp4",
       () => 0.6,
       () => undefined,
     );
@@ -193,6 +194,7 @@ describe("G.711 in the page", () => {
     vi.stubGlobal("AudioContext", Context);
     const sound = openSound(
       track,
+      "fmp4",
       () => null,
       () => undefined,
     );
@@ -207,6 +209,7 @@ describe("G.711 in the page", () => {
     expect(
       openSound(
         track,
+        "fmp4",
         () => null,
         () => undefined,
       ),

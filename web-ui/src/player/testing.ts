@@ -1,7 +1,88 @@
 /** What a browser gives the player, made of as little as its tests need. Used by tests only. */
 import { vi } from "vitest";
 import { feedId, mediaTicks, utcMicros } from "../domain/ids";
-import { encodeHeader, type MediaKind } from "../wire/media";
+import { encodeHeader, type MediaKind, type MediaMessage } from "../wire/media";
+import { type Line, type LineEvents, type LineKind, WebSocketLine } from "./line";
+
+/** A line whose other end is the test, of either kind. */
+export class FakeLine implements Line {
+  static made: FakeLine[] = [];
+  static get last(): FakeLine {
+    return FakeLine.made.at(-1) as FakeLine;
+  }
+  static of(kind: LineKind): FakeLine[] {
+    return FakeLine.made.filter((line) => line.kind === kind);
+  }
+  sent: { type: string; tile?: number; [key: string]: unknown }[] = [];
+  forgotten: number[] = [];
+  open = true;
+  answers = true;
+  constructor(
+    readonly kind: LineKind,
+    private readonly events: LineEvents,
+  ) {
+    FakeLine.made.push(this);
+  }
+  send(text: string) {
+    const message = JSON.parse(text);
+    this.sent.push(message);
+    if (message.tile !== 0 || !this.answers) return;
+    queueMicrotask(() => this.say({ type: "error", text: "tile 0 is not open", tile: 0 }));
+  }
+  forget(feed: number) {
+    this.forgotten.push(feed);
+  }
+  close() {
+    this.open = false;
+  }
+  /** The other end, or the network, closes. */
+  cut(code = 1006, why = "cut") {
+    if (this.open) this.events.closed(code, why);
+  }
+  say(value: object) {
+    if (this.open) this.events.text(JSON.stringify(value));
+  }
+  hello() {
+    this.say({ type: "hello", version: 1, now: 1e15, max_tiles: 64 });
+  }
+  opened(tile: number, feed: number, more: object = {}) {
+    const tracks = [{ track: 0, kind: "video", codec: "avc1.42c01e", width: 640, height: 360 }];
+    this.say({ type: "opened", tile, feed, profile: "sub", tracks, ...more });
+  }
+  media(feed: number, group: number, frame: number, more: Partial<MediaMessage> = {}) {
+    if (!this.open) return;
+    this.events.media({
+      kind: "fragment",
+      key: frame === 0,
+      discontinuity: false,
+      lastOfGroup: false,
+      track: 0,
+      feed: feedId(feed),
+      group,
+      frame,
+      mediaTime: mediaTicks((group * 50 + frame) * 3600),
+      captureTime: utcMicros(1e15 + (group * 50 + frame) * 40_000),
+      payload: new Uint8Array([more.kind === "initialisation" ? INIT : 1]),
+      ...more,
+    });
+  }
+  types() {
+    return this.sent
+      .filter((message) => message.tile !== undefined)
+      .map((message) => `${message.type} ${message.tile}`);
+  }
+}
+
+/** Both ways, ends of the test. `udp`: whether there is the better one at all. */
+export const fakeWays = (udp = true) => ({
+  websocket: (events: LineEvents): Line => new FakeLine("websocket", events),
+  webtransport: udp ? (events: LineEvents): Line => new FakeLine("webtransport", events) : null,
+});
+/** The only way of a page on a plain origin. */
+export const socketWay = {
+  websocket: (events: LineEvents): Line => new WebSocketLine("ws://test/api/v1/media", events),
+  webtransport: null,
+};
 
 /** A WebSocket whose other end is the test. */
 export class Wire {
@@ -62,8 +143,11 @@ export class Wire {
     bytes[header.byteLength] = more.kind === "initialisation" ? INIT : 1;
     this.onmessage?.({ data: bytes.buffer });
   }
+  /** What was said of tiles. */
   types() {
-    return this.sent.map((message) => `${message.type} ${message.tile}`);
+    return this.sent
+      .filter((message) => message.tile !== undefined)
+      .map((message) => `${message.type} ${message.tile}`);
   }
 }
 

@@ -1,15 +1,18 @@
 /** A camera, live, with its state in words: the wall's tile and every other live picture of the page. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import { cameras, mediaSocket, serverClock, serverNow } from "../api/store";
+import { cameras, mediaClient, serverClock, serverNow } from "../api/store";
 import type { CameraCode } from "../domain/ids";
-import type { Camera, Profile } from "../domain/types";
+import type { Camera } from "../domain/types";
 import { t } from "../i18n/t";
 import { clock, delayWords, rate, reasonWords, shortTime } from "../i18n/words";
-import { LiveView, type SoundState, type ViewState } from "../player/live-view";
+import { LiveView, type SoundState, type ViewState, type Wish } from "../player/live-view";
 import { Icon, type IconName } from "../ui/icon";
+import { type Size, TILE_PIXELS } from "../wire/control";
 
 /** How long a tile must be the focused one before its main stream is asked for, and not to be before it is given up. */
 const SETTLE_MS = 600;
+/** A tile that changes its size says so once it stands. */
+const RESIZED_MS = 400;
 /** A page that nobody sees stops receiving after this. */
 const HIDDEN_MS = 5000;
 
@@ -64,7 +67,7 @@ export function tileWords(state: ViewState, camera: Camera | undefined): TileWor
 function stillsWords(state: Extract<ViewState, { kind: "stills" }>): string {
   switch (state.why) {
     case "codec":
-      return t("tile.stills", { codec: state.codec });
+      return state.codec ? t("tile.stills", { codec: state.codec }) : t("tile.stillsUnknown");
     case "decoder":
       return t("tile.stillsDecoder");
     case "connection":
@@ -80,10 +83,24 @@ function detail(reason: { code: string; text: string }): string {
     : words;
 }
 
-export function useLiveView(code: CameraCode, profile: Profile, priority: "incident" | "wall" | "viewer") {
+/** The element's size in device pixels; `null` while it has none. */
+function sizeOf(element: Element): Size | null {
+  const { width, height } = element.getBoundingClientRect();
+  const pixels = (n: number) =>
+    Math.min(TILE_PIXELS.most, Math.max(TILE_PIXELS.least, Math.round(n * devicePixelRatio)));
+  return width > 0 && height > 0 ? { width: pixels(width), height: pixels(height) } : null;
+}
+
+export function useLiveView(
+  code: CameraCode,
+  wish: Wish,
+  priority: "incident" | "wall" | "viewer",
+  box: { readonly current: HTMLElement | null },
+) {
   const [view, setView] = useState<LiveView | null>(null);
   useEffect(() => {
-    const live = new LiveView(mediaSocket(), serverClock, { camera: code, profile, priority });
+    const size = (box.current && sizeOf(box.current)) ?? undefined;
+    const live = new LiveView(mediaClient(), serverClock, { camera: code, profile: wish, priority, size });
     setView(live);
     let hidden: ReturnType<typeof setTimeout> | undefined;
     let paused = false;
@@ -100,8 +117,19 @@ export function useLiveView(code: CameraCode, profile: Profile, priority: "incid
       }
     };
     document.addEventListener("visibilitychange", visibility);
+    let resized: ReturnType<typeof setTimeout> | undefined;
+    const observer = new ResizeObserver(() => {
+      clearTimeout(resized);
+      resized = setTimeout(() => {
+        const now = box.current && sizeOf(box.current);
+        if (now) live.resize(now);
+      }, RESIZED_MS);
+    });
+    if (box.current) observer.observe(box.current);
     return () => {
       document.removeEventListener("visibilitychange", visibility);
+      observer.disconnect();
+      clearTimeout(resized);
       clearTimeout(hidden);
       live.close();
       setView(null);
@@ -109,22 +137,23 @@ export function useLiveView(code: CameraCode, profile: Profile, priority: "incid
   }, [code]);
   useEffect(() => {
     if (!view) return;
-    const timer = setTimeout(() => view.setProfile(profile), SETTLE_MS);
+    const timer = setTimeout(() => view.wish(wish), SETTLE_MS);
     return () => clearTimeout(timer);
-  }, [profile, view]);
+  }, [wish, view]);
   return view;
 }
 
 export function LiveTile({
   code,
-  profile = "sub",
+  profile = "auto",
   priority = "viewer",
   figures = false,
   sound = false,
   onView,
 }: {
   code: CameraCode;
-  profile?: Profile;
+  /** By its own size, the full picture for the one that is looked at, or never more than the small one. */
+  profile?: Wish;
   priority?: "incident" | "wall" | "viewer";
   figures?: boolean;
   /** Whether this camera is to be heard. */
@@ -132,7 +161,7 @@ export function LiveTile({
   onView?: (view: LiveView | null) => void;
 }) {
   const box = useRef<HTMLDivElement>(null);
-  const view = useLiveView(code, profile, priority);
+  const view = useLiveView(code, profile, priority, box);
   const camera = cameras.value.get(code);
   useEffect(() => {
     if (view) box.current?.append(view.element);
@@ -140,6 +169,12 @@ export function LiveTile({
     return () => onView?.(null);
   }, [view]);
   useEffect(() => view?.listen(sound), [view, sound]);
+  useEffect(() => {
+    if (!figures) return;
+    const client = mediaClient();
+    client.measure(true);
+    return () => client.measure(false);
+  }, [figures]);
   const words = view ? tileWords(view.state.value, camera) : null;
   const kind = view?.state.value.kind ?? "connecting";
   return (
@@ -156,11 +191,32 @@ export function LiveTile({
       </div>
       <div class="caption">
         <span class="clip grow">{camera?.name ?? code}</span>
+        {view && <Chosen view={view} />}
         {view && view.sound.value !== "off" && <SoundMark state={view.sound.value} />}
         {view && <Delay view={view} />}
       </div>
     </div>
   );
+}
+
+/** Why the stream is not the camera's own, or not the larger: only where somebody might wonder. */
+function Chosen({ view }: { view: LiveView }) {
+  const { auto, transcoded } = view.chosen.value;
+  if (auto === "capacity") {
+    return (
+      <span class="mark" title={t("tile.lowered")}>
+        <span class="long">{t("tile.lowered")}</span>
+        <span class="short" aria-hidden="true">
+          {t("tile.loweredShort")}
+        </span>
+      </span>
+    );
+  }
+  return transcoded ? (
+    <span class="mark quiet" title={t("tile.convertedLong")}>
+      {t("tile.converted")}
+    </span>
+  ) : null;
 }
 
 function SoundMark({ state }: { state: Exclude<SoundState, "off"> }) {
@@ -200,15 +256,36 @@ function Delay({ view }: { view: LiveView }) {
 function figureWords(view: LiveView): string {
   const f = view.figures.value;
   if (!f) return "";
-  return t("tile.figures", {
-    profile: f.profile === "main" ? t("tile.main") : t("tile.sub"),
-    width: f.width,
-    height: f.height,
-    codec: f.codec,
-    fps: f.fps.toFixed(1),
-    rate: rate(f.bps),
-    buffer: Math.round(f.bufferMs),
-    dropped: f.dropped,
-    skipped: Math.round(f.skippedMs),
-  });
+  const lines = [
+    t("tile.figures", {
+      profile: f.profile === "main" ? t("tile.main") : t("tile.sub"),
+      width: f.width,
+      height: f.height,
+      codec: f.codec,
+      fps: f.fps.toFixed(1),
+      rate: rate(f.bps),
+      buffer: Math.round(f.bufferMs),
+      dropped: f.dropped,
+      skipped: Math.round(f.skippedMs),
+      line: f.line ? LINES[f.line] : t("tile.noLine"),
+      player: f.format === "raw" ? "WebCodecs" : "MSE",
+    }),
+  ];
+  const measured = mediaClient().measured.value;
+  if (measured) {
+    const { rateBps, delayMs, roundTripMs, congested } = measured;
+    const parts = [t("tile.measured", { rate: rate(rateBps), delay: Math.round(delayMs) })];
+    if (roundTripMs !== null) parts.push(t("tile.roundTrip", { ms: Math.round(roundTripMs) }));
+    if (congested) parts.push(t("tile.lineSlow"));
+    lines.push(parts.join(" · "));
+  }
+  const { auto, transcoded } = view.chosen.value;
+  if (auto === "capacity") lines.push(t("tile.lowered"));
+  if (transcoded) lines.push(t("tile.convertedLong"));
+  else if (auto === "codec") lines.push(t("tile.otherStream"));
+  if (f.why) lines.push(t("tile.why", { why: f.why }));
+  return lines.join("\n");
 }
+
+/** Names of their own in every language. */
+const LINES = { webtransport: "WebTransport", websocket: "WebSocket" } as const;

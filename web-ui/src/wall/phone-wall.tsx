@@ -108,7 +108,7 @@ function PhoneTile({
   return (
     <div class="phone-tile" ref={box}>
       {live ? (
-        <LiveTile code={code} priority="viewer" />
+        <LiveTile code={code} profile="sub" priority="viewer" />
       ) : (
         <button type="button" class="still" onClick={() => onSeen(code, true)}>
           <img src={snapshotUrl(code, { width: 480 })} alt="" loading="lazy" />

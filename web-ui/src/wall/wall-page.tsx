@@ -339,7 +339,7 @@ function Tile({
         <>
           <LiveTile
             code={code}
-            profile={main ? "main" : "sub"}
+            profile={main ? "main" : "auto"}
             priority="wall"
             figures={figures}
             sound={sound}

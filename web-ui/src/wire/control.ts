@@ -2,18 +2,50 @@
 import { type CameraCode, type FeedId, feedId, type TileId, tileId, type UtcMicros, utcMicros } from "../domain/ids";
 import type { Profile, Reason } from "../domain/types";
 
+/** What a viewer can say that it decodes. */
+export type Codec = "h264" | "h265" | "aac" | "opus" | "g711";
+/** fMP4 fragments for MSE, or bare access units for WebCodecs. */
+export type Format = "fmp4" | "raw";
+/** `auto`: the gateway goes by the tile's size and by what the line carries. */
+export type Choice = Profile | "auto";
+/** Why it is this stream, if it is not what was asked for or might be. */
+export type Chosen = "size" | "capacity" | "codec";
+/** Device pixels. */
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+/** Bounds of a tile's sides on the wire. */
+export const TILE_PIXELS = { least: 1, most: 16_384 } as const;
+
 export type ClientMessage =
   | {
       readonly type: "open";
       readonly tile: TileId;
       readonly camera: CameraCode;
-      readonly profile: Profile;
-      readonly format: "fmp4";
+      readonly profile: Choice;
+      readonly width?: number;
+      readonly height?: number;
+      readonly decodes?: readonly Codec[];
+      readonly format: Format;
       readonly priority: "incident" | "wall" | "viewer";
       readonly audio: boolean;
     }
-  | { readonly type: "profile"; readonly tile: TileId; readonly profile: Profile }
-  | { readonly type: "pause" | "resume" | "close"; readonly tile: TileId };
+  | { readonly type: "profile"; readonly tile: TileId; readonly profile: Choice }
+  | ({ readonly type: "size"; readonly tile: TileId } & Size)
+  | { readonly type: "pause" | "resume" | "close"; readonly tile: TileId }
+  | { readonly type: "delay"; readonly max_ms: number }
+  | { readonly type: "measure"; readonly every_ms: number };
+
+/** What the gateway measured of this connection. */
+export interface Measured {
+  readonly rateBps: number;
+  /** How old the oldest frame is that the transport has not taken, ms. */
+  readonly delayMs: number;
+  readonly roundTripMs: number | null;
+  /** A tile shows less than it would on a better line. */
+  readonly congested: boolean;
+}
 
 export interface TrackInfo {
   readonly track: number;
@@ -35,7 +67,10 @@ export type ServerMessage =
       readonly feed: FeedId;
       readonly profile: Profile;
       readonly tracks: readonly TrackInfo[];
+      readonly auto: Chosen | null;
+      readonly transcoded: boolean;
     }
+  | { readonly type: "measured"; readonly measured: Measured }
   | { readonly type: "refused" | "lost"; readonly tile: TileId; readonly reason: Reason }
   | { readonly type: "skipped"; readonly tile: TileId; readonly frames: number; readonly ms: number }
   | { readonly type: "back" | "paused" | "closed"; readonly tile: TileId }
@@ -72,6 +107,17 @@ function read(json: Fields): ServerMessage | null {
           maxTiles: number(json.max_tiles) ?? 16,
         };
   }
+  if (json.type === "measured") {
+    return {
+      type: "measured",
+      measured: {
+        rateBps: number(json.rate_bps) ?? 0,
+        delayMs: number(json.delay_ms) ?? 0,
+        roundTripMs: number(json.rtt_ms),
+        congested: json.congested === true,
+      },
+    };
+  }
   const n = number(json.tile);
   if (json.type === "error")
     return { type: "error", text: String(json.text ?? ""), tile: n === null ? null : tileId(n) };
@@ -84,7 +130,15 @@ function read(json: Fields): ServerMessage | null {
       const feed = number(json.feed);
       if (feed === null || !Array.isArray(json.tracks)) return null;
       const profile = json.profile === "main" ? "main" : "sub";
-      return { type: "opened", tile, feed: feedId(feed), profile, tracks: json.tracks.filter(isObject).map(track) };
+      return {
+        type: "opened",
+        tile,
+        feed: feedId(feed),
+        profile,
+        tracks: json.tracks.filter(isObject).map(track),
+        auto: CHOSEN.find((one) => one === json.auto) ?? null,
+        transcoded: json.transcoded === true,
+      };
     }
     case "refused":
     case "lost":
@@ -99,6 +153,8 @@ function read(json: Fields): ServerMessage | null {
       return null;
   }
 }
+
+const CHOSEN: readonly Chosen[] = ["size", "capacity", "codec"];
 
 type Fields = Record<string, unknown>;
 const isObject = (value: unknown): value is Fields =>

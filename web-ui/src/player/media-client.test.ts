@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { cameraCode } from "../domain/ids";
 import { ServerClock } from "./clock";
-import { MediaSocket, type TileSignal } from "./media-socket";
-import { Wire } from "./testing";
+import { MediaClient, type TileSignal } from "./media-client";
+import { socketWay, Wire } from "./testing";
 
 const request = { camera: cameraCode("44140300001320000001"), profile: "sub", priority: "wall" } as const;
-let socket: MediaSocket;
+let socket: MediaClient;
 let denied: () => void;
 const wire = () => Wire.last;
 const opened = (tile: number, feed: number) => ({ type: "opened", tile, feed, profile: "sub", tracks: [] });
@@ -15,7 +15,7 @@ beforeEach(() => {
   Wire.made = [];
   vi.stubGlobal("WebSocket", Wire);
   denied = vi.fn();
-  socket = new MediaSocket("ws://test/api/v1/media", new ServerClock(), denied);
+  socket = new MediaClient(socketWay, new ServerClock(), denied);
 });
 afterEach(() => {
   socket.shutdown();
@@ -33,7 +33,8 @@ describe("one socket for all tiles", () => {
     expect(wire().sent).toEqual([]);
     wire().hello();
     expect(wire().types()).toEqual([`open ${a}`, `open ${b}`]);
-    expect(wire().sent[0]).toEqual({ type: "open", tile: a, ...request, format: "fmp4", audio: false });
+    expect(wire().sent[0]).toEqual({ type: "delay", max_ms: 1500 });
+    expect(wire().sent[1]).toEqual({ type: "open", tile: a, ...request, format: "fmp4", audio: false });
   });
   it("gives media to the tile whose feed it is, also after a switch", () => {
     const heard: TileSignal[] = [];
@@ -87,7 +88,7 @@ describe("a connection that ends", () => {
     vi.advanceTimersByTime(16_000);
     expect(Wire.made).toHaveLength(2);
     wire().hello();
-    expect(wire().sent).toMatchObject([{ type: "open", tile: a, profile: "main" }]);
+    expect(wire().sent.slice(1)).toMatchObject([{ type: "open", tile: a, profile: "main" }]);
   });
   it("does not come back when nothing is shown, or after shutdown", () => {
     const a = socket.open(request, () => undefined);
@@ -125,7 +126,7 @@ describe("a path that is cut without a word", () => {
     while (Wire.open === 0) await silence(100);
     expect(Wire.made).toHaveLength(2);
     wire().hello();
-    expect(wire().sent).toMatchObject([{ type: "open", tile: a }]);
+    expect(wire().sent.slice(1)).toMatchObject([{ type: "open", tile: a }]);
   });
   it("is not believed of a gateway that only has nothing to say", async () => {
     const warn = vi.spyOn(console, "warn").mockImplementation(() => undefined);
