@@ -25,7 +25,7 @@ use tagger::Tagger;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    access::{Sessions, Users, attempts, attempts::Attempts, password::Hasher},
+    access::{Sessions, Users, attempts, attempts::Attempts, password::Hasher, tickets::Tickets},
     audit::Audit,
     book::{Book, Repeats},
     config::Config,
@@ -38,7 +38,7 @@ use crate::{
     recording::{self, recorders::Recorders},
     seal::Seal,
     stills::Stills,
-    tls::{self, Identity},
+    tls::{self, Identity, short_lived::ShortLived},
 };
 
 /// What stands beside the configuration: data that a demonstration brings along.
@@ -60,6 +60,8 @@ pub struct Gateway {
     pub users: Arc<Store<Users>>,
     /// Who is signed in.
     pub sessions: Sessions,
+    /// What pages open media sessions over QUIC with.
+    pub tickets: Tickets,
     /// Sign-in attempts.
     pub attempts: Mutex<Attempts>,
     /// Hashes passwords.
@@ -107,6 +109,8 @@ pub struct Gateway {
     clock: Arc<Mutex<Clock>>,
     lost: Mutex<Connections>,
     relay: OnceLock<Relay>,
+    /// What browsers are served over QUIC; none where there is no UDP listener.
+    pub webtransport: OnceLock<Arc<ShortLived>>,
     next_id: AtomicU32,
     /// Dropped last: the lock on the data directory.
     _data: Arc<DataDir>,
@@ -202,7 +206,14 @@ impl Gateway {
         .await?;
 
         let endpoint = match &identity {
-            Some(identity) if gateway.config.listen.quic => Some(quic(identity, address)?),
+            Some(identity) if gateway.config.listen.quic => {
+                let clock = Arc::clone(&gateway.clock);
+                let now = Box::new(move || read_clock(&clock));
+                let certificates = Arc::new(ShortLived::new(identity, now)?);
+                let endpoint = quic(Arc::clone(&certificates), address)?;
+                let _ = gateway.webtransport.set(certificates);
+                Some(endpoint)
+            }
             _ => None,
         };
         let listening = CancellationToken::new();
@@ -333,8 +344,8 @@ fn addresses(listening: IpAddr) -> Vec<IpAddr> {
     .collect()
 }
 
-fn quic(identity: &Identity, address: SocketAddr) -> Result<quinn::Endpoint> {
-    let config = relay::quic::server_config(identity.chain.clone(), identity.key.clone_key())?;
+fn quic(certificates: Arc<ShortLived>, address: SocketAddr) -> Result<quinn::Endpoint> {
+    let config = relay::quic::server_config_resolving(certificates)?;
     let socket = listen::bind_udp(address).with_context(|| {
         format!("cannot listen on UDP {address} for QUIC (listen.quic = false does without)")
     })?;
@@ -404,6 +415,7 @@ async fn assemble(
         clock,
         users: journals.users,
         sessions: Sessions::new(config.session_idle()),
+        tickets: Tickets::default(),
         attempts: Mutex::new(Attempts::new(limits)),
         hasher: Hasher::new(),
         register,
@@ -431,6 +443,7 @@ async fn assemble(
             config.first_answer(),
         )),
         relay: OnceLock::new(),
+        webtransport: OnceLock::new(),
         next_id: AtomicU32::new(0),
         config,
         _data: data,

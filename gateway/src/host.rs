@@ -148,11 +148,14 @@ impl relay::Host for Host {
 
     fn authenticate(&self, token: &str, peer: SocketAddr) -> Result<Viewer, Reason> {
         let gateway = self.gateway()?;
-        let refused = || Reason::new(ReasonCode::Forbidden, "no such session; sign in first");
-        let session = gateway
-            .sessions
-            .get(Instant::now(), token)
-            .ok_or_else(refused)?;
+        let refused = || {
+            let text = "no such session, or a ticket that was used or has run out";
+            Reason::new(ReasonCode::Forbidden, text)
+        };
+        let now = Instant::now();
+        let ticket = gateway.tickets.take(now, token);
+        let session = ticket.or_else(|| gateway.sessions.get(now, token));
+        let session = session.ok_or_else(refused)?;
         let user = gateway.users.read().get(&session.user).map(|a| a.user());
         let user = user.ok_or_else(refused)?;
         access::may(&user, Action::Watch, Target::Any)

@@ -6,6 +6,10 @@
 //! | `ca.pem` | the authority's certificate; public, also at `/ca.crt` |
 //! | `ca.key` | its key, mode 0600 |
 //! | `gateway.pem`, `gateway.key`, `gateway.names` | the gateway's certificate, key (0600), and the names in it |
+//!
+//! Browsers are served another one over QUIC, see [`short_lived`].
+
+pub mod short_lived;
 
 use std::{
     fs,

@@ -3,6 +3,7 @@
 pub mod attempts;
 pub mod password;
 pub mod sessions;
+pub mod tickets;
 pub mod users;
 
 use std::{fmt, str::FromStr};

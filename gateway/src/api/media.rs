@@ -1,16 +1,20 @@
-//! `GET /media`: the viewers' WebSocket. The handshake is checked here; the rest is the relay's.
+//! `GET /media`: the viewers' WebSocket. The handshake is checked here; the rest is the relay's. `POST /media/ticket`: what a
+//! page needs for the same over QUIC.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
+use ::media::WallTime;
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use serde::Serialize;
 use warp::reply::Response;
 
-use super::{Answer, Call, Problem, same_origin};
+use super::{Answer, Call, Problem, json, same_origin};
 use crate::{
-    access::{self, Action, Target},
+    access::{self, Action, Target, tickets},
     audit::{Entry, Outcome},
     gateway::Gateway,
     listen::Peer,
@@ -26,6 +30,47 @@ pub(super) async fn not_upgraded(_: Call) -> Answer {
         "bad-request",
         "this is a WebSocket: ask for an upgrade (docs/reference/wire.md)",
     ))
+}
+
+#[derive(Serialize)]
+struct Ticket {
+    ticket: String,
+    expires: WallTime,
+    webtransport: bool,
+    certificates: Vec<CertificateHash>,
+}
+
+#[derive(Serialize)]
+struct CertificateHash {
+    algorithm: &'static str,
+    value: String,
+}
+
+/// `POST /media/ticket`.
+pub(super) async fn ticket(call: Call) -> Answer {
+    let gateway = &call.gateway;
+    let session = &call.signed()?.session;
+    // The clock before the ticket: it is good for no less than is said.
+    let expires = gateway.now() + tickets::LIFE;
+    let ticket = gateway.tickets.issue(Instant::now(), session);
+    let ticket = ticket.ok_or_else(|| {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "overloaded",
+            "too many tickets are out; try again in half a minute",
+        )
+    })?;
+    let hashes = gateway.webtransport.get().map(|short| short.hashes());
+    let certificates = hashes.iter().flatten().map(|hash| CertificateHash {
+        algorithm: "sha-256",
+        value: STANDARD.encode(hash),
+    });
+    json(&Ticket {
+        ticket,
+        expires,
+        webtransport: hashes.is_some(),
+        certificates: certificates.collect(),
+    })
 }
 
 /// Checks who asks and from where, and hands the connection to the relay.

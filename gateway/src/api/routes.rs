@@ -159,6 +159,7 @@ pub static ROUTES: &[Route] = &[
     route!(DELETE "/api/v1/contingency-plans/{id}", May(Action::Handle), query &[], body None, 204 Nothing, "Take a contingency plan away; what it started goes on", contingency::remove),
     route!(GET "/api/v1/stream", May(Action::Look), query &[], body None, 200 Media("text/event-stream"), "Server-sent events: hello, camera, event, incident, resync", sse::stream),
     route!(GET "/api/v1/media", May(Action::Watch), query &[], body None, 101 Upgrade, "The viewers' WebSocket", super::media::not_upgraded),
+    route!(POST "/api/v1/media/ticket", May(Action::Watch), query &[], body None, 200 One("MediaTicket"), "A ticket to open a media session over QUIC or WebTransport: good once, for 30 s", super::media::ticket),
     route!(GET "/api/v1/users", May(Action::ManageUsers), query &[], body None, 200 Many("User"), "Accounts", users::list),
     route!(POST "/api/v1/users", May(Action::ManageUsers), query &[], body Some("NewUser"), 201 One("User"), "Add an account", users::add),
     route!(PUT "/api/v1/users/{user}", May(Action::ManageUsers), query &[], body Some("ChangedUser"), 200 One("User"), "Change an account; a password left out stays; their sessions end", users::replace),

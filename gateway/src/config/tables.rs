@@ -69,7 +69,7 @@ pub struct Data {
 pub struct Listen {
     /// Address and port, for TCP and, with `quic`, UDP. `[::]` takes IPv4 too.
     pub address: SocketAddr,
-    /// Native clients by QUIC on the same port.
+    /// Native clients by QUIC, and browsers by WebTransport, on the same port.
     pub quic: bool,
     /// No TLS. Only on a loopback address, unless `plain_http_anywhere`.
     pub plain_http: bool,

@@ -2,13 +2,15 @@
 //! serves both.
 
 use std::{
-    pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
-use futures_util::{Future, future::BoxFuture};
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, Fuse},
+};
 use quinn::{Connection, ConnectionError, RecvStream, SendStream, VarInt};
 
 use super::webtransport;
@@ -71,8 +73,10 @@ pub(super) struct Carrier {
     pub(super) head: Bytes,
     /// Error code of a reset group.
     pub(super) stale: VarInt,
-    /// Looks after all that the viewer may not do, and after its leaving.
+    /// Looks after all that the viewer may not do, and after the connection's end.
     over: BoxFuture<'static, Over>,
+    /// Until the viewer ends a WebTransport session.
+    left: Fuse<BoxFuture<'static, ()>>,
     /// The stream that carries a WebTransport session's close.
     session: Option<SendStream>,
 }
@@ -98,6 +102,7 @@ impl Carrier {
             head: Bytes::new(),
             stale: VarInt::from_u32(STALE),
             over: Box::pin(over),
+            left: Fuse::terminated(),
             session: None,
         };
         Ok((carrier, send, receive))
@@ -113,6 +118,7 @@ impl Carrier {
             head: established.head,
             stale: webtransport::error_code(STALE),
             over: established.over,
+            left: established.left.fuse(),
             session: Some(established.session),
         };
         Ok((carrier, established.control.0, established.control.1))
@@ -120,26 +126,28 @@ impl Carrier {
 
     /// Ready when the connection is over or has to be.
     pub(super) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<Over> {
-        Pin::new(&mut self.over).poll(cx)
+        if self.left.poll_unpin(cx).is_ready() {
+            return Poll::Ready(Over::Left);
+        }
+        self.over.poll_unpin(cx)
     }
 
     /// Says why and closes.
     pub(super) async fn close(self, close: &Close) {
-        match self.session {
-            None => close_native(&self.connection, close),
-            Some(session) => {
-                let said = webtransport::say_close(session, close);
-                // Else it is gone, or deaf.
-                let _ = tokio::time::timeout(CLOSE_TIME, async {
-                    tokio::select! {
-                        () = said => {}
-                        _ = self.connection.closed() => {}
-                    }
-                })
-                .await;
-                self.connection.close(webtransport::NO_ERROR, b"");
+        let Some(session) = self.session else {
+            return close_native(&self.connection, close);
+        };
+        // The viewer ends its side when it has read why; a connection that is closed before takes the reason with it.
+        let told = async {
+            webtransport::say_close(session, close).await;
+            tokio::select! {
+                () = self.left => {}
+                _ = self.connection.closed() => {}
             }
-        }
+        };
+        // Else it is gone, or deaf.
+        let _ = tokio::time::timeout(CLOSE_TIME, told).await;
+        self.connection.close(webtransport::NO_ERROR, b"");
     }
 }
 

@@ -37,6 +37,7 @@ const MAX_UNI_BYTES: usize = 64 * 1024;
 pub(super) struct Established {
     pub(super) head: Bytes,
     pub(super) over: BoxFuture<'static, Over>,
+    pub(super) left: BoxFuture<'static, ()>,
     pub(super) session: SendStream,
     pub(super) control: (SendStream, RecvStream),
 }
@@ -64,13 +65,13 @@ pub(super) async fn accept(connection: &Connection) -> Result<Established, Refus
         tokio::select! {
             error = connection.closed() => error.into(),
             broken = layer => Over::Broken(broken),
-            () = session_end(requests) => Over::Left,
             Ok(_) = connection.accept_bi() => Over::Broken(Close::new(Close::PROTOCOL, why)),
         }
     };
     Ok(Established {
         head: head.freeze(),
         over: Box::pin(over),
+        left: Box::pin(session_end(requests)),
         session,
         control,
     })
