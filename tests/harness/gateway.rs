@@ -22,6 +22,9 @@ use crate::tools::sightline;
 pub const ADMIN: &str = "admin";
 const PASSWORD: &str = "correct horse battery staple";
 
+/// What every configuration needs.
+const DISTRICT: &str = "[district]\ncode = \"441403\"\nname = \"梅县区\"\n[data]\ndir = \"demo\"\n";
+
 /// How a demonstration is started.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -29,6 +32,10 @@ pub struct Options {
     pub cameras: usize,
     /// Longest time until it serves; the first start of a machine draws and encodes its scenes.
     pub ready_within: Duration,
+    /// TLS and QUIC on all addresses, in place of plain HTTP on the loopback.
+    pub secure: bool,
+    /// Settings (TOML) in place of the demonstration's own.
+    pub settings: Option<&'static str>,
 }
 
 impl Default for Options {
@@ -36,6 +43,8 @@ impl Default for Options {
         Self {
             cameras: 4,
             ready_within: Duration::from_secs(240),
+            secure: false,
+            settings: None,
         }
     }
 }
@@ -64,7 +73,7 @@ impl Demo {
             .args(["--pdeathsig", "KILL", "--"])
             .arg(sightline()?)
             .arg("demo")
-            .args(["--listen", "127.0.0.1:0", "--plain-http", "--json"])
+            .arg("--json")
             .args(["--cameras", &options.cameras.to_string()])
             .arg("--data")
             .arg(dir.path().join("data"))
@@ -74,6 +83,15 @@ impl Demo {
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(dir.path().join("stderr.log"))?)
             .kill_on_drop(true);
+        match options.secure {
+            true => command.args(["--listen", "[::]:0"]),
+            false => command.args(["--listen", "127.0.0.1:0", "--plain-http"]),
+        };
+        if let Some(settings) = options.settings {
+            let file = dir.path().join("sightline.toml");
+            std::fs::write(&file, format!("{DISTRICT}{settings}"))?;
+            command.arg("--config").arg(file);
+        }
         // It must not outlive the tests. The kernel watches the thread that starts it, so that is one of the runtime's
         // workers, which live as long as the process, and not the thread of one test.
         let mut child = tokio::spawn(async move { command.spawn() })
@@ -100,6 +118,16 @@ impl Demo {
             .context("url in the ready line")?
             .parse()?;
         Ok(Self { child, url, dir })
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.url.port_or_known_default().unwrap_or_default()
+    }
+
+    /// The administrator's password.
+    pub fn password(&self) -> &'static str {
+        PASSWORD
     }
 
     /// Its data directory.

@@ -8,9 +8,12 @@
 mod gateway;
 pub mod netns;
 pub mod rough;
+pub mod secure;
+mod seen;
 mod tools;
 mod viewer;
 
 pub use gateway::{ADMIN, Api, Demo, Options};
+pub use seen::Seen;
 pub use tools::{decode_errors, eventually, probe, sightline};
 pub use viewer::{Received, Viewer};

@@ -5,6 +5,7 @@ mod a_district_in_one_command;
 mod access_by_region;
 mod alarm_to_incident;
 mod bad_input;
+mod fall_and_climb;
 mod killed_while_writing;
 mod one_pull_many_viewers;
 mod playback;
