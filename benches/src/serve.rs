@@ -64,6 +64,8 @@ pub struct Doors {
     pub quic: u16,
     /// For [`crate::tls::client`]; empty for a floor.
     pub certificate: String,
+    /// Of the viewers' session.
+    pub token: String,
 }
 
 impl Doors {

@@ -12,7 +12,7 @@ use media::{ByteCount, CameraId, FeedId, Profile, WallTime};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use serde::{Deserialize, Serialize};
 use sightline_bench::{process::Helper, results::Figure};
-use storage::index::{Entry, Segments};
+use storage::index::{Entry, Origin, Segments};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -66,6 +66,8 @@ fn entry(rng: &mut SmallRng, camera: u32, minute: u64) -> Entry {
         end: WallTime(start + 60_000_000 + rng.random_range(0..40_000)),
         sequence: minute + 1,
         bytes: rng.random_range(14_000_000..16_000_000),
+        volume: 0,
+        origin: Origin::Gateway,
     }
 }
 

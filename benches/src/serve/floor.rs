@@ -114,6 +114,7 @@ fn announce(at: SocketAddr) -> Result<()> {
         wss: port,
         quic: port,
         certificate: String::new(),
+        token: String::new(),
     }
     .announce()
 }

@@ -72,6 +72,7 @@ pub(super) fn run(cameras: Vec<Camera>) -> Result<()> {
             wss: secure.local_addr()?.port(),
             quic: endpoint.local_addr()?.port(),
             certificate: identity.certificate(),
+            token: "bench".into(),
         }
         .announce()?;
         tokio::spawn({

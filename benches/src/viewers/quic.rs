@@ -79,7 +79,9 @@ impl Line {
             }
         };
         let mut control = connection.open_bi().await?;
-        text.extend_from_slice(b"{\"type\":\"auth\",\"token\":\"bench\"}\n");
+        let auth = serde_json::json!({"type": "auth", "token": doors.token}).to_string();
+        text.extend_from_slice(auth.as_bytes());
+        text.extend_from_slice(b"\n");
         for tile in tiles {
             text.extend_from_slice(open_message(tile).as_bytes());
             text.extend_from_slice(b"\n");
@@ -112,7 +114,8 @@ impl Line {
     }
 }
 
-async fn discard(mut stream: RecvStream, bytes: Arc<AtomicU64>) {
+/// Reads a stream to its end and counts.
+pub async fn discard(mut stream: RecvStream, bytes: Arc<AtomicU64>) {
     // The connection's end is told by `accept_uni`; a group may be reset.
     while let Ok(Some(chunk)) = stream.read_chunk(PIECE, false).await {
         bytes.fetch_add(chunk.bytes.len() as u64, Relaxed);
