@@ -124,6 +124,19 @@ impl Config {
                 "longitude is -180 to 180, latitude -90 to 90".into(),
             ));
         }
+        for (class, days) in &self.recording.floor_days {
+            if !command::register::SITE_CLASSES.contains(&class.as_str()) {
+                let known = command::register::SITE_CLASSES.join(", ");
+                let text = format!("'{class}' is no site class, expected one of {known}");
+                return Some(("recording.floor_days", text));
+            }
+            if *days > 3650 {
+                return Some((
+                    "recording.floor_days",
+                    format!("{days}, expected 0 to 3650"),
+                ));
+            }
+        }
         let shares = self.links.link.iter().filter_map(|l| l.share);
         if let Some(s) = shares
             .chain([self.links.share])

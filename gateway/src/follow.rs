@@ -37,6 +37,7 @@ pub(crate) fn spawn(gateway: &Arc<Gateway>, tags: mpsc::Receiver<Tag>) {
 impl Gateway {
     async fn take(&self, tag: Tag) {
         let (camera, kind) = (tag.camera, tag.kind);
+        self.recorders.occasions.saw(&tag);
         if let Err(error) = self.book.tag(tag).await {
             tracing::error!(%camera, kind = kind.as_str(), %error, "an event could not be kept");
         }

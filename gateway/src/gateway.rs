@@ -35,7 +35,7 @@ use crate::{
     host::Host,
     hub::Hub,
     listen,
-    recording::{self, recorders::Recorders},
+    recording::{self, plans, recorders::Recorders},
     seal::Seal,
     stills::Stills,
     tls::{self, Identity, short_lived::ShortLived},
@@ -88,6 +88,8 @@ pub struct Gateway {
     pub feeds: Feeds,
     /// Recordings.
     pub archive: Archive,
+    /// What is to be recorded, and when.
+    pub plans: Arc<plans::Kept>,
     /// Who is recorded.
     pub recorders: Recorders,
     /// Who is watched for events.
@@ -167,6 +169,7 @@ struct Journals {
     register: Arc<Store<Register>>,
     incidents: Arc<Store<Incidents>>,
     contingency: Arc<Store<ContingencyPlans>>,
+    plans: Arc<plans::Kept>,
     audit: Audit,
     events: Events,
     archive: Archive,
@@ -188,7 +191,7 @@ impl Gateway {
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         let opening = Arc::clone(&data);
-        let archive_config = config.recording.archive();
+        let archive_config = config.recording.archive(config.district.utc_offset);
         let audit_tasks = tasks.clone();
         let journals = tokio::task::spawn_blocking(move || {
             open_journals(&opening, archive_config, &audit_tasks)
@@ -304,6 +307,7 @@ fn open_journals(
         register: Store::open(data.journal("register"))?,
         incidents: Store::open(data.journal("incidents"))?,
         contingency: Store::open(data.journal("contingency"))?,
+        plans: Store::open(data.journal("plans"))?,
         audit,
         events: Events::open(data)?,
         archive: Archive::open(data, archive)?,
@@ -429,6 +433,7 @@ async fn assemble(
         feeds: Feeds::new(supervisor.clone()),
         supervisor,
         archive: journals.archive,
+        plans: journals.plans,
         recorders: Recorders::default(),
         tagger,
         stills: Stills::new(config.stills.clone()),

@@ -466,6 +466,11 @@ impl Archive {
     /// Records a feed until the handle is stopped or dropped. Within a tokio runtime. One recorder a feed: a second one of the
     /// same feed writes segments of its own and is a mistake.
     pub fn record(&self, lease: Lease, keep_days: u32) -> Recorder {
+        self.record_since(lease, keep_days, None)
+    }
+
+    /// As [`Archive::record`], and what the feed's ring still holds from `since` on with it.
+    pub fn record_since(&self, lease: Lease, keep_days: u32, since: Option<WallTime>) -> Recorder {
         let (camera, shared) = (lease.feed.id.camera, Arc::clone(self.shared()));
         self.shared().tasks.spawn(async move {
             if let Err(e) = shared.ledger.keep(camera, keep_days).await {
@@ -478,7 +483,7 @@ impl Archive {
                 tracing::error!(%camera, error = %e, "recorder: the plan is not kept");
             }
         });
-        recorder::start(self.shared(), lease)
+        recorder::start(self.shared(), lease, since)
     }
 
     /// Sets a camera's days to keep, also while nothing is recorded. Kept in the journal.

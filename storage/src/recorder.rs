@@ -73,7 +73,8 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// A shorter hole without a cause of ours is none (declared 25, delivered 21).
 const HOLE: Duration = Duration::from_secs(2);
 
-pub(crate) fn start(shared: &Arc<Shared>, lease: Lease) -> Recorder {
+/// Begins with the newest group, or, where `since` is given, with the group it lies in, if the ring still holds that.
+pub(crate) fn start(shared: &Arc<Shared>, lease: Lease, since: Option<WallTime>) -> Recorder {
     let stop = shared.stop.child_token();
     let (state, watch) = watch::channel(RecorderState::Waiting(None));
     let feed = lease.feed.id;
@@ -102,8 +103,12 @@ pub(crate) fn start(shared: &Arc<Shared>, lease: Lease) -> Recorder {
         shared: Arc::clone(shared),
     };
     // Now, not when the task has its first turn: the recording begins with the group that is there.
+    let cursor = match since {
+        Some(since) => cursor_since(&lease.feed.ring, since),
+        None => lease.feed.ring.cursor_at_key(Arc::new(Notify::new())),
+    };
     let reader = Reader {
-        cursor: lease.feed.ring.cursor_at_key(Arc::new(Notify::new())),
+        cursor,
         pending: None,
         budget: Arc::clone(&shared.budget),
         budget_kib: shared.budget_kib,
@@ -116,6 +121,27 @@ pub(crate) fn start(shared: &Arc<Shared>, lease: Lease) -> Recorder {
         state: watch,
         stop: stop.drop_guard(),
     }
+}
+
+/// A cursor at the newest key frame that was captured at `since` or before, else at the oldest there is.
+fn cursor_since(ring: &media::Ring, since: WallTime) -> Cursor {
+    let mut cursor = ring.cursor_at_start(Arc::new(Notify::new()));
+    let mut probe = ring.cursor_at_start(Arc::new(Notify::new()));
+    let (mut before, mut seen) = (0, 0);
+    while let Some(Next::Frame(frame)) = probe.try_next() {
+        if frame.key {
+            if frame.captured > since {
+                break;
+            }
+            before = seen;
+        }
+        seen += 1;
+    }
+    for _ in 0..before {
+        // What has gone meanwhile is skipped here as anywhere.
+        let _ = cursor.try_next();
+    }
+    cursor
 }
 
 type Done = (Disk, Result<(), Error>);

@@ -7,16 +7,20 @@
 //! The table is also what `openapi.json` is made of, so that the two cannot differ.
 
 mod answer;
+pub mod archive;
 pub mod audit;
 mod call;
 pub mod cameras;
 mod contingency;
 pub mod events;
+pub mod hls;
+pub mod holds;
 pub mod incidents;
 mod intake;
 pub mod map;
 pub mod media;
 pub mod openapi;
+pub mod plans;
 pub mod problem;
 pub mod recordings;
 pub mod routes;
@@ -24,6 +28,7 @@ pub mod session;
 pub mod sse;
 pub mod status;
 pub(crate) mod tasks;
+pub mod timeline;
 pub mod users;
 pub mod view;
 

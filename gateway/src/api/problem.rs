@@ -82,6 +82,7 @@ impl Problem {
             "too-large" => "Too large",
             "exists" => "It exists already",
             "conflict" => "Not possible now",
+            "unconfirmed" => "To be confirmed",
             "busy" => "Busy",
             "disk" => "The disk could not take it",
             "internal" => "The gateway failed",
@@ -144,6 +145,7 @@ impl From<storage::Error> for Problem {
     fn from(error: storage::Error) -> Self {
         match &error {
             storage::Error::Range { .. } => Self::bad("from, to", error),
+            storage::Error::Value { what, why } => Self::bad(what, why),
             _ if error.is_full() => {
                 tracing::error!(%error, "the disk is full");
                 Self::new(
@@ -195,6 +197,16 @@ impl From<command::contingency::Error> for Problem {
         use command::contingency::Error;
         match error {
             Error::Field { field, text } => Self::bad(&field, text),
+            Error::NotFound(_) => Self::not_found(error.to_string()),
+        }
+    }
+}
+
+impl From<crate::recording::plans::Error> for Problem {
+    fn from(error: crate::recording::plans::Error) -> Self {
+        use crate::recording::plans::Error;
+        match error {
+            Error::Field { field, text } => Self::bad(field, text),
             Error::NotFound(_) => Self::not_found(error.to_string()),
         }
     }

@@ -1,90 +1,17 @@
-//! What was recorded: the timeline, and any range as one MP4.
+//! Any recorded range as one MP4, and what moment its time is.
 
 use std::ops::Range;
 
-use ::media::{Reason, WallTime};
+use ::media::WallTime;
 use futures_util::StreamExt;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use warp::{Reply, reply::Response};
 
-use super::{Answer, Call, OneReader, Problem, json, view::EventView};
+use super::{Answer, Call, OneReader, Problem, json};
 use crate::access::Action;
 
-/// Marks on a timeline; a page asks for less than a day, and a busy camera has some hundreds.
-const MAX_MARKS: usize = 1000;
-
-#[derive(Serialize)]
-struct Timeline {
-    camera: ::media::CameraId,
-    from: WallTime,
-    to: WallTime,
-    spans: Vec<Span>,
-    gaps: Vec<Gap>,
-    events: Vec<EventView>,
-}
-
-#[derive(Serialize)]
-struct Span {
-    start: WallTime,
-    end: WallTime,
-    bytes: u64,
-}
-
-#[derive(Serialize)]
-struct Gap {
-    start: WallTime,
-    end: WallTime,
-    reason: Reason,
-}
-
-/// `GET /cameras/{code}/recordings`.
-pub(super) async fn timeline(call: Call) -> Answer {
-    let camera = call.camera(Action::Playback)?;
-    let (from, to) = call.range()?;
-    let gateway = &call.gateway;
-    let recorded = gateway.archive.timeline(camera.code, from, to).await?;
-    let query = storage::events::Query {
-        // An event that began before the range may reach into it.
-        from: Some(from - std::time::Duration::from_secs(600)),
-        to: Some(to),
-        camera: Some(camera.code),
-        limit: MAX_MARKS,
-        ..Default::default()
-    };
-    let (events, _) = gateway.book.events().query(query).await?;
-    let register = gateway.register.read();
-    json(&Timeline {
-        camera: camera.code,
-        from,
-        to,
-        spans: recorded
-            .spans
-            .into_iter()
-            .map(|s| Span {
-                start: s.start,
-                end: s.end,
-                bytes: s.bytes,
-            })
-            .collect(),
-        gaps: recorded
-            .gaps
-            .into_iter()
-            .map(|g| Gap {
-                start: g.start,
-                end: g.end,
-                reason: g.reason,
-            })
-            .collect(),
-        events: events
-            .into_iter()
-            .filter(|e| e.end.unwrap_or(e.last).max(e.last) >= from)
-            .map(|e| EventView::of(&register, e))
-            .collect(),
-    })
-}
-
-fn no_recording(from: WallTime, to: WallTime) -> Problem {
+pub(super) fn no_recording(from: WallTime, to: WallTime) -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
         "no-recording",

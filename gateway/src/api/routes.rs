@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, fmt};
 use http::Method;
 
 use super::{
-    Call, Handling, audit, cameras, contingency, events, incidents, map, openapi, recordings,
-    session, sse, status, tasks, users,
+    Call, Handling, archive, audit, cameras, contingency, events, hls, holds, incidents, map, openapi,
+    plans, recordings, session, sse, status, tasks, timeline, users,
 };
 use crate::access::Action;
 
@@ -136,9 +136,23 @@ pub static ROUTES: &[Route] = &[
     route!(PUT "/api/v1/cameras/{code}", May(Action::ChangeRegister), query &[], body Some("CameraRecord"), 200 One("Camera"), "Replace a camera's file; a password left out stays", cameras::replace),
     route!(DELETE "/api/v1/cameras/{code}", May(Action::ChangeRegister), query &[], body None, 204 Nothing, "Take a camera out of the register; its recordings stay", cameras::remove),
     route!(GET "/api/v1/cameras/{code}/snapshot.jpg", May(Action::Watch), query &[opt("at", Time), opt("width", Number)], body None, 200 Media("image/jpeg"), "The newest picture, or the one at a recorded moment", cameras::snapshot),
-    route!(GET "/api/v1/cameras/{code}/recordings", May(Action::Playback), query &RANGE, body None, 200 One("Recordings"), "What is recorded, what is not and why, and what happened", recordings::timeline),
+    route!(GET "/api/v1/cameras/{code}/recordings", May(Action::Playback), query &[RANGE[0], RANGE[1], opt("resolution_ms", Number)], body None, 200 One("Recordings"), "What is recorded, what is not and why, and what happened; with resolution_ms as coarse as a screen shows it", timeline::timeline),
+    route!(GET "/api/v1/cameras/{code}/thumbnail.jpg", May(Action::Playback), query &[req("at", Time), opt("width", Number)], body None, 200 Media("image/jpeg"), "A small picture of a recorded moment, for a timeline", timeline::thumbnail),
+    route!(GET "/api/v1/cameras/{code}/completeness", May(Action::Look), query &RANGE, body None, 200 Many("Day"), "How much of what was to be recorded was, a day each, with the reason of every gap", archive::of_camera),
+    route!(GET "/api/v1/cameras/{code}/recording-plan", May(Action::Look), query &[], body None, 200 One("EffectivePlan"), "The plan that holds for a camera, and how long its recordings are kept", plans::of_camera),
+    route!(GET "/api/v1/cameras/{code}/recording.m3u8", May(Action::Playback), query &[RANGE[0], RANGE[1], opt("reason", Text)], body None, 200 Media("application/vnd.apple.mpegurl"), "A range as HLS (fragmented MP4)", hls::playlist),
+    route!(GET "/api/v1/cameras/{code}/recording/{file}", May(Action::Playback), query &RANGE, body None, 200 Media("video/mp4"), "A file that the playlist names", hls::part),
     route!(GET "/api/v1/cameras/{code}/recording.mp4", May(Action::Playback), query &[RANGE[0], RANGE[1], opt("reason", Text)], body None, 200 Media("video/mp4"), "A range as one seekable MP4; takes range requests", recordings::mp4),
     route!(GET "/api/v1/cameras/{code}/recording.json", May(Action::Playback), query &[RANGE[0], RANGE[1], opt("reason", Text)], body None, 200 One("RecordingMap"), "The map from that file's time to wall time", recordings::map),
+    route!(GET "/api/v1/completeness", May(Action::Look), query &[RANGE[0], RANGE[1], opt("region", Text)], body None, 200 One("Completeness"), "The same of every camera of a region, all days together", archive::of_region),
+    route!(GET "/api/v1/recording-plans", May(Action::Look), query &[], body None, 200 Many("RecordingPlan"), "What is to be recorded: by default, by region, by camera; the most particular one holds", plans::list),
+    route!(PUT "/api/v1/recording-plans/{of}", May(Action::ChangeRegister), query &[], body Some("NewRecordingPlan"), 200 One("RecordingPlan"), "Say what is to be recorded of 'default', a region or a camera", plans::set),
+    route!(DELETE "/api/v1/recording-plans/{of}", May(Action::ChangeRegister), query &[], body None, 204 Nothing, "Take it back: what is less particular holds", plans::clear),
+    route!(GET "/api/v1/holds", May(Action::ReadEvents), query &[opt("camera", Text), opt("state", Text), opt("limit", Number)], body None, 200 Many("Hold"), "Recordings that nothing deletes, newest first", holds::list),
+    route!(POST "/api/v1/holds", May(Action::Handle), query &[], body Some("NewHold"), 201 One("Hold"), "Hold recordings: no rule deletes them until the hold ends", holds::place),
+    route!(GET "/api/v1/holds/{id}", May(Action::ReadEvents), query &[], body None, 200 One("Hold"), "One hold", holds::one),
+    route!(POST "/api/v1/holds/{id}/release", May(Action::Handle), query &[], body Some("Release"), 200 One("Hold"), "Take a hold back; confirmed by its number", holds::release),
+    route!(GET "/api/v1/storage", May(Action::ReadStatus), query &[], body None, 200 One("Storage"), "The room that recordings have", archive::storage),
     route!(GET "/api/v1/links", May(Action::Look), query &[], body None, 200 Many("Link"), "Links and what is given out on them", cameras::links),
     route!(GET "/api/v1/events", May(Action::ReadEvents), query &[opt("from", Time), opt("to", Time), opt("camera", Text), opt("region", Text), opt("kind", Text), opt("state", Text), opt("limit", Number), opt("before", Text)], body None, 200 One("EventPage"), "Events, newest first", events::list),
     route!(GET "/api/v1/events/{id}", May(Action::ReadEvents), query &[], body None, 200 One("Event"), "One event", events::one),

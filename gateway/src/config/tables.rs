@@ -1,6 +1,6 @@
 //! The tables of the configuration file, with their defaults.
 
-use std::{fmt, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf};
 
 use media::{BitRate, Place, Profile, RegionCode};
 use serde::Deserialize;
@@ -186,8 +186,12 @@ pub struct Recording {
     pub segment_s: u32,
     /// The oldest goes when the disk has less than this free.
     pub keep_free: Size,
+    /// And once it goes, until the disk has this free; `keep_free` if absent.
+    pub free_target: Option<Size>,
     /// The oldest goes when recordings are more than this.
     pub max: Option<Size>,
+    /// By site class: days that no want of room takes away.
+    pub floor_days: BTreeMap<String, u32>,
     /// What all recorders may hold in memory.
     pub memory: Size,
     /// Threads that write.
@@ -206,7 +210,9 @@ impl Default for Recording {
             profile: Profile::Main,
             segment_s: d.segment_seconds,
             keep_free: Size(d.keep_free),
+            free_target: None,
             max: None,
+            floor_days: ["1", "2", "3"].map(|c| (c.to_owned(), 30)).into(),
             memory: Size(d.recorder_budget),
             disk_threads: d.disk_threads,
             index_cache: Size(d.index_cache),
@@ -216,11 +222,13 @@ impl Default for Recording {
 }
 
 impl Recording {
-    /// As the archive takes it.
-    pub fn archive(&self) -> storage::Config {
+    /// As the archive takes it; days begin by this clock.
+    pub fn archive(&self, utc_offset: UtcOffset) -> storage::Config {
         storage::Config {
             segment_seconds: self.segment_s,
             keep_free: self.keep_free.0,
+            free_target: self.free_target.map(|s| s.0),
+            utc_offset_minutes: utc_offset.0,
             max_bytes: self.max.map(|s| s.0),
             recorder_budget: self.memory.0,
             disk_threads: self.disk_threads,

@@ -10,6 +10,8 @@ use media::{CameraId, ReasonCode, WallTime};
 use serde::Serialize;
 use storage::{AlarmKind, RecorderAlarm};
 
+use super::occasions::Occasions;
+
 /// Where a camera's recording stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -28,6 +30,8 @@ pub enum State {
 #[derive(Debug, Default)]
 pub struct Recorders {
     known: RwLock<HashMap<CameraId, Known>>,
+    /// What happens, for plans "on event".
+    pub occasions: Occasions,
 }
 
 #[derive(Clone, Copy, Debug)]

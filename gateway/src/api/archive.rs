@@ -1,0 +1,245 @@
+//! How complete the recordings are, and the room they lie in.
+
+use std::collections::BTreeMap;
+
+use ::media::{CameraId, Reason, RegionCode, WallTime};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::Serialize;
+use storage::{Day, Room};
+
+use super::{Answer, Call, Problem, cameras::region_is_known, json};
+use crate::{access::Action, recording};
+
+/// Days of one answer: a year and a leap day.
+const MAX_DAYS: u32 = 366;
+/// Days of one answer for a region.
+const MAX_DAYS_OF_REGION: u32 = 31;
+/// Cameras looked at at once.
+const AT_ONCE: usize = 8;
+
+#[derive(Serialize)]
+struct DayView {
+    start: WallTime,
+    planned_ms: u64,
+    recorded_ms: u64,
+    share: Option<f64>,
+    missing: Vec<MissingView>,
+    gaps: Vec<GapView>,
+}
+
+#[derive(Serialize)]
+struct MissingView {
+    code: &'static str,
+    gaps: u32,
+    ms: u64,
+}
+
+#[derive(Serialize)]
+struct GapView {
+    start: WallTime,
+    end: WallTime,
+    reason: Reason,
+}
+
+impl DayView {
+    fn of(day: Day) -> Self {
+        Self {
+            start: day.start,
+            planned_ms: day.planned_ms,
+            recorded_ms: day.recorded_ms,
+            share: day.share(),
+            missing: day
+                .missing
+                .iter()
+                .map(|m| MissingView {
+                    code: m.code.as_str(),
+                    gaps: m.gaps,
+                    ms: m.ms,
+                })
+                .collect(),
+            gaps: day
+                .gaps
+                .into_iter()
+                .map(|g| GapView {
+                    start: g.start,
+                    end: g.end,
+                    reason: g.reason,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// How many of the district's days the range asked touches.
+fn days(call: &Call, most: u32) -> Result<(WallTime, u32), Problem> {
+    let (from, to) = call.range()?;
+    let offset_s = i64::from(call.gateway.config.district.utc_offset.0) * 60;
+    let of_day = (from.0 / 1_000_000 + offset_s).rem_euclid(86_400) as u64;
+    let seconds = to.since(from).as_secs().saturating_add(of_day).max(1);
+    let days = seconds.div_ceil(86_400);
+    match u32::try_from(days) {
+        Ok(days) if days <= most => Ok((from, days)),
+        _ => {
+            let text = format!("{days} days, at most {most} in one answer");
+            Err(Problem::bad("from, to", text))
+        }
+    }
+}
+
+/// `GET /cameras/{code}/completeness`.
+pub(super) async fn of_camera(call: Call) -> Answer {
+    let camera = call.camera(Action::Look)?;
+    let (from, count) = days(&call, MAX_DAYS)?;
+    let archive = &call.gateway.archive;
+    let days = archive.completeness(camera.code, from, count).await?;
+    json(&days.into_iter().map(DayView::of).collect::<Vec<_>>())
+}
+
+#[derive(Serialize)]
+struct OfRegion {
+    region: RegionCode,
+    from: WallTime,
+    to: WallTime,
+    planned_ms: u64,
+    recorded_ms: u64,
+    share: Option<f64>,
+    cameras: Vec<OfCamera>,
+}
+
+#[derive(Serialize)]
+struct OfCamera {
+    camera: CameraId,
+    name: String,
+    region: RegionCode,
+    planned_ms: u64,
+    recorded_ms: u64,
+    share: Option<f64>,
+    missing: Vec<MissingView>,
+}
+
+fn share(recorded_ms: u64, planned_ms: u64) -> Option<f64> {
+    (planned_ms > 0).then(|| recorded_ms as f64 / planned_ms as f64)
+}
+
+/// `GET /completeness`.
+pub(super) async fn of_region(call: Call) -> Answer {
+    let region: Option<RegionCode> = call.query("region")?;
+    let region = match region {
+        Some(region) => {
+            region_is_known(&call, region)?;
+            call.may(Action::Look, region, region.as_str())?;
+            region
+        }
+        None => call.user()?.region,
+    };
+    let (from, count) = days(&call, MAX_DAYS_OF_REGION)?;
+    let (_, to) = call.range()?;
+    let register = call.gateway.register.read();
+    let cameras: Vec<_> = register
+        .cameras()
+        .filter(|c| c.region.is_within(&region))
+        .cloned()
+        .collect();
+    let archive = &call.gateway.archive;
+    let ask = cameras.into_iter().map(|camera| async move {
+        let days = archive.completeness(camera.code, from, count).await?;
+        let mut missing: BTreeMap<&'static str, (u32, u64)> = BTreeMap::new();
+        for m in days.iter().flat_map(|d| &d.missing) {
+            let sum = missing.entry(m.code.as_str()).or_default();
+            *sum = (sum.0.saturating_add(m.gaps), sum.1.saturating_add(m.ms));
+        }
+        let mut missing: Vec<MissingView> = missing
+            .into_iter()
+            .map(|(code, (gaps, ms))| MissingView { code, gaps, ms })
+            .collect();
+        missing.sort_by_key(|m| std::cmp::Reverse(m.ms));
+        let planned_ms = days.iter().map(|d| d.planned_ms).sum();
+        let recorded_ms = days.iter().map(|d| d.recorded_ms).sum();
+        Ok::<_, storage::Error>(OfCamera {
+            camera: camera.code,
+            name: camera.name.clone(),
+            region: camera.region,
+            planned_ms,
+            recorded_ms,
+            share: share(recorded_ms, planned_ms),
+            missing,
+        })
+    });
+    let asked = stream::iter(ask).buffered(AT_ONCE);
+    let mut cameras: Vec<OfCamera> = asked.try_collect().await?;
+    // What was not to be recorded is not incomplete.
+    cameras.retain(|c| c.planned_ms > 0);
+    let planned_ms = cameras.iter().map(|c| c.planned_ms).sum();
+    let recorded_ms = cameras.iter().map(|c| c.recorded_ms).sum();
+    json(&OfRegion {
+        region,
+        from,
+        to,
+        planned_ms,
+        recorded_ms,
+        share: share(recorded_ms, planned_ms),
+        cameras,
+    })
+}
+
+#[derive(Serialize)]
+struct Storage {
+    used_bytes: u64,
+    free_bytes: u64,
+    keep_free_bytes: u64,
+    free_target_bytes: u64,
+    max_bytes: Option<u64>,
+    room: &'static str,
+    lacking_bytes: u64,
+    recorded_cameras: usize,
+    recording: usize,
+    holds: usize,
+    floor_days: Vec<Floor>,
+}
+
+#[derive(Serialize)]
+struct Floor {
+    site_class: String,
+    days: u32,
+}
+
+/// `GET /storage`.
+pub(super) async fn storage(call: Call) -> Answer {
+    let gateway = &call.gateway;
+    let config = &gateway.config.recording;
+    let usage = gateway.archive.usage();
+    let (room, lacking_bytes) = match *gateway.archive.room().borrow() {
+        Room::Enough => ("enough", 0),
+        Room::Short { lacking } => ("short", lacking),
+    };
+    let now = gateway.now();
+    let register = gateway.register.read();
+    json(&Storage {
+        used_bytes: usage.used.0,
+        free_bytes: usage.free.0,
+        keep_free_bytes: config.keep_free.0.0,
+        free_target_bytes: config.free_target.unwrap_or(config.keep_free).0.0,
+        max_bytes: config.max.map(|m| m.0.0),
+        room,
+        lacking_bytes,
+        recorded_cameras: register
+            .cameras()
+            .filter(|c| recording::is_recorded(config, c))
+            .count(),
+        recording: gateway.recorders.recording(),
+        holds: gateway
+            .archive
+            .holds()
+            .iter()
+            .filter(|h| h.is_active(now))
+            .count(),
+        floor_days: config
+            .floor_days
+            .iter()
+            .map(|(class, days)| Floor {
+                site_class: class.clone(),
+                days: *days,
+            })
+            .collect(),
+    })
+}

@@ -1,0 +1,176 @@
+//! Recordings of events are held where the plan says so: a hold ends by itself after the plan's days.
+//!
+//! Looked for in the book of events, not in what happens now: a stop in between loses nothing, and what is held is not held again.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use media::{CameraId, Event, WallTime};
+use storage::{Error, Hold, HoldKind, NewHold, events::Query};
+
+use super::plans::Lock;
+use crate::{audit::Entry, gateway::Gateway};
+
+/// Who it is that nobody is.
+const USER: &str = "recording-plan";
+/// How often the book is looked into.
+const LOOK: Duration = Duration::from_secs(15);
+/// How far back: an event lasts ten minutes at the longest before it is told as another one.
+const BACK: Duration = Duration::from_secs(1800);
+/// How far back after a start.
+const BACK_AT_START: Duration = Duration::from_secs(24 * 3600);
+/// Ranges nearer to each other than this are one.
+const JOIN: Duration = Duration::from_secs(120);
+/// Holds of a camera that events have placed and that are not over. More are refused, and said: retention looks at each of them.
+const MAX_HOLDS: usize = 2000;
+
+/// A stretch to be held, and for which event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stretch {
+    from: WallTime,
+    to: WallTime,
+    days: u32,
+    why: String,
+}
+
+/// Runs until the gateway stops.
+pub(super) async fn run(gateway: Arc<Gateway>) {
+    let mut timer = tokio::time::interval(LOOK);
+    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut back = BACK_AT_START;
+    loop {
+        tokio::select! {
+            _ = timer.tick() => {}
+            () = gateway.stop.cancelled() => return,
+        }
+        match pass(&gateway, back).await {
+            Ok(()) => back = BACK,
+            Err(error) => {
+                tracing::error!(%error, "recordings of events are not held yet; tried again");
+            }
+        }
+    }
+}
+
+/// Holds what ended lately.
+pub(super) async fn pass(gateway: &Gateway, back: Duration) -> Result<(), Error> {
+    let plans = gateway.plans.read();
+    if plans.all().all(|(_, setting)| setting.lock.is_none()) {
+        return Ok(());
+    }
+    let register = gateway.register.read();
+    let now = gateway.now();
+    let mut wanted: BTreeMap<CameraId, Vec<Stretch>> = BTreeMap::new();
+    let mut before = None;
+    loop {
+        let query = Query {
+            from: Some(now - back),
+            before,
+            limit: Query::MAX_LIMIT,
+            ..Query::default()
+        };
+        let (events, next) = gateway.book.events().query(query).await?;
+        for event in events {
+            let camera = event.camera.and_then(|c| register.camera(&c));
+            let Some(camera) = camera else { continue };
+            let (_, setting) = plans.of(camera);
+            let stretch = setting.lock.as_ref().and_then(|l| stretch(l, &event));
+            if let Some(stretch) = stretch {
+                wanted.entry(camera.code).or_default().push(stretch);
+            }
+        }
+        match next {
+            Some(_) => before = next,
+            None => break,
+        }
+    }
+    let holds = gateway.archive.holds();
+    for (camera, stretches) in wanted {
+        let own =
+            |h: &&Hold| h.is_active(now) && h.of.who == USER && h.of.cameras.as_slice() == [camera];
+        let own: Vec<&Hold> = holds.iter().filter(own).collect();
+        let mut room = MAX_HOLDS.saturating_sub(own.len());
+        for stretch in join(stretches) {
+            let covers = |h: &&Hold| h.of.from <= stretch.from && h.of.to >= stretch.to;
+            if own.iter().any(covers) {
+                continue;
+            }
+            if room == 0 {
+                tracing::error!(%camera, most = MAX_HOLDS, "so many events hold its recordings that no more are held: let fewer kinds of events do so, or for fewer days");
+                break;
+            }
+            room -= 1;
+            place(gateway, camera, stretch, now).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn place(
+    gateway: &Gateway,
+    camera: CameraId,
+    stretch: Stretch,
+    now: WallTime,
+) -> Result<(), Error> {
+    let Stretch {
+        from,
+        to,
+        days,
+        why,
+    } = stretch;
+    let hold = NewHold {
+        kind: HoldKind::Evidence,
+        cameras: vec![camera],
+        from,
+        to,
+        who: USER.into(),
+        why: why.clone(),
+        until: Some(now + Duration::from_secs(u64::from(days) * 86_400)),
+    };
+    let hold = gateway.archive.hold(hold).await?;
+    let mut entry = Entry::new(USER, "", "hold-placed", hold.id.to_string());
+    entry.region = gateway.register.read().camera(&camera).map(|c| c.region);
+    entry.detail = format!("{camera} {from} to {to}, for {days} days");
+    entry.reason = why;
+    gateway.audit.write(now, entry).await
+}
+
+/// What an event that is over holds.
+fn stretch(lock: &Lock, event: &Event) -> Option<Stretch> {
+    let end = event.end?.max(event.last);
+    lock.kinds.contains(&event.kind).then(|| Stretch {
+        from: event.start - Duration::from_secs(lock.before_s.into()),
+        to: end + Duration::from_secs(u64::from(lock.after_s).max(1)),
+        days: lock.days,
+        why: format!("event {} ({})", event.id, event.kind.as_str()),
+    })
+}
+
+/// In order, those near each other as one.
+fn join(mut all: Vec<Stretch>) -> Vec<Stretch> {
+    all.sort_by_key(|s| (s.from, s.to));
+    let mut out: Vec<Stretch> = Vec::new();
+    for stretch in all {
+        match out.last_mut() {
+            Some(last) if stretch.from <= last.to + JOIN => last.to = last.to.max(stretch.to),
+            _ => out.push(stretch),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stretches_near_each_other_are_one() {
+        let stretch = |from, to| Stretch {
+            from: WallTime::from_secs(from),
+            to: WallTime::from_secs(to),
+            days: 1,
+            why: "x".into(),
+        };
+        let joined = join(vec![stretch(500, 510), stretch(0, 100), stretch(90, 300)]);
+        assert_eq!(joined, [stretch(0, 300), stretch(500, 510)]);
+    }
+}
