@@ -4,7 +4,7 @@ use std::{
     collections::{HashMap, VecDeque},
     fmt,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -19,7 +19,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     AlarmKind, DataDir, Error,
-    alarm::RecorderAlarm,
+    alarm::{RecorderAlarm, VolumeAlarm},
+    claims::Claims,
     completeness::{self, Day},
     events::blocking,
     files::Files,
@@ -28,12 +29,12 @@ use crate::{
     ledger::Ledger,
     plan::Plan,
     playback::{self, Hls, Pins, Plans, Playback},
-    pool::Pool,
     recorder::{self, Recorder},
-    recover,
+    recover::{self, Progress, Rebuild},
     retention::{self, Deleted, Due, Room},
     signature::Signer,
     timeline::{self, Gap, Timeline},
+    volume::{self, Policy, VolumeStatus, Volumes},
 };
 
 /// How recordings are kept.
@@ -44,7 +45,12 @@ pub struct Config {
     pub segment_seconds: u32,
     /// Days to keep, where a camera has no number of its own.
     pub keep_days: u32,
-    /// The oldest recordings go when the disk has less than this free, bytes.
+    /// Directories that recordings are put in, each on a disk of its own; the data directory's own if there are none. That one
+    /// is written to as well only where it is listed; it is always read.
+    pub volumes: Vec<PathBuf>,
+    /// Which recording goes where.
+    pub policy: Policy,
+    /// The oldest recordings of a disk go when it has less than this free, bytes.
     pub keep_free: ByteCount,
     /// Once they go for want of room, they go until the disk has this free, bytes; `keep_free` if absent.
     pub free_target: Option<ByteCount>,
@@ -55,7 +61,7 @@ pub struct Config {
     pub max_bytes: Option<ByteCount>,
     /// What all recorders together may hold in memory before the disk has it, bytes.
     pub recorder_budget: ByteCount,
-    /// Threads that write.
+    /// Threads that write to a volume.
     pub disk_threads: usize,
     /// Cache of the index, bytes.
     pub index_cache: ByteCount,
@@ -72,6 +78,8 @@ impl Default for Config {
         Self {
             segment_seconds: 60,
             keep_days: 30,
+            volumes: Vec::new(),
+            policy: Policy::Spread,
             keep_free: ByteCount::mebibytes(2 * 1024),
             free_target: None,
             floor_days: 0,
@@ -91,7 +99,7 @@ impl Default for Config {
 pub struct Usage {
     /// Bytes of all segments.
     pub used: ByteCount,
-    /// Bytes free on the disk that holds them; zero where the disk does not tell.
+    /// Bytes free on the disks that new ones are put on; zero where they do not tell.
     pub free: ByteCount,
 }
 
@@ -101,7 +109,11 @@ pub struct Archive(Arc<Handle>);
 
 impl fmt::Debug for Archive {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Archive({})", self.0.shared.recordings.display())
+        write!(
+            f,
+            "Archive({})",
+            self.0.shared.alive.with_file_name("").display()
+        )
     }
 }
 
@@ -121,18 +133,26 @@ pub(crate) struct Shared {
     /// Holds the lock for as long as anything here runs.
     _data: Arc<DataDir>,
     pub(crate) config: Config,
-    pub(crate) recordings: PathBuf,
+    pub(crate) volumes: Volumes,
+    /// Who has a segment's file in hand.
+    pub(crate) claims: Claims,
+    pub(crate) rebuild: Rebuild,
     pub(crate) files: Files,
     /// Stands in every segment's head.
     pub(crate) writer: u64,
     pub(crate) segments: Segments,
     pub(crate) ledger: Ledger,
     pub(crate) signer: Signer,
-    pub(crate) pool: Pool,
     /// In KiB: what recorders may hold.
     pub(crate) budget: Arc<Semaphore>,
     pub(crate) budget_kib: usize,
+    /// How many there are.
+    pub(crate) recorders: AtomicUsize,
     pub(crate) tasks: TaskTracker,
+    /// For threads that are none of its own.
+    runtime: tokio::runtime::Handle,
+    /// Recorders take turns: one that ends comes before the next of its feed.
+    turns: Mutex<HashMap<FeedId, Weak<tokio::sync::Mutex<()>>>>,
     pub(crate) stop: CancellationToken,
     /// Retention is wanted before its time: the disk is full.
     pub(crate) sweep_soon: Notify,
@@ -227,13 +247,14 @@ impl Shared {
             return;
         }
         let shared = Arc::clone(self);
-        self.tasks.spawn(async move {
+        let write = async move {
             while let Some(gap) = shared.next_note(feed) {
                 if let Err(e) = shared.ledger.gap(feed, gap).await {
                     tracing::error!(%feed, error = %e, "recorder: a gap's reason is not kept");
                 }
             }
-        });
+        };
+        self.tasks.spawn_on(write, &self.runtime);
     }
 
     fn next_note(&self, feed: FeedId) -> Option<Gap> {
@@ -250,14 +271,29 @@ impl Shared {
         Profile::ALL.map(|profile| FeedId { camera, profile })
     }
 
+    /// How far the index has been made again; none where it is whole.
+    pub(crate) fn rebuilding(&self) -> Option<Progress> {
+        // What was just found damaged is begun with in a moment.
+        let lost = || (!self.segments.lost().is_empty()).then(Progress::default);
+        self.rebuild.now().or_else(lost)
+    }
+
+    /// The turn of a feed's recorder.
+    pub(crate) fn turn(&self, feed: FeedId) -> Arc<tokio::sync::Mutex<()>> {
+        let mut all = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(turn) = all.get(&feed).and_then(Weak::upgrade) {
+            return turn;
+        }
+        all.retain(|_, turn| turn.strong_count() > 0);
+        let turn = Arc::default();
+        all.insert(feed, Arc::downgrade(&turn));
+        turn
+    }
+
     fn usage(&self) -> Usage {
-        let free = rustix::fs::statvfs(&self.recordings)
-            .map(|v| v.f_bavail.saturating_mul(v.f_frsize))
-            .inspect_err(|e| tracing::error!(path = %self.recordings.display(), error = %e, "the disk's free space is not known"))
-            .unwrap_or(0);
         Usage {
             used: self.segments.used(),
-            free: ByteCount(free),
+            free: ByteCount(self.volumes.free()),
         }
     }
 
@@ -268,15 +304,11 @@ impl Shared {
         let shared = Arc::clone(self);
         let swept = blocking(move || {
             shared.segments.enter_waiting();
-            let lost = shared.segments.take_lost();
-            if !lost.is_empty() {
-                recover::take_in_weeks(&shared.recordings, &shared.segments, lost)?;
-            }
-            Ok(retention::sweep(&shared, WallTime::now(), shared.usage()))
+            Ok(retention::sweep(&shared, WallTime::now()))
         })
         .await;
         let (deleted, room) = swept.unwrap_or_else(|e| {
-            tracing::error!(error = %e, "index: a week that was lost is not made again");
+            tracing::error!(error = %e, "retention: a sweep was cut short");
             Default::default()
         });
         self.room.send_if_modified(|was| {
@@ -329,7 +361,10 @@ impl Shared {
                 recording: live.recorders > 0,
             });
         }
-        Ok(timeline::draw(from, to, now, &feeds, gaps))
+        let unavailable = |number| self.volumes.unavailable(number);
+        let mut timeline = timeline::draw(from, to, now, &feeds, gaps, unavailable);
+        timeline.incomplete = self.rebuilding().is_some();
+        Ok(timeline)
     }
 
     /// Notes the days that are over, once a day.
@@ -401,8 +436,8 @@ impl Shared {
 const DOWN: Duration = Duration::from_secs(120);
 
 impl Archive {
-    /// Opens the recordings of a data directory: takes in what a crash left unindexed, rebuilds the index where it does not
-    /// open. Blocking, and to be called within a tokio runtime (the timer of retention runs on it).
+    /// Opens the recordings of a data directory: takes in what a crash left unindexed, and begins to make the index again where
+    /// it does not open or is not there, which goes on behind ([`Archive::rebuilding`]). Blocking, and to be called within a tokio runtime (the timer of retention runs on it).
     ///
     /// # Errors
     /// Where the disk refuses. A damaged index or segment is no error: it is put right and logged.
@@ -415,29 +450,33 @@ impl Archive {
     /// # Errors
     /// As [`Archive::open`].
     pub fn open_on(data: &Arc<DataDir>, config: Config, files: Files) -> Result<Self, Error> {
-        let recordings = data.recordings();
         // Where earlier versions had it: one database for all.
         let _ = std::fs::remove_dir_all(data.index().join("recordings"));
+        let volumes = Volumes::open(data, &config.volumes, config.policy, files.clone())?;
         let segments = Segments::open(&data.index().join("segments"), config.index_cache)?;
         let ledger = Ledger::open(data)?;
         let signer = Signer::open(data)?;
-        recover::take_in(&recordings, &segments)?;
-        let pool = Pool::start(config.disk_threads)
-            .map_err(|e| Error::io("start threads for", &recordings, e))?;
+        let claims = Claims::default();
+        recover::take_in(&volumes, &segments, &claims)?;
+        volumes.start(config.disk_threads)?;
         let budget_kib =
             ((config.recorder_budget.0 / 1024) as usize).clamp(1024, u32::MAX as usize);
         let shared = Arc::new(Shared {
             _data: Arc::clone(data),
             writer: data.id() as u64,
-            recordings,
+            volumes,
+            claims,
+            rebuild: Rebuild::default(),
             files,
             segments,
             ledger,
             signer,
-            pool,
             budget: Arc::new(Semaphore::new(budget_kib)),
             budget_kib,
+            recorders: AtomicUsize::new(0),
             tasks: TaskTracker::new(),
+            runtime: tokio::runtime::Handle::current(),
+            turns: Mutex::default(),
             stop: CancellationToken::new(),
             sweep_soon: Notify::new(),
             pins: Pins::default(),
@@ -455,7 +494,9 @@ impl Archive {
             config,
         });
         shared.note_down();
+        recover::rebuild_lost(&shared);
         shared.tasks.spawn(sweeper(Arc::clone(&shared)));
+        shared.tasks.spawn(volume::watch(Arc::clone(&shared)));
         Ok(Self(Arc::new(Handle { shared })))
     }
 
@@ -506,6 +547,27 @@ impl Archive {
     /// What recorders say aloud. A receiver that lags loses the oldest.
     pub fn alarms(&self) -> broadcast::Receiver<RecorderAlarm> {
         self.shared().alarms.subscribe()
+    }
+
+    /// What volumes say aloud. A receiver that lags loses the oldest; what was out at the start is in [`Archive::volumes`] only.
+    pub fn volume_alarms(&self) -> broadcast::Receiver<VolumeAlarm> {
+        self.shared().volumes.alarms()
+    }
+
+    /// The disks that recordings lie on, in order of number; number 0 is the data directory's own.
+    pub fn volumes(&self) -> Vec<VolumeStatus> {
+        self.shared().volumes.status()
+    }
+
+    /// How far the index has been made again from the files; none where it is whole. Until then, answers may lack what was
+    /// recorded earlier.
+    pub fn rebuilding(&self) -> Option<Progress> {
+        self.shared().rebuilding()
+    }
+
+    /// As [`Archive::rebuilding`]; changes wake.
+    pub fn rebuild_progress(&self) -> watch::Receiver<Option<Progress>> {
+        self.shared().rebuild.progress()
     }
 
     /// What retention's own timer deletes, a batch each (for the audit log).
@@ -747,7 +809,9 @@ async fn sweeper(shared: Arc<Shared>) {
         }
         shared.say_alive();
         shared.sign(false).await;
-        shared.note_days(WallTime::now()).await;
+        if shared.rebuilding().is_none() {
+            shared.note_days(WallTime::now()).await;
+        }
         let deleted = shared.sweep().await;
         if !deleted.is_empty() {
             // Nobody listening is no error.

@@ -1,7 +1,7 @@
 //! Verifies a data directory while nobody else has it open.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
     fs::File,
     path::{Path, PathBuf},
@@ -14,12 +14,14 @@ use sha2::Digest;
 
 use crate::{
     DataDir, Error,
+    files::Files,
     hold::Holds,
     index::{Entry, Segments},
     journal::{self, Options},
-    ledger, paths, recover,
+    ledger, recover,
     segment::{Header, Layout, Seal, reader},
     signature,
+    volume::{self, Policy, Volumes},
 };
 
 /// What [`check`] found.
@@ -175,44 +177,46 @@ fn journals(data: &DataDir, repair: bool, report: &mut CheckReport) -> Result<()
 }
 
 fn recordings(data: &DataDir, repair: bool, report: &mut CheckReport) -> Result<(), Error> {
-    let recordings = data.recordings();
     let index_path = data.index().join("segments");
     let segments = Segments::open(&index_path, ByteCount::mebibytes(64))?;
+    let volumes = Volumes::open(data, &[], Policy::default(), Files::default())?;
     let mut unknown = 0u64;
-    let mut cameras = Vec::new();
     let holds = Holds::new(ledger::read_holds(data)?.iter());
     let heads = Heads::read(data, report)?;
-    for camera_dir in recover::list(&recordings)? {
-        // A file system of its own has it.
-        if recover::name(&camera_dir) == Some("lost+found") {
+    let mut cameras: BTreeMap<CameraId, Vec<(u16, PathBuf)>> = BTreeMap::new();
+    for volume in volumes.all() {
+        if let Some(reason) = volume.unreadable() {
+            let what = format!("{}: what lies there is not checked", reason.text);
+            report.fault(&volume.path, None, what, false);
             continue;
         }
-        let Some(camera) = recover::name(&camera_dir).and_then(|n| n.parse::<CameraId>().ok())
-        else {
-            report.fault(&camera_dir, None, "this is no camera's directory", false);
-            continue;
-        };
-        cameras.push(camera);
-        unknown += check_camera(
-            &recordings,
-            &camera_dir,
-            camera,
-            &segments,
-            (&holds, &heads),
-            repair,
-            report,
-        )?;
+        for dir in recover::list(&volume.path)? {
+            // A file system of its own has the first, a volume the second.
+            if matches!(recover::name(&dir), Some("lost+found" | volume::IDENTITY)) {
+                continue;
+            }
+            match recover::name(&dir).and_then(|n| n.parse::<CameraId>().ok()) {
+                Some(camera) => cameras
+                    .entry(camera)
+                    .or_default()
+                    .push((volume.number, dir)),
+                None => report.fault(&dir, None, "this is no camera's directory", false),
+            }
+        }
+    }
+    let all = All {
+        volumes: &volumes,
+        segments: &segments,
+        holds: &holds,
+        heads: &heads,
+        repair,
+    };
+    for (camera, dirs) in &cameras {
+        unknown += check_camera(&all, *camera, dirs, report)?;
     }
     for feed in segments.feeds()? {
-        if !cameras.contains(&feed.camera) {
-            compare(
-                &recordings,
-                &segments,
-                feed,
-                &HashMap::new(),
-                repair,
-                report,
-            )?;
+        if !cameras.contains_key(&feed.camera) {
+            compare(&all, feed, &HashMap::new(), report)?;
         }
     }
     if segments.is_fresh() && unknown > 0 {
@@ -222,6 +226,15 @@ fn recordings(data: &DataDir, repair: bool, report: &mut CheckReport) -> Result<
         report.fault(&index_path, None, what, repair);
     }
     segments.flush()
+}
+
+/// What files are held against.
+struct All<'a> {
+    volumes: &'a Volumes,
+    segments: &'a Segments,
+    holds: &'a Holds,
+    heads: &'a Heads,
+    repair: bool,
 }
 
 /// A camera's files, by profile, writer, sequence and start.
@@ -258,7 +271,14 @@ impl Heads {
 
     /// Compares a camera's files to what was signed. What is gone at the old end is gone by age; at the new end nothing may
     /// be missing.
-    fn check(&self, camera: CameraId, found: &Chains, holds: &Holds, report: &mut CheckReport) {
+    fn check(
+        &self,
+        camera: CameraId,
+        found: &Chains,
+        absent: &BTreeSet<(Profile, u64)>,
+        holds: &Holds,
+        report: &mut CheckReport,
+    ) {
         let mut newest: BTreeMap<(Profile, u64), &Found> = BTreeMap::new();
         for one in found.values() {
             newest.insert((one.header.profile, one.header.writer), one);
@@ -281,6 +301,7 @@ impl Heads {
                         report.fault(&file.path, None, what, false);
                     }
                 } else if *sequence > last
+                    && !absent.contains(&(profile, *sequence))
                     && !holds.cover(camera, newest.header.start, newest.seal.end)
                 {
                     let what = format!(
@@ -299,6 +320,7 @@ struct Found {
     seal: Seal,
     path: PathBuf,
     bytes: u64,
+    volume: u16,
 }
 
 impl Found {
@@ -308,48 +330,57 @@ impl Found {
             end: self.seal.end,
             sequence: self.header.sequence,
             bytes: self.bytes,
+            volume: self.volume,
+            origin: self.header.origin,
         }
     }
 }
 
 /// Gives how many of its segments a new index does not know.
 fn check_camera(
-    recordings: &Path,
-    camera_dir: &Path,
+    all: &All<'_>,
     camera: CameraId,
-    segments: &Segments,
-    (holds, heads): (&Holds, &Heads),
-    repair: bool,
+    dirs: &[(u16, PathBuf)],
     report: &mut CheckReport,
 ) -> Result<u64, Error> {
     let mut found = Chains::new();
-    for path in recover::files(camera_dir)? {
-        let one = match check_file(&path, repair, report) {
-            Ok(Some(one)) => one,
-            Ok(None) => continue,
-            Err(e) => {
-                report.error(&path, &e);
+    for (volume, dir) in dirs {
+        for path in recover::files(dir)? {
+            let one = match check_file(&path, *volume, all.repair, report) {
+                Ok(Some(one)) => one,
+                Ok(None) => continue,
+                Err(e) => {
+                    report.error(&path, &e);
+                    continue;
+                }
+            };
+            let feed = FeedId {
+                camera: one.header.camera,
+                profile: one.header.profile,
+            };
+            if all.volumes.path(feed, &one.entry()) != path {
+                report.fault(&path, None, "its name is not that of what it holds", false);
                 continue;
             }
-        };
-        let feed = FeedId {
-            camera: one.header.camera,
-            profile: one.header.profile,
-        };
-        if paths::segment(recordings, feed, &one.entry()) != path {
-            report.fault(&path, None, "its name is not that of what it holds", false);
-            continue;
+            let key = (
+                feed.profile,
+                one.header.writer,
+                one.header.sequence,
+                one.header.start.0,
+            );
+            found.insert(key, one);
         }
-        let key = (
-            feed.profile,
-            one.header.writer,
-            one.header.sequence,
-            one.header.start.0,
-        );
-        found.insert(key, one);
     }
-    check_chain(&found, holds, report);
-    heads.check(camera, &found, holds, report);
+    let mut absent = BTreeSet::new();
+    for profile in Profile::ALL {
+        for entry in all.segments.all(FeedId { camera, profile })? {
+            if all.volumes.unavailable(entry.volume).is_some() {
+                absent.insert((profile, entry.sequence));
+            }
+        }
+    }
+    check_chain(&found, &absent, all.holds, report);
+    all.heads.check(camera, &found, &absent, all.holds, report);
     let mut unknown = 0;
     for profile in Profile::ALL {
         let feed = FeedId { camera, profile };
@@ -358,13 +389,18 @@ fn check_camera(
             .filter(|f| f.header.profile == profile)
             .map(|f| (f.path.clone(), f.entry()))
             .collect();
-        unknown += compare(recordings, segments, feed, &files, repair, report)?;
+        unknown += compare(all, feed, &files, report)?;
     }
     Ok(unknown)
 }
 
 /// Verifies one file; none where nothing of it is left.
-fn check_file(path: &Path, repair: bool, report: &mut CheckReport) -> Result<Option<Found>, Error> {
+fn check_file(
+    path: &Path,
+    volume: u16,
+    repair: bool,
+    report: &mut CheckReport,
+) -> Result<Option<Found>, Error> {
     let open = || File::open(path).map_err(|e| Error::io("open", path, e));
     let mut file = open()?;
     report.segments += 1;
@@ -379,7 +415,7 @@ fn check_file(path: &Path, repair: bool, report: &mut CheckReport) -> Result<Opt
             Err(e) => (None, format!("not sealed: {e}")),
         };
         let taken = if repair {
-            Some(recover::take(path))
+            Some(recover::take(path, volume))
         } else {
             None
         };
@@ -419,11 +455,17 @@ fn check_file(path: &Path, repair: bool, report: &mut CheckReport) -> Result<Opt
         seal,
         path: path.to_owned(),
         bytes,
+        volume,
     }))
 }
 
-/// Each segment names the digest of the one before.
-fn check_chain(found: &Chains, holds: &Holds, report: &mut CheckReport) {
+/// Each segment names the digest of the one before. What lies on a volume that is not there is not missing.
+fn check_chain(
+    found: &Chains,
+    absent: &BTreeSet<(Profile, u64)>,
+    holds: &Holds,
+    report: &mut CheckReport,
+) {
     let mut before: Option<&Found> = None;
     for one in found.values() {
         let own = |f: &Found| (f.header.profile, f.header.writer);
@@ -433,7 +475,10 @@ fn check_chain(found: &Chains, holds: &Holds, report: &mut CheckReport) {
             let held = holds.cover(before.header.camera, before.header.start, before.seal.end);
             if this != last.wrapping_add(1) {
                 let by_age = this > last && held;
-                if !by_age {
+                let profile = one.header.profile;
+                let elsewhere = this > last
+                    && (last.saturating_add(1)..this).all(|n| absent.contains(&(profile, n)));
+                if !by_age && !elsewhere {
                     let what = format!(
                         "sequence {this} follows {last}: segments between them are missing, or there are two"
                     );
@@ -453,16 +498,17 @@ fn check_chain(found: &Chains, holds: &Holds, report: &mut CheckReport) {
 
 /// Compares the index to the files of a feed. Gives how many a new index does not know.
 fn compare(
-    recordings: &Path,
-    segments: &Segments,
+    all: &All<'_>,
     feed: FeedId,
     files: &HashMap<PathBuf, Entry>,
-    repair: bool,
     report: &mut CheckReport,
 ) -> Result<u64, Error> {
+    let (segments, repair) = (all.segments, all.repair);
     let mut rows = HashMap::new();
     for entry in segments.all(feed)? {
-        rows.insert(paths::segment(recordings, feed, &entry), entry);
+        if all.volumes.unavailable(entry.volume).is_none() {
+            rows.insert(all.volumes.path(feed, &entry), entry);
+        }
     }
     let mut unknown = 0;
     for (path, entry) in files {

@@ -194,6 +194,7 @@ mod tests {
             end: w(end),
             bytes: 1,
             profile,
+            unavailable: None,
         };
         let gap = |start, end, code| Gap {
             start: w(start),
@@ -212,6 +213,7 @@ mod tests {
                 gap(400, 430, ReasonCode::DiskFull),
                 gap(430, 1000, ReasonCode::NotRecording),
             ],
+            incomplete: false,
         };
         let day = figure(w(0), &[(w(50), w(250)), (w(350), w(450))], &timeline);
         assert_eq!((day.planned_ms, day.recorded_ms), (300_000, 200_000));
@@ -231,7 +233,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_day_that_is_over_is_told_when_its_recordings_are_gone() {
-        use crate::{Archive, DataDir, archive::Config, index::Entry};
+        use crate::{
+            Archive, DataDir,
+            archive::Config,
+            index::{Entry, Origin},
+        };
         use media::FeedId;
 
         let dir = tempfile::tempdir().unwrap();
@@ -263,6 +269,8 @@ mod tests {
                 end: hour(12) + Duration::from_secs(n * 60 + 60),
                 sequence: n,
                 bytes: 1,
+                volume: 0,
+                origin: Origin::Gateway,
             })
             .collect();
         for entry in &entries {

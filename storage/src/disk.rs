@@ -1,16 +1,26 @@
-//! What a recorder does to the disk: runs on the pool's threads, one job of a recorder at a time.
+//! What a recorder does to the disks: runs on a volume's threads, one job of a recorder at a time.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
-use media::{FeedId, WallTime};
+use media::{FeedId, Tracks, WallTime};
 
 use crate::{
     Error,
     archive::{Head, Shared},
-    index::Entry,
-    paths, recover,
+    claims::Claim,
+    index::{Entry, Origin},
+    paths,
+    pool::Pool,
+    recover,
     segment::{self, Header, Writer},
-    segmenter::Step,
+    segmenter::{Batch, Step},
+    timeline::Gap,
+    volume::{Place, Volume},
 };
 
 /// The open segment of one recorder, and its place in the chain.
@@ -18,7 +28,9 @@ use crate::{
 pub(crate) struct Disk {
     shared: Arc<Shared>,
     feed: FeedId,
-    writer: Option<Writer>,
+    open: Option<Open>,
+    /// Where the next segment is to be, chosen before the job so that the right volume's threads run it.
+    next: Option<Place>,
     chain: Option<Chain>,
     /// Up to where frames are in files.
     pub(crate) until: Option<WallTime>,
@@ -27,7 +39,23 @@ pub(crate) struct Disk {
     /// How often the segment that failed could not be sealed.
     refused: u32,
     /// Segments that were given up: sealed when the disk takes things again.
-    left: Vec<PathBuf>,
+    left: Vec<Left>,
+    /// Size of the segment before: as much is set aside for the next.
+    size: u64,
+}
+
+#[derive(Debug)]
+struct Open {
+    writer: Writer,
+    place: Place,
+    claim: Option<Claim>,
+}
+
+#[derive(Debug)]
+struct Left {
+    path: PathBuf,
+    volume: Arc<Volume>,
+    _claim: Option<Claim>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,21 +66,41 @@ struct Chain {
 
 /// After so many refusals a segment is left alone, to be cut back and sealed when the next one has been.
 const TRIES: u32 = 3;
-/// So many are remembered; what is beyond is taken in by the next start.
+/// So many are remembered; what is beyond is taken in when its volume is back, or by the next start.
 const MAX_LEFT: usize = 64;
+/// What is set aside for a segment at most, and what is too little to be worth a call.
+const MAX_RESERVE: u64 = 256 * 1024 * 1024;
+/// How long somebody else may have the newest segment in hand.
+const IN_HAND: Duration = Duration::from_secs(2);
+const MIN_RESERVE: u64 = 1024 * 1024;
 
 impl Disk {
     pub(crate) fn new(shared: Arc<Shared>, feed: FeedId) -> Self {
         Self {
             shared,
             feed,
-            writer: None,
+            open: None,
+            next: None,
             chain: None,
             until: None,
             wrote: false,
             refused: 0,
             left: Vec::new(),
+            size: 0,
         }
+    }
+
+    /// The threads for a job; `opens` where it begins with a new segment. None where nothing takes recordings: any may say so.
+    pub(crate) fn pool(&mut self, opens: bool) -> Option<Pool> {
+        let volumes = &self.shared.volumes;
+        if opens {
+            self.next = volumes.place(self.feed.camera, &[]);
+        }
+        let own = self.open.as_ref().map(|open| &open.place);
+        let place = if opens { self.next.as_ref() } else { own };
+        let place = place.or(own);
+        let any = || volumes.all().iter().find_map(|v| volumes.pool(v));
+        place.and_then(|p| volumes.pool(&p.0)).or_else(any)
     }
 
     /// Carries steps out; stops at the first that fails.
@@ -65,47 +113,132 @@ impl Disk {
         match step {
             Step::Open { tracks, start } => {
                 self.settle()?;
-                let chain = self.chain()?;
-                let entry = Entry {
-                    start,
-                    end: start,
-                    sequence: chain.sequence + 1,
-                    bytes: 0,
-                };
-                let header = Header {
-                    camera: self.feed.camera,
-                    profile: self.feed.profile,
-                    writer: self.shared.writer,
-                    sequence: entry.sequence,
-                    start,
-                    previous: chain.digest,
-                };
-                let path = paths::segment(&self.shared.recordings, self.feed, &entry);
-                self.writer = Some(Writer::create(&self.shared.files, path, header, tracks)?);
-                Ok(())
+                self.open(tracks, start)
             }
-            Step::Write(batch) => {
-                let Some(writer) = &mut self.writer else {
-                    return Err(Error::Closed("the segment"));
-                };
-                writer.write(&batch)?;
-                self.until = Some(writer.end());
-                self.wrote = true;
-                let head = Head {
-                    entry: entry(writer),
-                    path: writer.path().to_owned(),
-                };
-                self.shared.live(self.feed, |live| live.head = Some(head));
-                Ok(())
-            }
-            Step::Seal { end } => self.seal(Some(end)),
+            Step::Write(batch) => self.write(&batch),
+            Step::Seal { end } => match self.seal(Some(end)) {
+                Err(e) if self.may_leave() => {
+                    // The next segment has another disk: nothing more is lost than this one may be.
+                    self.leave(&e);
+                    Ok(())
+                }
+                sealed => sealed,
+            },
         }
+    }
+
+    /// Begins a segment on the first volume that takes it.
+    fn open(&mut self, tracks: Arc<Tracks>, start: WallTime) -> Result<(), Error> {
+        let chain = self.chain()?;
+        let mut next = self.next.take();
+        let (mut tried, mut failed) = (Vec::new(), None);
+        loop {
+            let shared = &self.shared;
+            let place = next
+                .take()
+                .or_else(|| shared.volumes.place(self.feed.camera, &tried));
+            let Some(place) = place else {
+                return Err(failed.unwrap_or_else(|| shared.volumes.none_left()));
+            };
+            let entry = Entry {
+                start,
+                end: start,
+                sequence: chain.sequence + 1,
+                bytes: 0,
+                volume: place.0.number,
+                origin: Origin::Gateway,
+            };
+            let header = Header {
+                camera: self.feed.camera,
+                profile: self.feed.profile,
+                writer: shared.writer,
+                sequence: entry.sequence,
+                start,
+                previous: chain.digest,
+                origin: entry.origin,
+            };
+            let path = paths::segment(&place.0.path, self.feed, &entry);
+            let claim = shared.claims.claim(&path);
+            let reserve = match self.size >= MIN_RESERVE {
+                // A little more than the one before: what is too much is given back at the seal.
+                true => (self.size + self.size / 16).min(MAX_RESERVE),
+                false => 0,
+            };
+            match Writer::create(&shared.files, path, header, Arc::clone(&tracks), reserve) {
+                Ok(writer) => {
+                    self.open = Some(Open {
+                        writer,
+                        place,
+                        claim,
+                    });
+                    return Ok(());
+                }
+                Err(e) => {
+                    self.failed(&place.0, &e);
+                    tried.push(place.0.number);
+                    failed = Some(e);
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, batch: &Batch) -> Result<(), Error> {
+        let Some(open) = &mut self.open else {
+            return Err(Error::Closed("the segment"));
+        };
+        if let Err(e) = open.writer.write(batch) {
+            let (volume, tracks) = (Arc::clone(&open.place.0), Arc::clone(open.writer.tracks()));
+            self.failed(&volume, &e);
+            // A group's begin can be a segment's: it goes on another disk, and nothing of it is lost.
+            if !batch.begins_with_key() || !self.may_leave() {
+                return Err(e);
+            }
+            if self.seal(None).is_err() {
+                self.leave(&e);
+            }
+            self.open(tracks, batch.wall)?;
+            let Some(open) = &mut self.open else {
+                return Err(e);
+            };
+            open.writer.write(batch)?;
+        }
+        let Some(open) = &self.open else {
+            return Err(Error::Closed("the segment"));
+        };
+        self.shared.volumes.works(&open.place.0);
+        self.until = Some(open.writer.end());
+        self.wrote = true;
+        let head = Head {
+            entry: open.entry(),
+            path: open.writer.path().to_owned(),
+        };
+        self.shared.live(self.feed, |live| live.head = Some(head));
+        Ok(())
+    }
+
+    /// A call failed on a volume.
+    fn failed(&self, volume: &Volume, e: &Error) {
+        self.shared.volumes.failed(volume, e);
+        if e.is_full() {
+            self.shared.sweep_soon.notify_one();
+        }
+    }
+
+    /// Whether the open segment may be left for one on another volume.
+    fn may_leave(&self) -> bool {
+        self.open
+            .as_ref()
+            .is_some_and(|open| self.shared.volumes.has_other(open.place.0.number))
     }
 
     /// After an error: seals what there is, so that the file is complete and found. True once nothing is left open.
     pub(crate) fn abandon(&mut self) -> bool {
         match self.seal(None) {
             Ok(()) => true,
+            Err(e) if self.may_leave() => {
+                self.leave(&e);
+                true
+            }
             Err(e) => {
                 tracing::warn!(feed = %self.feed, error = %e, "recorder: the segment that failed cannot be sealed yet");
                 false
@@ -120,38 +253,61 @@ impl Disk {
                 self.refused = 0;
                 Ok(())
             }
-            Err(e) if self.refused < TRIES => {
+            Err(e) if self.refused < TRIES && !self.may_leave() => {
                 self.refused += 1;
                 Err(e)
             }
             Err(e) => {
-                tracing::error!(feed = %self.feed, error = %e, "recorder: a segment is left unsealed until the disk takes it");
-                self.refused = 0;
-                if let Some(writer) = self.writer.take() {
-                    // Its sequence is taken, and its digest will be this one; without a picture it will not be kept.
-                    if writer.has_pictures() {
-                        self.chain = Some(Chain {
-                            sequence: writer.header().sequence,
-                            digest: writer.digest(),
-                        });
-                    }
-                    if self.left.len() < MAX_LEFT {
-                        self.left.push(writer.path().to_owned());
-                    }
-                }
-                self.shared.live(self.feed, |live| live.head = None);
+                self.leave(&e);
                 Ok(())
             }
         }
     }
 
+    /// Leaves the open segment as it is, to be sealed when its disk takes things again.
+    fn leave(&mut self, why: &Error) {
+        self.refused = 0;
+        let Some(open) = self.open.take() else { return };
+        tracing::error!(feed = %self.feed, error = %why, "recorder: a segment is left unsealed until the disk takes it");
+        // Its sequence is taken, and its digest will be this one; without a picture it will not be kept.
+        if open.writer.has_pictures() {
+            self.chain = Some(Chain {
+                sequence: open.writer.header().sequence,
+                digest: open.writer.digest(),
+            });
+            // Until it is sealed it is not found; once it is, the note is covered by what was recorded.
+            let gap = Gap {
+                start: open.writer.header().start,
+                end: open.writer.end(),
+                reason: why.reason(),
+            };
+            self.shared.note(self.feed, gap);
+        }
+        if self.left.len() < MAX_LEFT {
+            self.left.push(Left {
+                path: open.writer.path().to_owned(),
+                volume: Arc::clone(&open.place.0),
+                _claim: open.claim,
+            });
+        }
+        self.shared.live(self.feed, |live| live.head = None);
+    }
+
     fn seal(&mut self, end: Option<WallTime>) -> Result<(), Error> {
-        let Some(writer) = &mut self.writer else {
+        let Some(open) = &mut self.open else {
             return Ok(());
         };
-        if writer.has_pictures() {
-            let seal = writer.seal(end)?;
-            let entry = entry(writer);
+        let volume = Arc::clone(&open.place.0);
+        let sealed = match open.writer.has_pictures() {
+            true => open.writer.seal(end).map(Some),
+            false => self.shared.files.remove(open.writer.path()).map(|()| None),
+        };
+        let sealed = sealed.inspect_err(|e| self.failed(&volume, e))?;
+        let Some(open) = self.open.take() else {
+            return Ok(());
+        };
+        if let Some(seal) = sealed {
+            let entry = open.entry();
             self.shared
                 .segments
                 .insert_sooner_or_later(self.feed, entry);
@@ -163,51 +319,89 @@ impl Disk {
                 digest: seal.digest,
             });
             self.until = Some(entry.end);
-        } else {
-            self.shared.files.remove(writer.path())?;
+            self.size = entry.bytes;
+            self.shared.volumes.works(&volume);
         }
-        self.writer = None;
+        drop(open);
         self.shared.live(self.feed, |live| live.head = None);
-        self.take_left();
+        self.take_left(&volume);
         Ok(())
     }
 
-    /// Seals what was given up, now that the disk has taken something again.
-    fn take_left(&mut self) {
+    /// Seals what was given up, now that `volume` has taken something again.
+    fn take_left(&mut self, volume: &Volume) {
         let feed = self.feed;
-        self.left.retain(|path| match recover::take(path) {
-            Ok(taken) => {
-                if let Some((feed, entry)) = taken.entry() {
-                    self.shared.segments.insert_sooner_or_later(feed, entry);
-                }
-                false
+        self.left.retain(|left| {
+            if left.volume.number != volume.number && left.volume.is_out() {
+                return true;
             }
-            Err(e) if e.is_not_found() => false,
-            Err(e) => {
-                tracing::warn!(%feed, error = %e, "recorder: a segment that was left is still not sealed");
-                true
+            match recover::take(&left.path, left.volume.number) {
+                Ok(taken) => {
+                    if let Some((feed, entry)) = taken.entry() {
+                        self.shared.segments.insert_sooner_or_later(feed, entry);
+                    }
+                    false
+                }
+                Err(e) if e.is_not_found() => false,
+                Err(e) => {
+                    tracing::warn!(%feed, error = %e, "recorder: a segment that was left is still not sealed");
+                    true
+                }
             }
         });
     }
 
-    /// The segment before: from memory, else the newest file there is, whatever the index knows of it.
+    /// The segment before: from memory, else the newest file there is, whatever the index knows of it; brought into order where
+    /// a crash left it open.
     fn chain(&mut self) -> Result<Chain, Error> {
         if let Some(chain) = self.chain {
             return Ok(chain);
         }
-        let chain = match recover::newest(&self.shared.recordings, self.feed)? {
-            Some(path) => Chain {
-                sequence: recover::sequence(&path, self.feed.profile).unwrap_or(0),
-                digest: self.digest_of(&path),
-            },
-            None => Chain::default(),
+        let mut chain = loop {
+            let Some(newest) = recover::newest(&self.shared.volumes, self.feed)? else {
+                break Chain::default();
+            };
+            let (sequence, path, volume) = newest;
+            if self.bring_into_order(&path, volume) {
+                let digest = self.digest_of(&path);
+                break Chain { sequence, digest };
+            }
+            // It held nothing and is gone: the one before it is the newest.
         };
+        // The newest may lie on a volume that is not there: its number is taken all the same.
+        let known = self.shared.segments.last(self.feed).ok().flatten();
+        if let Some(known) = known.filter(|known| known.sequence > chain.sequence) {
+            chain = Chain {
+                sequence: known.sequence,
+                digest: [0; 32],
+            };
+        }
         self.chain = Some(chain);
         Ok(chain)
     }
 
+    /// Seals a segment that a crash left open; false where it held nothing and was removed.
+    fn bring_into_order(&self, path: &Path, volume: u16) -> bool {
+        // Recovery may have it in hand: that takes no longer than this would.
+        let Some(_claim) = self.shared.claims.claim_within(path, IN_HAND) else {
+            return true;
+        };
+        match recover::take(path, volume) {
+            Ok(taken) => {
+                if let Some((feed, entry)) = taken.entry() {
+                    self.shared.segments.insert_sooner_or_later(feed, entry);
+                }
+                taken != recover::Taken::Empty
+            }
+            Err(e) => {
+                tracing::warn!(feed = %self.feed, error = %e, "recorder: the segment before cannot be brought into order");
+                true
+            }
+        }
+    }
+
     /// Zeros where the file does not tell: the chain then shows that something is missing.
-    fn digest_of(&self, path: &PathBuf) -> [u8; 32] {
+    fn digest_of(&self, path: &Path) -> [u8; 32] {
         let ends = fs::File::open(path)
             .map_err(|e| Error::io("open", path, e))
             .and_then(|file| segment::reader::read_ends(path, &file));
@@ -222,11 +416,16 @@ impl Disk {
     }
 }
 
-fn entry(writer: &Writer) -> Entry {
-    Entry {
-        start: writer.header().start,
-        end: writer.end(),
-        sequence: writer.header().sequence,
-        bytes: writer.len(),
+impl Open {
+    fn entry(&self) -> Entry {
+        let writer = &self.writer;
+        Entry {
+            start: writer.header().start,
+            end: writer.end(),
+            sequence: writer.header().sequence,
+            bytes: writer.len(),
+            volume: self.place.0.number,
+            origin: writer.header().origin,
+        }
     }
 }

@@ -23,6 +23,14 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// A volume is not what it should be, or none takes what is to be kept.
+    #[error("{what}: {why}")]
+    Volume {
+        /// Which.
+        what: String,
+        /// Why not.
+        why: String,
+    },
     /// Another process has the data directory.
     #[error("{} is held by {holder}", path.display())]
     Locked {

@@ -27,6 +27,7 @@
 pub mod alarm;
 pub mod archive;
 pub mod check;
+mod claims;
 pub mod completeness;
 pub mod datadir;
 mod disk;
@@ -48,8 +49,9 @@ pub mod segment;
 mod segmenter;
 pub mod signature;
 pub mod timeline;
+pub mod volume;
 
-pub use alarm::{AlarmKind, RecorderAlarm};
+pub use alarm::{AlarmKind, RecorderAlarm, VolumeAlarm, VolumeAlarmKind};
 pub use archive::{Archive, Config, Usage};
 pub use check::{CheckReport, check};
 pub use completeness::Day;
@@ -60,5 +62,7 @@ pub use hold::{Hold, HoldKind, NewHold};
 pub use plan::Plan;
 pub use playback::{Hls, HlsFile, Piece, Playback};
 pub use recorder::{Recorder, RecorderState};
+pub use recover::Progress;
 pub use retention::{Deleted, Room, Rule};
 pub use timeline::{Gap, Span, Timeline};
+pub use volume::{Policy, VolumeStatus};

@@ -16,10 +16,10 @@ pub(crate) fn hour(at: WallTime) -> String {
     digits(at, 8..10)
 }
 
-/// The file of a segment, under the directory of all recordings.
-pub(crate) fn segment(recordings: &Path, feed: FeedId, entry: &Entry) -> PathBuf {
+/// The file of a segment, under the directory of its volume.
+pub(crate) fn segment(volume: &Path, feed: FeedId, entry: &Entry) -> PathBuf {
     let at = entry.start;
-    recordings
+    volume
         .join(feed.camera.as_str())
         .join(day(at))
         .join(hour(at))
@@ -64,6 +64,8 @@ mod tests {
             end: WallTime(0),
             sequence: 42,
             bytes: 0,
+            volume: 0,
+            origin: Default::default(),
         };
         assert_eq!(
             segment(Path::new("/r"), feed, &entry),

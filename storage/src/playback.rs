@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 pub use self::hls::{Hls, HlsFile};
 pub(crate) use self::pins::{Pins, Plans};
 use self::{mux::Mux, pins::Pin};
-use crate::{Error, archive::Shared, events::blocking, index::Entry, paths, segment::Layout};
+use crate::{Error, archive::Shared, events::blocking, index::Entry, segment::Layout};
 
 /// A stretch of a playback's file in which wall time runs on without a jump.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -180,7 +180,9 @@ fn candidates(
         .segments
         .range(feed, from, to)?
         .into_iter()
-        .map(|entry| (entry, paths::segment(&shared.recordings, feed, &entry)))
+        // What lies on a disk that is not there is passed over, as the timeline says.
+        .filter(|entry| shared.volumes.unavailable(entry.volume).is_none())
+        .map(|entry| (entry, shared.volumes.path(feed, &entry)))
         .collect();
     if let Some(head) = shared.live_now(feed).head
         && head.entry.start < to
@@ -277,10 +279,7 @@ pub(crate) fn frame_at(
     let (bytes, path) = match head {
         Some(head) => (head.entry.bytes, head.path),
         None => match shared.segments.before(feed, at)? {
-            Some(entry) => (
-                entry.bytes,
-                paths::segment(&shared.recordings, feed, &entry),
-            ),
+            Some(entry) => (entry.bytes, shared.volumes.path(feed, &entry)),
             None => return Ok(None),
         },
     };

@@ -3,13 +3,17 @@
 //! One job of a recorder is under way at a time; while it is, frames are gathered within the budget that all recorders share.
 //! Where the budget is spent the cursor is not read: the ring goes on without it, and what it skips is a gap with a reason.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use media::{
     Cursor, FeedId, Frame, Lease, Next, Reason, ReasonCode, SourceState, WallTime, ring::Missed,
 };
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch},
+    sync::{Mutex, Notify, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, oneshot, watch},
     time::{Instant, MissedTickBehavior},
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -68,6 +72,10 @@ const TURN: usize = 512;
 const RETRY: Duration = Duration::from_secs(2);
 /// How often a gap that goes on is noted in the ledger: what a crash may take from its end.
 const NOTE: Duration = Duration::from_secs(60);
+/// How long the recorder before of the same feed is waited for.
+const TURN_PATIENCE: Duration = Duration::from_secs(10);
+/// A job that has not come back for so long: its recorder holds no more than its share of the memory from then on.
+const SLOW: Duration = Duration::from_secs(3);
 /// No frame for so long is an alarm.
 const SILENCE: Duration = Duration::from_secs(10);
 /// A shorter hole without a cause of ours is none (declared 25, delivered 21).
@@ -90,6 +98,8 @@ pub(crate) fn start(shared: &Arc<Shared>, lease: Lease, since: Option<WallTime>)
         held: None,
         disk: Some(Disk::new(Arc::clone(shared), feed)),
         writing: None,
+        turn: Turn::Wanted(shared.turn(feed), now + TURN_PATIENCE),
+        since: now,
         blocked_until: None,
         last_frame: now,
         until: WallTime::now(),
@@ -146,6 +156,30 @@ fn cursor_since(ring: &media::Ring, since: WallTime) -> Cursor {
 
 type Done = (Disk, Result<(), Error>);
 
+/// One recorder of a feed writes at a time: the one before may be sealing its last segment, which is the first one's
+/// predecessor in the chain.
+enum Turn {
+    /// Waited for until then: one that hangs is not waited for any longer.
+    Wanted(Arc<Mutex<()>>, Instant),
+    /// Has it, or does without.
+    Taken { _guard: Option<OwnedMutexGuard<()>> },
+}
+
+impl Turn {
+    fn is_taken(&self) -> bool {
+        matches!(self, Self::Taken { .. })
+    }
+
+    /// Waits for it; for ever where it is taken. Cancel safe.
+    async fn come(&mut self) {
+        let Self::Wanted(turn, until) = self else {
+            return std::future::pending().await;
+        };
+        let guard = tokio::time::timeout_at(*until, Arc::clone(turn).lock_owned()).await;
+        *self = Self::Taken { _guard: guard.ok() };
+    }
+}
+
 struct Task {
     shared: Arc<Shared>,
     feed: FeedId,
@@ -157,6 +191,10 @@ struct Task {
     /// Here while no job is under way.
     disk: Option<Disk>,
     writing: Option<oneshot::Receiver<Done>>,
+    /// When the job under way was handed over.
+    since: Instant,
+    /// Its feed's turn: nothing is handed to the disk before.
+    turn: Turn,
     /// The disk refused: nothing is handed to it before.
     blocked_until: Option<Instant>,
     last_frame: Instant,
@@ -190,6 +228,7 @@ impl Task {
         let mut status = lease.feed.status.clone();
         self.heard(&status.borrow_and_update().clone());
         self.shared.live(self.feed, |live| live.recorders += 1);
+        self.shared.recorders.fetch_add(1, Ordering::Relaxed);
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut source_there = true;
@@ -200,16 +239,18 @@ impl Task {
                 self.take_steps();
             }
             self.hand_over().await;
+            let choked = self.is_choked();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break None,
                 done = finished(&mut self.writing) => self.finished(done),
-                _ = tick.tick() => self.tick(reader.pending.is_some()),
+                () = self.turn.come() => {}
+                _ = tick.tick() => { let choked = self.is_choked(); self.tick(choked || reader.pending.is_some()); }
                 changed = status.changed(), if source_there => match changed {
                     Ok(()) => { let now = status.borrow_and_update().clone(); self.heard(&now); }
                     Err(_) => source_there = false,
                 },
-                read = reader.next() => if let Some(reason) = self.drain(read, &mut reader) {
+                read = reader.next(), if !choked => if let Some(reason) = self.drain(read, &mut reader) {
                     break Some(reason);
                 },
             }
@@ -431,16 +472,34 @@ impl Task {
         }
     }
 
+    /// Whether a disk that hangs has its recorder's share of the memory filled: what others need is not taken from them.
+    fn is_choked(&self) -> bool {
+        if self.writing.is_none() || self.since.elapsed() < SLOW {
+            return false;
+        }
+        let queued = self.queue.iter().filter_map(|(_, share)| share.as_ref());
+        let held: usize = queued.chain(&self.held).map(|s| s.num_permits()).sum();
+        let recorders = self.shared.recorders.load(Ordering::Relaxed).max(1);
+        held >= self.shared.budget_kib / recorders
+    }
+
     /// Hands what waits to the disk, if no job is under way.
     async fn hand_over(&mut self) {
-        if self.queue.is_empty() {
+        if self.queue.is_empty() || !self.turn.is_taken() {
             return;
         }
         let Some(mut disk) = self.disk.take() else {
             return;
         };
         let (answer, done) = oneshot::channel();
-        let queue = std::mem::take(&mut self.queue);
+        // A job ends where a segment begins: the next one may be another disk's.
+        let opens = |(step, _): &(Step, _)| matches!(step, Step::Open { .. });
+        let pool = disk.pool(self.queue.front().is_some_and(opens));
+        let next = self.queue.iter().skip(1).position(opens);
+        let later = self
+            .queue
+            .split_off(next.map_or(self.queue.len(), |n| n + 1));
+        let queue = std::mem::replace(&mut self.queue, later);
         let job = move || {
             let mut shares = Vec::new();
             let steps = queue.into_iter().map(|(step, share)| {
@@ -455,8 +514,11 @@ impl Task {
             // A recorder that has gone away needs no answer.
             let _ = answer.send((disk, result));
         };
-        if self.shared.pool.run(job).await {
+        if let Some(pool) = pool
+            && pool.run(job).await
+        {
             self.writing = Some(done);
+            self.since = Instant::now();
         }
     }
 
@@ -503,7 +565,9 @@ impl Task {
         self.segmenter.abandon();
         self.queue.clear();
         self.held = None;
-        self.blocked_until = Some(Instant::now() + RETRY);
+        // Another disk takes the next group; where there is none, this one is left alone for a while.
+        let retry = (!self.shared.volumes.has_one()).then(|| Instant::now() + RETRY);
+        self.blocked_until = retry;
         // What was cut since, and did not reach the disk, is not recorded.
         self.until = self.durable_until;
         self.cause = Some(reason.clone());
@@ -518,6 +582,9 @@ impl Task {
     async fn end(&mut self) {
         self.segmenter.cut();
         self.take_steps();
+        if !self.turn.is_taken() {
+            self.turn.come().await;
+        }
         while self.writing.is_some() || !self.queue.is_empty() {
             self.hand_over().await;
             if self.writing.is_none() {
@@ -526,6 +593,7 @@ impl Task {
             let done = finished(&mut self.writing).await;
             self.finished(done);
         }
+        self.shared.recorders.fetch_sub(1, Ordering::Relaxed);
         let now = WallTime::now();
         let live = self.shared.live(self.feed, |live| {
             live.recorders = live.recorders.saturating_sub(1);

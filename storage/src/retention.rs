@@ -1,11 +1,12 @@
 //! What is deleted, when, and by which rule.
 //!
-//! By days first, then by space, the oldest of all cameras first. Nothing goes that a hold covers or a playback reads; space
-//! never takes what is younger than a camera's floor. What then cannot be freed is said ([`Room`]).
+//! By days first, then by space, the oldest of all cameras first: disk by disk where one lacks room, of all of them where they
+//! hold too much. Nothing goes that a hold covers or a playback reads; space never takes what is younger than a camera's floor.
+//! What then cannot be freed is said ([`Room`]). What lies on a disk that is not there is left until it is.
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap, VecDeque},
+    collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque},
     fs,
     path::Path,
     sync::{Mutex, PoisonError},
@@ -17,10 +18,9 @@ use serde::Serialize;
 
 use crate::{
     Error,
-    archive::{Shared, Usage},
+    archive::Shared,
     hold::Holds,
-    index::{Entry, part::HOURS},
-    paths,
+    index::{Entry, Segments, part::HOURS},
 };
 
 /// Why a segment was deleted.
@@ -66,8 +66,10 @@ pub enum Room {
     },
 }
 
-/// Segments deleted of one feed before the next one has its turn, and of all in one sweep by space.
+/// Segments deleted of one feed before the next one has its turn.
 const BATCH: usize = 1000;
+/// Segments deleted in one sweep for want of room: more than a disk takes in between two.
+const SPACE_BATCH: usize = 20_000;
 /// Empty directories are left alone for so long: a recorder may be about to write into them.
 const SETTLED: Duration = Duration::from_secs(2 * 3600);
 
@@ -99,14 +101,15 @@ impl Due {
 
 /// Deletes what is too old, then the oldest while there is not enough room. What a playback reads is left for the next sweep.
 /// Blocking.
-pub(crate) fn sweep(shared: &Shared, now: WallTime, usage: Usage) -> (Vec<Deleted>, Room) {
+pub(crate) fn sweep(shared: &Shared, now: WallTime) -> (Vec<Deleted>, Room) {
     let mut sweep = Sweep {
         shared,
         now,
         holds: shared.ledger.holds(now),
         deleted: Vec::new(),
+        urgent: false,
     };
-    let result = sweep.by_days().and_then(|()| sweep.by_space(usage));
+    let result = sweep.by_days().and_then(|()| sweep.by_space());
     let room = result.unwrap_or_else(|e| {
         tracing::error!(error = %e, "retention: a sweep was cut short");
         Room::Enough
@@ -123,25 +126,37 @@ struct Sweep<'a> {
     now: WallTime,
     holds: Holds,
     deleted: Vec<Deleted>,
+    /// A disk is nearly full: nobody waits for those who look something up.
+    urgent: bool,
 }
 
 /// A feed's segments of a week, a row at a time.
 struct Rows {
     feed: FeedId,
-    rows: Box<dyn Iterator<Item = Result<Vec<Entry>, Error>>>,
+    week: u32,
+    /// The hour of the row.
+    hour: Option<u32>,
     row: VecDeque<Entry>,
+    ended: bool,
 }
 
 impl Rows {
-    fn next(&mut self) -> Result<Option<Entry>, Error> {
-        while self.row.is_empty() {
-            match self.rows.next() {
-                Some(row) => self.row = row?.into(),
-                None => return Ok(None),
+    fn next(&mut self, segments: &Segments) -> Result<Option<Entry>, Error> {
+        while self.row.is_empty() && !self.ended {
+            match segments.row_after(self.feed, self.week, self.hour)? {
+                Some((hour, row)) => (self.hour, self.row) = (Some(hour), row.into()),
+                None => self.ended = true,
             }
         }
         Ok(self.row.pop_front())
     }
+}
+
+/// Room that is wanted, and of which volumes.
+struct Want {
+    bytes: u64,
+    rule: Rule,
+    volumes: BTreeSet<u16>,
 }
 
 impl Sweep<'_> {
@@ -176,12 +191,14 @@ impl Sweep<'_> {
             .keep_and_floor(feed.camera, &self.shared.config);
         let until = self.now - days(keep);
         let mut count = 0;
-        for row in self.shared.segments.rows_of_week(feed, week)? {
-            let row = row?;
+        let mut hour = None;
+        while let Some((at, row)) = self.shared.segments.row_after(feed, week, hour)? {
+            hour = Some(at);
             let old = row.partition_point(|e| e.end < until);
             let free: Vec<Entry> = row[..old]
                 .iter()
                 .filter(|e| !self.holds.cover(feed.camera, e.start, e.end))
+                .filter(|e| self.shared.volumes.unavailable(e.volume).is_none())
                 .copied()
                 .collect();
             let gone = self.delete(feed, &free, Rule::Days(keep))?;
@@ -197,28 +214,82 @@ impl Sweep<'_> {
         Ok(WallTime(i64::MAX))
     }
 
-    fn by_space(&mut self, usage: Usage) -> Result<Room, Error> {
+    fn by_space(&mut self) -> Result<Room, Error> {
+        let mut lacking = 0u64;
+        for want in self.wants() {
+            lacking = lacking.saturating_add(self.free(&want)?);
+        }
+        let over = self.over();
+        if let Some(over) = over {
+            lacking = lacking.saturating_add(self.free(&over)?);
+        }
+        Ok(match lacking {
+            0 => Room::Enough,
+            lacking => Room::Short { lacking },
+        })
+    }
+
+    /// Disks with less free than there should be.
+    fn wants(&mut self) -> Vec<Want> {
         let config = &self.shared.config;
-        let freed: u64 = self.deleted.iter().map(|d| d.bytes).sum();
-        let free = usage.free.0.saturating_add(freed);
-        // Once it begins, it goes on to the target: not a segment for a segment.
-        let lacking = match free < config.keep_free.0 {
-            true => {
-                config
-                    .keep_free
-                    .max(config.free_target.unwrap_or_default())
-                    .0
-                    - free
+        let mut disks: BTreeMap<u64, (u64, BTreeSet<u16>)> = BTreeMap::new();
+        for volume in self.shared.volumes.readable().filter(|v| v.listed) {
+            match volume.measure() {
+                Ok(space) => {
+                    let disk = disks.entry(space.device).or_default();
+                    disk.0 = space.free;
+                    disk.1.insert(volume.number);
+                }
+                Err(e) => {
+                    tracing::error!(error = %e, "retention: the disk's free space is not known");
+                }
             }
-            false => 0,
-        };
-        let over = config
-            .max_bytes
-            .map_or(0, |max| self.shared.segments.used().0.saturating_sub(max.0));
-        let (mut to_free, rule) = match (lacking, config.max_bytes) {
-            (lacking, Some(max)) if over > lacking => (over, Rule::MaxBytes(max.0)),
-            (lacking, _) => (lacking, Rule::KeepFree(config.keep_free.0)),
-        };
+        }
+        // What is read only, and shares a disk with what is written to, makes room as well.
+        for volume in self.shared.volumes.readable().filter(|v| !v.listed) {
+            let disk = volume.measure().ok().map(|space| space.device);
+            if let Some(disk) = disk.and_then(|device| disks.get_mut(&device)) {
+                disk.1.insert(volume.number);
+            }
+        }
+        let mut wants = Vec::new();
+        for (free, volumes) in disks.into_values() {
+            // Once it begins, it goes on to the target: not a segment for a segment.
+            if free < config.keep_free.0 {
+                let target = config.keep_free.max(config.free_target.unwrap_or_default());
+                self.urgent |= free < config.keep_free.0 / 2;
+                wants.push(Want {
+                    bytes: target.0 - free,
+                    rule: Rule::KeepFree(config.keep_free.0),
+                    volumes,
+                });
+            }
+        }
+        // Which are the oldest is not known before the index is whole: only a disk that is nearly full cannot wait for it.
+        if self.shared.rebuilding().is_some() && !self.urgent {
+            wants.clear();
+        }
+        wants
+    }
+
+    /// What all recordings are too much.
+    fn over(&self) -> Option<Want> {
+        let max = self.shared.config.max_bytes?;
+        let bytes = self.shared.segments.used().0.saturating_sub(max.0);
+        if bytes == 0 || self.shared.rebuilding().is_some() {
+            return None;
+        }
+        let readable = self.shared.volumes.readable();
+        Some(Want {
+            bytes,
+            rule: Rule::MaxBytes(max.0),
+            volumes: readable.map(|v| v.number).collect(),
+        })
+    }
+
+    /// Deletes the oldest of these volumes until there is room; gives what cannot be freed.
+    fn free(&mut self, want: &Want) -> Result<u64, Error> {
+        let (mut to_free, rule) = (want.bytes, want.rule);
         let (mut count, mut in_use) = (0, false);
         for week in self.shared.segments.weeks() {
             // Feeds by their oldest segment that may go.
@@ -228,17 +299,21 @@ impl Sweep<'_> {
                 break;
             }
             for feed in self.shared.segments.feeds_of_week(week)? {
-                let rows = Box::new(self.shared.segments.rows_of_week(feed, week)?);
-                let row = VecDeque::new();
-                let mut rows = Rows { feed, rows, row };
-                if let Some(entry) = self.next_by_space(&mut rows)? {
+                let mut rows = Rows {
+                    feed,
+                    week,
+                    hour: None,
+                    row: VecDeque::new(),
+                    ended: false,
+                };
+                if let Some(entry) = self.next_by_space(&mut rows, want)? {
                     heap.push(Reverse((entry.start, feeds.len(), Oldest(entry))));
                 }
                 feeds.push(rows);
             }
             while let Some(Reverse((_, at, Oldest(entry)))) = heap.pop() {
-                if to_free == 0 || count >= BATCH {
-                    return Ok(Room::Enough);
+                if to_free == 0 || count >= SPACE_BATCH {
+                    return Ok(0);
                 }
                 let feed = feeds[at].feed;
                 if self.delete(feed, &[entry], rule)? == 0 {
@@ -248,30 +323,29 @@ impl Sweep<'_> {
                 }
                 count += 1;
                 to_free = to_free.saturating_sub(entry.bytes);
-                if let Some(entry) = self.next_by_space(&mut feeds[at])? {
+                if let Some(entry) = self.next_by_space(&mut feeds[at], want)? {
                     heap.push(Reverse((entry.start, at, Oldest(entry))));
                 }
             }
         }
-        match to_free {
-            lacking if lacking > 0 && !in_use => Ok(Room::Short { lacking }),
-            _ => Ok(Room::Enough),
-        }
+        Ok(if in_use { 0 } else { to_free })
     }
 
     /// The feed's next segment that space may take.
-    fn next_by_space(&self, rows: &mut Rows) -> Result<Option<Entry>, Error> {
+    fn next_by_space(&self, rows: &mut Rows, want: &Want) -> Result<Option<Entry>, Error> {
         let camera = rows.feed.camera;
         let (_, floor) = self
             .shared
             .ledger
             .keep_and_floor(camera, &self.shared.config);
         let young = self.now - days(floor);
-        while let Some(entry) = rows.next()? {
+        while let Some(entry) = rows.next(&self.shared.segments)? {
             if floor > 0 && entry.end >= young {
                 return Ok(None);
             }
-            if !self.holds.cover(camera, entry.start, entry.end) {
+            if want.volumes.contains(&entry.volume)
+                && !self.holds.cover(camera, entry.start, entry.end)
+            {
                 return Ok(Some(entry));
             }
         }
@@ -282,7 +356,7 @@ impl Sweep<'_> {
     fn delete(&mut self, feed: FeedId, entries: &[Entry], rule: Rule) -> Result<usize, Error> {
         let mut gone = Vec::with_capacity(entries.len());
         for entry in entries {
-            let path = paths::segment(&self.shared.recordings, feed, entry);
+            let path = self.shared.volumes.path(feed, entry);
             // Held while the file goes, so that no playback begins to read it in between.
             let removed = self
                 .shared
@@ -292,6 +366,9 @@ impl Sweep<'_> {
                 None => continue,
                 Some(Err(e)) => {
                     tracing::error!(error = %e, "retention: a segment is not deleted");
+                    if let Some(volume) = self.shared.volumes.get(entry.volume) {
+                        self.shared.volumes.failed(volume, &e);
+                    }
                     continue;
                 }
                 Some(Ok(())) => {}
@@ -314,7 +391,10 @@ impl Sweep<'_> {
                 rule,
             });
         }
-        self.shared.segments.remove(feed, &gone)?;
+        match self.urgent {
+            true => self.shared.segments.remove(feed, &gone)?,
+            false => self.shared.segments.prune(feed, &gone)?,
+        }
         Ok(gone.len())
     }
 }

@@ -71,6 +71,11 @@ impl Batch {
             .unwrap_or_default()
     }
 
+    /// Whether its first picture needs none before it.
+    pub(crate) fn begins_with_key(&self) -> bool {
+        self.video.first().is_some_and(|v| v.frame.key)
+    }
+
     fn is_empty(&self) -> bool {
         self.video.is_empty() && self.audio.is_empty()
     }

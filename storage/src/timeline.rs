@@ -15,6 +15,9 @@ pub struct Timeline {
     pub spans: Vec<Span>,
     /// Not recorded.
     pub gaps: Vec<Gap>,
+    /// The index is being made again from the files: more may have been recorded than is told here.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub incomplete: bool,
 }
 
 /// Recorded without interruption, clipped to the range asked.
@@ -28,6 +31,9 @@ pub struct Span {
     pub bytes: u64,
     /// Which stream.
     pub profile: Profile,
+    /// It was recorded, and cannot be had for now: its disk is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unavailable: Option<Reason>,
 }
 
 /// Not recorded, clipped to the range asked.
@@ -65,7 +71,17 @@ pub(crate) fn draw(
     now: WallTime,
     feeds: &[Recorded],
     noted: Vec<(Profile, Gap)>,
+    unavailable: impl Fn(u16) -> Option<Reason>,
 ) -> Timeline {
+    // A segment is not worth a lock.
+    let mut asked: Vec<(u16, Option<Reason>)> = Vec::new();
+    let mut unavailable = |volume: u16| match asked.iter().find(|(v, _)| *v == volume) {
+        Some((_, reason)) => reason.clone(),
+        None => {
+            asked.push((volume, unavailable(volume)));
+            asked.last().and_then(|(_, reason)| reason.clone())
+        }
+    };
     let to = to.min(now.max(from));
     let mut noted: Vec<Gap> = noted.into_iter().map(|(_, gap)| gap).collect();
     noted.extend(feeds.iter().filter_map(|feed| {
@@ -81,9 +97,10 @@ pub(crate) fn draw(
     for feed in feeds {
         let mut own: Vec<Span> = Vec::new();
         for entry in &feed.entries {
-            let Some(span) = clip(entry, feed.profile, from, to) else {
+            let Some(mut span) = clip(entry, feed.profile, from, to) else {
                 continue;
             };
+            span.unavailable = unavailable(entry.volume);
             match own.last_mut() {
                 Some(last) if joins(last, &span, &noted) => {
                     last.end = last.end.max(span.end);
@@ -107,7 +124,11 @@ pub(crate) fn draw(
         .into_iter()
         .flat_map(|(start, end)| explain(start, end, &noted))
         .collect();
-    Timeline { spans, gaps }
+    Timeline {
+        spans,
+        gaps,
+        incomplete: false,
+    }
 }
 
 fn clip(entry: &Entry, profile: Profile, from: WallTime, to: WallTime) -> Option<Span> {
@@ -122,10 +143,14 @@ fn clip(entry: &Entry, profile: Profile, from: WallTime, to: WallTime) -> Option
         end,
         bytes: (u128::from(entry.bytes) * part / whole) as u64,
         profile,
+        unavailable: None,
     })
 }
 
 fn joins(last: &Span, next: &Span, noted: &[Gap]) -> bool {
+    if last.unavailable != next.unavailable {
+        return false;
+    }
     // Nearly all segments meet: that is decided without looking at the notes.
     next.start <= last.end
         || (next.start.since(last.end) <= JOIN

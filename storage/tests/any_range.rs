@@ -141,6 +141,7 @@ async fn every_range_is_the_same_bytes_in_whatever_pieces_and_after_a_restart() 
     fs::remove_dir_all(dir.path().join("index")).unwrap();
     let data = Arc::new(DataDir::open(dir.path()).unwrap());
     let archive = Archive::open(&data, config()).unwrap();
+    rebuilt(&archive).await;
     for (from, to, etag, whole, id, files) in seen {
         let playback = archive
             .playback(camera(1), from, to)

@@ -6,7 +6,6 @@ mod common;
 use std::{
     fs, io,
     path::Path,
-    process::Command,
     sync::{
         Arc, Condvar, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -238,56 +237,6 @@ async fn a_write_that_hangs_holds_up_nobody_else_and_loses_nothing() {
     archive.shutdown(PATIENCE).await;
     drop((archive, data));
     all_is_well(dir.path());
-}
-
-/// A small file system in memory, taken away again.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn mount(size: &str) -> Option<Self> {
-        let dir = tempfile::tempdir().unwrap();
-        let mount = |dir: &Path| {
-            let options = format!("size={size}");
-            let args = ["-t", "tmpfs", "-o", &options, "tmpfs"];
-            Command::new("mount").args(args).arg(dir).output()
-        };
-        if mount(dir.path()).is_ok_and(|o| o.status.success()) {
-            return Some(Self(dir));
-        }
-        println!("skipped: a small file system cannot be mounted here (that takes root)");
-        None
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn remount(&self, options: &str) {
-        let how = format!("remount,{options}");
-        run(Command::new("mount").args(["-o", &how]).arg(self.path()));
-    }
-
-    /// Somebody else takes all the room there is.
-    fn fill(&self) {
-        let mut dd = Command::new("dd");
-        dd.args(["if=/dev/zero", "bs=1024"])
-            .arg(format!("of={}", self.ballast().display()));
-        assert!(!dd.output().unwrap().status.success(), "no room is left");
-    }
-
-    fn empty(&self) {
-        fs::remove_file(self.ballast()).unwrap();
-    }
-
-    fn ballast(&self) -> std::path::PathBuf {
-        self.path().join("lost+found")
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.path()).output();
-    }
 }
 
 /// A data directory whose recordings lie on a disk of their own.

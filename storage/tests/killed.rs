@@ -55,6 +55,7 @@ async fn recording_process() {
     let clip = Arc::new(Clip::take_apart(&dir.join("clip.mp4"), SMALL));
     let data = Arc::new(DataDir::open(dir.join("data")).unwrap());
     let archive = Archive::open(&data, config()).unwrap();
+    rebuilt(&archive).await;
     // The journal is made shorter all the time.
     let shorter = storage::events::Config {
         compact_at: 10,
@@ -181,6 +182,7 @@ async fn nothing_acknowledged_is_lost_and_every_segment_plays() {
         let data = Arc::new(DataDir::open(&data_dir).unwrap());
         let archive = Archive::open(&data, config()).unwrap();
         let events = Events::open(&data).unwrap();
+        rebuilt(&archive).await;
         // All that any of them acknowledged, not only the last one.
         for said in &all {
             for (n, (start, end)) in &said.recorded {

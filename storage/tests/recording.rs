@@ -160,6 +160,7 @@ async fn fewer_frames_than_declared_make_no_gap_and_a_lost_source_makes_one_with
     fs::remove_dir_all(dir.path().join("index")).unwrap();
     let data = std::sync::Arc::new(storage::DataDir::open(dir.path()).unwrap());
     let archive = storage::Archive::open(&data, config()).unwrap();
+    rebuilt(&archive).await;
     assert_eq!(
         archive
             .timeline(camera(2), base(), base() + s(85))

@@ -56,10 +56,9 @@ async fn killed_at_any_byte_every_file_plays_and_nothing_is_unreferenced() {
             assert!(report.is_clean(), "cut at {cut}: {report}");
         } else {
             let data = Arc::new(DataDir::open(dir.path()).unwrap());
-            Archive::open(&data, config())
-                .unwrap()
-                .shutdown(PATIENCE)
-                .await;
+            let archive = Archive::open(&data, config()).unwrap();
+            rebuilt(&archive).await;
+            archive.shutdown(PATIENCE).await;
         }
         let report = check(dir.path(), false).unwrap();
         assert!(report.faults.is_empty(), "cut at {cut}: {report}");
@@ -122,6 +121,7 @@ async fn check_names_what_was_altered_or_taken_out() {
     fs::remove_dir_all(dir.path().join("index")).unwrap();
     let data = Arc::new(DataDir::open(dir.path()).unwrap());
     let archive = Archive::open(&data, config()).unwrap();
+    rebuilt(&archive).await;
     let t = archive
         .timeline(camera(2), base(), base() + s(320))
         .await

@@ -19,7 +19,7 @@ use media::ByteCount;
 
 use crate::{Error, datadir::patiently};
 pub use segments::Segments;
-pub use value::Entry;
+pub use value::{Entry, Origin};
 
 /// An open sled database.
 #[derive(Clone, Debug)]

@@ -33,6 +33,8 @@ pub(crate) fn week(hour: u32) -> u32 {
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(crate) week: u32,
+    /// Rises where one that was in use was found damaged: sled's own threads may go on in the old directory.
+    pub(crate) generation: u32,
     path: PathBuf,
     cache: ByteCount,
     open: Mutex<Option<Open>>,
@@ -58,10 +60,15 @@ pub(crate) enum Found {
 }
 
 impl Part {
-    pub(crate) fn new(dir: &Path, week: u32, cache: ByteCount) -> Self {
+    pub(crate) fn new(dir: &Path, week: u32, generation: u32, cache: ByteCount) -> Self {
+        let name = match generation {
+            0 => format!("week-{week:05}"),
+            n => format!("week-{week:05}-{n}"),
+        };
         Self {
             week,
-            path: dir.join(format!("week-{week:05}")),
+            generation,
+            path: dir.join(name),
             cache,
             open: Mutex::new(None),
             bytes: AtomicU64::new(0),
@@ -69,13 +76,17 @@ impl Part {
         }
     }
 
-    /// The week that a directory of the index holds.
-    pub(crate) fn parse(path: &Path) -> Option<u32> {
-        path.file_name()?
-            .to_str()?
-            .strip_prefix("week-")?
-            .parse()
-            .ok()
+    /// The week that a directory of the index holds, and its generation.
+    pub(crate) fn parse(path: &Path) -> Option<(u32, u32)> {
+        let name = path.file_name()?.to_str()?.strip_prefix("week-")?;
+        match name.split_once('-') {
+            Some((week, generation)) => Some((week.parse().ok()?, generation.parse().ok()?)),
+            None => Some((name.parse().ok()?, 0)),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Open>> {
@@ -115,16 +126,22 @@ impl Part {
             return Ok((open.clone(), Found::Whole));
         }
         let mut database = Database::open(&self.path, self.cache, FORMAT)?;
-        if self.changed.load(Ordering::Relaxed) {
-            let bytes = sum(&database);
-            if let Err(e) = &bytes {
-                tracing::error!(error = %e, "index: a week cannot be read; it is moved aside and rebuilt from the files");
-                drop(database);
-                super::set_aside(&self.path)?;
-                database = Database::open(&self.path, self.cache, FORMAT)?;
+        // Every row is read once: damage that sled does not see shows here, and rows that it lost, where the note is of use.
+        let noted = (!self.changed.load(Ordering::Relaxed)).then(|| self.bytes());
+        let bytes = caught(&self.path, || sum(&database)).and_then(|bytes| match noted {
+            Some(noted) if noted != bytes && !database.fresh => {
+                let what = format!("its segments have {bytes} bytes, and had {noted}");
+                Err(Error::content(&self.path, 0, what))
             }
-            self.bytes.store(bytes.unwrap_or(0), Ordering::Relaxed);
+            _ => Ok(bytes),
+        });
+        if let Err(e) = &bytes {
+            tracing::error!(error = %e, "index: a week cannot be read; it is moved aside and rebuilt from the files");
+            drop(database);
+            super::set_aside(&self.path)?;
+            database = Database::open(&self.path, self.cache, FORMAT)?;
         }
+        self.bytes.store(bytes.unwrap_or(0), Ordering::Relaxed);
         let found = if database.fresh {
             self.bytes.store(0, Ordering::Relaxed);
             self.changed.store(true, Ordering::Relaxed);
@@ -153,6 +170,14 @@ impl Part {
             crate::datadir::write_whole(&self.note(), bytes.as_bytes())?;
         }
         Ok(())
+    }
+
+    /// Lets go of it as it is: it is damaged, and nothing more is written to it from here.
+    pub(crate) fn leave(&self) {
+        let open = self.lock().take();
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(open)));
+        // Its own database may panic once more as it goes: nobody here needs it.
+        self.changed.store(false, Ordering::Relaxed);
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -240,6 +265,28 @@ impl Open {
         Ok(out)
     }
 
+    /// The first row of a feed behind an hour, with its own.
+    pub(crate) fn row_after(
+        &self,
+        feed: FeedId,
+        hour: Option<u32>,
+    ) -> Result<Option<(u32, Vec<Entry>)>, Error> {
+        let key = |hour| key::segments(&feed.camera, feed.profile, hour);
+        let from = match hour {
+            Some(u32::MAX) => return Ok(None),
+            Some(hour) => key(hour + 1),
+            None => key(0),
+        };
+        let Some(row) = self.tree.range(from..=key(u32::MAX)).next() else {
+            return Ok(None);
+        };
+        let (found, value) = row.map_err(self.fail(feed, hour.unwrap_or(0)))?;
+        let bad = || self.bad(&found);
+        let (_, _, hour) = key::parse_segments(&found).ok_or_else(bad)?;
+        let entries = value::decode(hour, &value).ok_or_else(bad)?;
+        Ok(Some((hour, entries)))
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.tree.is_empty()
     }
@@ -266,6 +313,28 @@ fn decode(key: &[u8], value: &[u8]) -> Option<Vec<Entry>> {
 
 fn bad_row(path: &Path, key: &[u8]) -> Error {
     Error::content(path, 0, format!("row '{}' is damaged", key.escape_ascii()))
+}
+
+/// What sled says, or that it panicked on what it found in its files.
+pub(crate) fn caught<T>(path: &Path, ask: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(ask))
+        .unwrap_or_else(|_| Err(Error::content(path, 0, "sled panicked")))
+}
+
+/// Whether an error says that the database is damaged, not that the disk refuses.
+pub(crate) fn is_damage(e: &Error) -> bool {
+    use std::io::ErrorKind;
+    match e {
+        Error::Content { .. } => true,
+        Error::Index { source, .. } => match source {
+            sled::Error::Io(e) => matches!(
+                e.kind(),
+                ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput
+            ),
+            _ => true,
+        },
+        _ => false,
+    }
 }
 
 /// Reads every row once, so that a damaged one shows at open.

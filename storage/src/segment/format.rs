@@ -1,5 +1,6 @@
 //! The boxes that only segments have, as bytes and back.
 
+use crate::index::Origin;
 use media::{
     AudioTrack, CameraId, MediaTime, Profile, TrackKind, Tracks, VideoTrack, WallTime,
     fmp4::{boxed, full_box, init_segment, put32, put64},
@@ -29,6 +30,8 @@ pub struct Header {
     pub start: WallTime,
     /// The `digest` in the seal of the segment before; zeros for the first.
     pub previous: [u8; 32],
+    /// Who recorded it.
+    pub origin: Origin,
 }
 
 /// What a segment says of itself once it is complete.
@@ -72,6 +75,10 @@ pub(crate) fn head(header: &Header, tracks: &Tracks) -> Vec<u8> {
             text(out, &audio.codec_string);
             put32(out, audio.rate);
         }
+        // Readers from before there were origins end here.
+        if header.origin != Origin::Gateway {
+            out.push(header.origin.code());
+        }
     });
     init_segment(tracks, None, &extra)
 }
@@ -93,7 +100,7 @@ pub(crate) fn parse_header(
         return None;
     }
     let camera: [u8; 20] = at.array()?;
-    let header = Header {
+    let mut header = Header {
         camera: std::str::from_utf8(&camera).ok()?.parse().ok()?,
         profile: match at.array()? {
             [0] => Profile::Main,
@@ -104,11 +111,15 @@ pub(crate) fn parse_header(
         sequence: at.u64()?,
         start: WallTime(at.u64()? as i64),
         previous: at.array()?,
+        origin: Origin::Gateway,
     };
     video.codec_string = at.text()?;
     if let Some(audio) = audio {
         audio.codec_string = at.text()?;
         audio.rate = at.u32()?;
+    }
+    if let Some([code]) = at.array() {
+        header.origin = Origin::of_code(code)?;
     }
     Some(header)
 }

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     files::Files,
+    index::Origin,
     segmenter::{Batch, Timed},
 };
 
@@ -40,6 +41,7 @@ fn header() -> Header {
         sequence: 77,
         start: WallTime(1_700_000_000_123_456),
         previous: [7; 32],
+        origin: Origin::Recorder,
     }
 }
 
@@ -121,7 +123,7 @@ proptest! {
         let path = dir.path().join("a.mp4");
         let tracks = tracks();
         let batches = batches(&tracks, &groups);
-        let mut writer = Writer::create(&Files::default(), path.clone(), header(), Arc::clone(&tracks)).unwrap();
+        let mut writer = Writer::create(&Files::default(), path.clone(), header(), Arc::clone(&tracks), 1 << 20).unwrap();
         for batch in &batches {
             writer.write(batch).unwrap();
         }
@@ -167,7 +169,7 @@ proptest! {
     fn damage_never_panics(groups in groups(), flips in proptest::collection::vec((any::<usize>(), any::<u8>()), 1..8)) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.mp4");
-        let mut writer = Writer::create(&Files::default(), path.clone(), header(), tracks()).unwrap();
+        let mut writer = Writer::create(&Files::default(), path.clone(), header(), tracks(), 0).unwrap();
         for batch in batches(&tracks(), &groups) {
             writer.write(&batch).unwrap();
         }

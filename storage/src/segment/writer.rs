@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{IoSlice, Seek, SeekFrom},
+    io::IoSlice,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -38,6 +38,10 @@ pub(crate) struct Writer {
     dirty: bool,
     /// A sync failed: what the disk has is unknown, though the system holds it for written.
     unsynced: bool,
+    /// Room set aside on the disk, from the file's start.
+    reserved: u64,
+    /// Up to where the system was told to write out what it holds.
+    let_go: u64,
     hash: Sha256,
     /// The feed's time that is 0 in this file; known with the first fragment.
     origin: Option<MediaTime>,
@@ -46,22 +50,30 @@ pub(crate) struct Writer {
     keys: Vec<KeyFrame>,
 }
 
+/// So much of a file is written out at once, and then not kept in memory: a reader of old footage finds its own there, and the
+/// seal's sync has little left to do.
+const PIECE: u64 = 4 * 1024 * 1024;
+
 impl Writer {
-    /// Makes the file and its directories, and writes `ftyp` and `moov`.
+    /// Makes the file and its directories, sets `reserve` bytes of the disk aside for it, and writes `ftyp` and `moov`.
     pub(crate) fn create(
         files: &Files,
         path: PathBuf,
         header: Header,
         tracks: Arc<Tracks>,
+        reserve: u64,
     ) -> Result<Self, Error> {
         files.make_dirs(path.parent().unwrap_or(&path))?;
         let file = files.create(&path)?;
+        files.reserve(&file, reserve);
         let mut writer = Self {
             files: files.clone(),
             file,
             len: 0,
             dirty: false,
             unsynced: false,
+            reserved: reserve,
+            let_go: 0,
             hash: Sha256::new(),
             origin: None,
             end: header.start,
@@ -95,8 +107,11 @@ impl Writer {
             files: Files::default(),
             file,
             len: layout.whole,
-            dirty: size > layout.whole,
+            // Also where nothing is torn: what was set aside behind the end is given back.
+            dirty: true,
             unsynced: false,
+            reserved: 0,
+            let_go: 0,
             hash,
             origin: Some(MediaTime(0)),
             end: layout.end(),
@@ -116,6 +131,9 @@ impl Writer {
     }
     pub(crate) fn header(&self) -> &Header {
         &self.header
+    }
+    pub(crate) fn tracks(&self) -> &Arc<Tracks> {
+        &self.tracks
     }
     pub(crate) fn len(&self) -> u64 {
         self.len
@@ -204,10 +222,16 @@ impl Writer {
         format::put_seal(&mut tail, &seal, &self.keys);
         let (len, hash) = (self.len, self.hash.clone());
         self.append(&[&tail])?;
-        let durable = self.files.sync(&self.file, &self.path).and_then(|()| {
-            self.files
-                .sync_dir(self.path.parent().unwrap_or(&self.path))
-        });
+        let give_back = match self.reserved > self.len {
+            true => self.files.cut(&self.file, &self.path, self.len),
+            false => Ok(()),
+        };
+        let durable = give_back
+            .and_then(|()| self.files.sync(&self.file, &self.path))
+            .and_then(|()| {
+                self.files
+                    .sync_dir(self.path.parent().unwrap_or(&self.path))
+            });
         if let Err(e) = durable {
             // Sealed again by the next try.
             (self.len, self.hash, self.dirty) = (len, hash, true);
@@ -215,6 +239,7 @@ impl Writer {
             return Err(e);
         }
         self.end = seal.end;
+        self.files.let_go(&self.file, 0, self.len);
         Ok(seal)
     }
 
@@ -236,10 +261,9 @@ impl Writer {
             let read = self.file.read_exact_at(piece, at);
             read.map_err(|e| Error::io_at("read", &self.path, at, e))?;
             hash.update(&*piece);
-            let written = self.file.seek(SeekFrom::Start(at)).and_then(|_| {
+            let written =
                 self.files
-                    .write_all(&self.file, &self.path, &mut [IoSlice::new(piece)])
-            });
+                    .write_all(&self.file, &self.path, at, &mut [IoSlice::new(piece)]);
             written.map_err(|e| Error::io_at("write", &self.path, at, e))?;
             at += n as u64;
         }
@@ -255,7 +279,10 @@ impl Writer {
         self.clean()?;
         self.dirty = true;
         let mut slices: Vec<IoSlice<'_>> = parts.iter().map(|p| IoSlice::new(p)).collect();
-        if let Err(e) = self.files.write_all(&self.file, &self.path, &mut slices) {
+        if let Err(e) = self
+            .files
+            .write_all(&self.file, &self.path, self.len, &mut slices)
+        {
             let error = Error::io_at("write", &self.path, self.len, e);
             // If this fails too it is tried before the next write.
             let _ = self.clean();
@@ -266,6 +293,12 @@ impl Writer {
             self.hash.update(part);
             self.len += part.len() as u64;
         }
+        if self.len.saturating_sub(self.let_go) >= PIECE {
+            // The piece before is on the disk by now.
+            let from = self.let_go.saturating_sub(PIECE);
+            self.files.let_go(&self.file, from, self.len);
+            self.let_go = self.len;
+        }
         Ok(())
     }
 
@@ -275,9 +308,6 @@ impl Writer {
             self.files.cut(&self.file, &self.path, self.len)?;
             self.dirty = false;
         }
-        self.file
-            .seek(SeekFrom::Start(self.len))
-            .map_err(|e| Error::io_at("seek", &self.path, self.len, e))?;
         Ok(())
     }
 }

@@ -541,3 +541,72 @@ pub fn at(time: &str) -> WallTime {
 pub fn copy(from: &Path, to: &Path) {
     run(Command::new("cp").arg("-a").arg(from).arg(to));
 }
+
+/// A small file system in memory, taken away again.
+pub struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    pub fn mount(size: &str) -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        let mount = |dir: &Path| {
+            let options = format!("size={size}");
+            let args = ["-t", "tmpfs", "-o", &options, "tmpfs"];
+            Command::new("mount").args(args).arg(dir).output()
+        };
+        if mount(dir.path()).is_ok_and(|o| o.status.success()) {
+            return Some(Self(dir));
+        }
+        println!("skipped: a small file system cannot be mounted here (that takes root)");
+        None
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn remount(&self, options: &str) {
+        let how = format!("remount,{options}");
+        run(Command::new("mount").args(["-o", &how]).arg(self.path()));
+    }
+
+    /// Somebody else takes all the room there is.
+    pub fn fill(&self) {
+        let mut dd = Command::new("dd");
+        dd.args(["if=/dev/zero", "bs=1024"])
+            .arg(format!("of={}", self.ballast().display()));
+        assert!(!dd.output().unwrap().status.success(), "no room is left");
+    }
+
+    /// The same, but for so many bytes.
+    pub fn fill_but(&self, bytes: u64) {
+        let free = rustix::fs::statvfs(self.path()).unwrap();
+        let take = (free.f_bavail * free.f_frsize).saturating_sub(bytes);
+        fs::write(self.ballast(), vec![0; take as usize]).unwrap();
+    }
+
+    pub fn empty(&self) {
+        fs::remove_file(self.ballast()).unwrap();
+    }
+
+    pub fn ballast(&self) -> std::path::PathBuf {
+        self.path().join("lost+found")
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.path()).output();
+    }
+}
+
+/// Waits until the index is whole.
+pub async fn rebuilt(archive: &Archive) {
+    let mut progress = archive.rebuild_progress();
+    let whole = progress.wait_for(Option::is_none);
+    drop(
+        tokio::time::timeout(PATIENCE, whole)
+            .await
+            .expect("the index is made again")
+            .unwrap(),
+    );
+}
