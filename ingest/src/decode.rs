@@ -175,15 +175,7 @@ impl Decoder {
             height: track.height,
             text,
         };
-        let decoder = match track.codec {
-            VideoCodec::H264 => element("avdec_h264", LIBAV)?,
-            VideoCodec::H265 => element("avdec_h265", LIBAV)?,
-        };
-        // One thread: 600 decoders of a frame now and then must not be 600 times the cores. Not strict: libav then holds
-        // back 16 pictures of every stream that does not say how many it reorders, that is of most cameras.
-        decoder.set_property("max-threads", 1i32);
-        decoder.set_property_from_str("std-compliance", "normal");
-        decoder.set_property("qos", false);
+        let decoder = decoder(track.codec)?;
         let scale = element("videoscale", BASE)?;
         scale.set_property("add-borders", false);
         let small = element("capsfilter", CORE)?;
@@ -435,6 +427,20 @@ pub(crate) fn element(
         })
 }
 
+/// The decoder of a codec, set to work in the caller's thread.
+pub(crate) fn decoder(codec: VideoCodec) -> Result<gst::Element, DecodeError> {
+    let decoder = match codec {
+        VideoCodec::H264 => element("avdec_h264", LIBAV)?,
+        VideoCodec::H265 => element("avdec_h265", LIBAV)?,
+    };
+    // One thread: 600 decoders of a frame now and then must not be 600 times the cores. Not strict: libav then holds
+    // back 16 pictures of every stream that does not say how many it reorders, that is of most cameras.
+    decoder.set_property("max-threads", 1i32);
+    decoder.set_property_from_str("std-compliance", "normal");
+    decoder.set_property("qos", false);
+    Ok(decoder)
+}
+
 /// The first error the elements reported.
 pub(crate) fn why(pipeline: &gst::Pipeline) -> Option<String> {
     let message = pipeline
@@ -458,7 +464,7 @@ fn scaled(track: &VideoTrack, max_width: u32) -> (u32, u32) {
     ((width & !1).max(2), (height & !1).max(2))
 }
 
-fn caps(track: &VideoTrack) -> gst::Caps {
+pub(crate) fn caps(track: &VideoTrack) -> gst::Caps {
     let (name, form) = match track.codec {
         VideoCodec::H264 => ("video/x-h264", "avc"),
         VideoCodec::H265 => ("video/x-h265", "hvc1"),

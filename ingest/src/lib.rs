@@ -51,7 +51,9 @@ pub mod session;
 pub mod supervisor;
 pub mod timeline;
 mod tracks;
+pub mod transcode;
 
 pub use camera::{Camera, Source, Transport, UrlError, parse_camera_url};
 pub use config::Config;
 pub use supervisor::Supervisor;
+pub use transcode::Transcodes;

@@ -272,6 +272,11 @@ impl Supervisor {
         self.0.changes.subscribe()
     }
 
+    /// What derived feeds share with it.
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.0)
+    }
+
     /// Every link and what is held on it.
     pub fn links(&self) -> Vec<LinkUse> {
         self.0.lock().links.uses()
@@ -303,6 +308,14 @@ impl Supervisor {
     }
 }
 
+impl State {
+    fn number(&mut self) -> u32 {
+        let number = self.next_number;
+        self.next_number = self.next_number.wrapping_add(1).max(1);
+        number
+    }
+}
+
 impl Entry {
     fn tell_leases(&self) {
         let used = !self.held.is_empty();
@@ -328,6 +341,16 @@ impl Shared {
     /// When the next connection may be begun.
     pub(crate) fn turn(&self, now: Instant) -> Instant {
         self.lock().pacer.turn(now)
+    }
+
+    /// A feed's number that no other has had.
+    pub(crate) fn number(&self) -> u32 {
+        self.lock().number()
+    }
+
+    /// Cancelled when all feeds end.
+    pub(crate) fn stopping(&self) -> CancellationToken {
+        self.cancel.child_token()
     }
 
     /// Runs in the background: with the tracker, so that a stop waits for it.
@@ -367,8 +390,7 @@ impl Shared {
         source: Arc<Source>,
         priority: Priority,
     ) -> Entry {
-        let number = state.next_number;
-        state.next_number = state.next_number.wrapping_add(1).max(1);
+        let number = state.number();
         let now = self.wall(Instant::now());
         let mut status = SourceStatus::idle(now);
         // What was wrong last time is the best that can be said until it is tried.

@@ -189,6 +189,10 @@ impl Pull {
         let lease = ingest
             .pull(feed_id(n), Priority::Viewer)
             .expect("a lease is given");
+        Self::on(lease)
+    }
+
+    pub fn on(lease: Lease) -> Self {
         let cursor = lease.feed.ring.cursor_at_start(Arc::new(Notify::new()));
         Self {
             lease,
