@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use media::{CameraId, FeedId, Lease, Priority, Profile, Reason, ReasonCode};
+use media::{CameraId, FeedId, Lease, Priority, Profile, Reason, ReasonCode, WallTime};
 use relay::{Viewer, Wish};
 
 use crate::{
@@ -144,6 +144,10 @@ impl relay::Host for Host {
         entry.detail = profile.to_string();
         // The opening is in the log; that the closing may be missing is logged by the queue.
         let _ = gateway.audit.note(gateway.now(), entry);
+    }
+
+    fn wall(&self) -> WallTime {
+        self.gateway().map_or_else(|_| WallTime::now(), |gateway| gateway.now())
     }
 
     fn authenticate(&self, token: &str, peer: SocketAddr) -> Result<Viewer, Reason> {

@@ -21,6 +21,16 @@ pub struct Config {
     pub gather_from_tiles: u32,
     /// How long to gather, in milliseconds; adds as much delay at most.
     pub gather_ms: u64,
+    /// A tile in `auto` whose picture has this many lines on the screen or more shows `main`, a smaller one `sub`.
+    pub auto_main_lines: u16,
+    /// By so many per cent a size must pass [`Config::auto_main_lines`], either way, before a tile changes its stream.
+    pub auto_margin_percent: u8,
+    /// After a viewer's line was found too thin for `main`, its tiles stay with `sub` for so many milliseconds at least.
+    pub auto_wait_ms: u64,
+    /// That time doubles with each return to `main` that fails, up to so many milliseconds.
+    pub auto_wait_most_ms: u64,
+    /// A return to `main` that held for so many milliseconds has not failed.
+    pub auto_proof_ms: u64,
     /// For a QUIC connection's handshake, in milliseconds, and as much again for its first line.
     pub hello_ms: u64,
     /// A WebSocket is pinged after this long, in milliseconds.
@@ -42,6 +52,12 @@ impl Default for Config {
             viewer_budget: ByteCount(256 * 1024),
             gather_from_tiles: 4,
             gather_ms: 5,
+            // Sub streams have 360 to 480 lines: from 480 on the eye sees that there is more to see.
+            auto_main_lines: 480,
+            auto_margin_percent: 12,
+            auto_wait_ms: 10_000,
+            auto_wait_most_ms: 300_000,
+            auto_proof_ms: 60_000,
             hello_ms: 5_000,
             ping_ms: 15_000,
             silence_ms: 45_000,

@@ -33,6 +33,7 @@
 mod config;
 mod dispatch;
 mod error;
+mod listed;
 pub mod quic;
 pub mod session;
 mod stats;
@@ -45,13 +46,15 @@ use std::{
     sync::{Arc, OnceLock, atomic::Ordering::Relaxed},
 };
 
-use media::{CameraId, Lease, Priority, Profile, Reason, wire::Decodes};
+use media::{CameraId, Lease, Priority, Profile, Reason, WallTime, wire::Decodes};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 pub use config::Config;
 use dispatch::Dispatch;
 pub use error::{Close, End};
+pub use listed::Watching;
+use listed::{List, Listed};
 use stats::Counters;
 pub use stats::Stats;
 
@@ -102,6 +105,11 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// `forbidden`; the connection is closed with 1008.
     fn authenticate(&self, token: &str, peer: SocketAddr) -> Result<Viewer, Reason>;
+
+    /// The time of record, as `hello` tells it. The system's clock, unless the gateway keeps one of its own.
+    fn wall(&self) -> WallTime {
+        WallTime::now()
+    }
 }
 
 /// The relay. Clones are handles to the same one.
@@ -114,6 +122,7 @@ pub(crate) struct Shared {
     pub(crate) cancel: CancellationToken,
     pub(crate) counters: Arc<Counters>,
     dispatch: OnceLock<Dispatch>,
+    list: Arc<List>,
 }
 
 impl Relay {
@@ -125,6 +134,7 @@ impl Relay {
             cancel,
             counters: Arc::default(),
             dispatch: OnceLock::new(),
+            list: Arc::default(),
         }))
     }
 
@@ -146,6 +156,11 @@ impl Relay {
         quic::accept(Arc::clone(&self.0), endpoint).await;
     }
 
+    /// Every connection that is let in, by number.
+    pub fn viewers(&self) -> Vec<Watching> {
+        self.0.list.read()
+    }
+
     /// The counters.
     pub fn stats(&self) -> Stats {
         self.0.counters.read()
@@ -165,6 +180,11 @@ impl Shared {
             .get_or_init(|| Dispatch::start(&self.config, &self.counters))
     }
 
+    /// The time of record.
+    pub(crate) fn wall(&self) -> WallTime {
+        self.host.wall()
+    }
+
     /// Counts a connection in; none if there are too many.
     pub(crate) fn enter(self: &Arc<Self>) -> Option<Seat> {
         let before = self.counters.viewers.fetch_add(1, Relaxed);
@@ -179,6 +199,13 @@ impl Shared {
 
 /// One connection's place; given back when dropped.
 pub(crate) struct Seat(Arc<Shared>);
+
+impl Seat {
+    /// Puts the connection on the list once it is known who it is.
+    pub(crate) fn list(&self, viewer: &Viewer, transport: &'static str) -> Listed {
+        self.0.list.add(viewer, transport, self.0.wall())
+    }
+}
 
 impl Drop for Seat {
     fn drop(&mut self) {

@@ -8,7 +8,11 @@
 //!             +-- lost/back (source) ------+--+
 //! ```
 
+mod asked;
+mod auto;
 mod cruise;
+mod meter;
+mod steering;
 mod tile;
 
 use std::{
@@ -18,18 +22,19 @@ use std::{
 };
 
 use media::{
-    Frame, Profile, Reason, ReasonCode, Ring, SourceStatus, WallTime,
+    Frame, Ring, SourceStatus, WallTime,
     wire::{self, ClientMessage, Framed, ServerMessage},
 };
 use tokio::sync::{Notify, watch};
 
-use crate::{Close, Config, Host, Viewer, Wish};
+use crate::{Close, Config, Host, Viewer};
+use auto::Steer;
 pub(crate) use cruise::{Cruise, Handed};
-use tile::{Held, Step, Tile};
+use meter::Meter;
+pub use steering::Figures;
+use steering::Measuring;
+use tile::{Step, Tile};
 
-/// This many messages that were not understood, within [`ERROR_WINDOW`], end the connection.
-const MAX_ERRORS: usize = 3;
-const ERROR_WINDOW: Duration = Duration::from_secs(60);
 /// Control messages that wait for the transport. At [`CONTROL_PAUSE`] nothing more is read from the viewer; what comes from
 /// sources meanwhile (a few a second even when they flap) fits into the rest, or the viewer is closed.
 const CONTROL_PAUSE: usize = 128;
@@ -53,7 +58,16 @@ pub enum Input<'a> {
     Status,
     /// So many bytes of media taken by [`Session::poll_output`] are not yet written.
     Queued(usize),
-    /// Time has passed while the transport was blocked (several times in [`Config::max_delay_ms`], please).
+    /// What the transport knows of itself: bytes that it has taken since the connection began, its own framing included, and its
+    /// round trip. Before a [`Input::Tick`]; a driver that does not know leaves it out.
+    Line {
+        /// Bytes.
+        taken: u64,
+        /// None where it is not known.
+        rtt: Option<Duration>,
+    },
+    /// Time has passed: several times in [`Config::max_delay_ms`] while the transport is blocked, please, and at
+    /// [`Session::wake_at`].
     Tick,
 }
 
@@ -113,6 +127,9 @@ pub struct Session {
     turn: usize,
     ready: VecDeque<Output>,
     queued: usize,
+    meter: Meter,
+    steer: Steer,
+    measuring: Measuring,
     errors: VecDeque<Instant>,
     closing: bool,
     sources_version: u64,
@@ -135,6 +152,7 @@ impl Session {
             now: wall.as_micros(),
             max_tiles: config.max_tiles,
         };
+        let steer = Steer::new(&config, (viewer.peer.port() % 64) as u8);
         Self {
             config,
             host,
@@ -145,6 +163,9 @@ impl Session {
             turn: 0,
             ready: VecDeque::from([Output::Control(hello)]),
             queued: 0,
+            meter: Meter::default(),
+            steer,
+            measuring: Measuring::default(),
             errors: VecDeque::new(),
             closing: false,
             sources_version: 0,
@@ -164,15 +185,20 @@ impl Session {
             Input::Status => {
                 for tile in &mut self.tiles {
                     let had_next = tile.is_switching();
-                    tile.status(&mut self.ready);
+                    tile.status(now, &mut self.ready);
                     self.sources_version += u64::from(had_next != tile.is_switching());
                 }
             }
-            Input::Queued(bytes) => self.queued = bytes,
+            Input::Queued(bytes) => {
+                self.queued = bytes;
+                self.meter.queued(now, bytes);
+            }
+            Input::Line { taken, rtt } => self.meter.line(taken, rtt),
             Input::Tick => {
                 for tile in &mut self.tiles {
                     tile.observe(now, self.config.max_delay());
                 }
+                self.look(now);
             }
         }
         if self.ready.len() > CONTROL_MAX {
@@ -188,7 +214,9 @@ impl Session {
         loop {
             if let Some(output) = self.ready.pop_front() {
                 if let Output::Media(message) = &output {
-                    self.queued += message.framed().message_len();
+                    let bytes = message.framed().message_len();
+                    self.queued += bytes;
+                    self.meter.hand(bytes);
                 }
                 return Some(output);
             }
@@ -212,7 +240,7 @@ impl Session {
                         self.sources_version += 1;
                     }
                     Step::Ended => {
-                        self.tiles.remove(at);
+                        self.measuring.gone += self.tiles.remove(at).skipped();
                         self.turn = at;
                         self.sources_version += 1;
                         moved = true;
@@ -297,205 +325,5 @@ impl Session {
             .iter()
             .flat_map(Tile::sources)
             .map(|held| (held.feed().number, &held.feed().status))
-    }
-
-    fn message(&mut self, now: Instant, message: ClientMessage) {
-        match message {
-            ClientMessage::Auth { .. } => {
-                self.not_understood(
-                    now,
-                    "'auth' is the first line of a QUIC connection only".into(),
-                );
-            }
-            ClientMessage::Open {
-                tile,
-                camera,
-                profile,
-                width: _,
-                height: _,
-                decodes,
-                format,
-                priority,
-                audio,
-            } => {
-                let wish = Wish {
-                    camera,
-                    profile: profile.fixed().unwrap_or(Profile::Main),
-                    priority,
-                    decodes: match audio {
-                        true => decodes,
-                        false => decodes.with_any_sound(),
-                    },
-                };
-                if self.position(tile).is_some() {
-                    return self.answer_error(tile, format!("tile {tile} is open already"));
-                }
-                let held = if self.tiles.len() >= self.config.max_tiles as usize {
-                    Err(Reason::new(
-                        ReasonCode::TooManyTiles,
-                        format!(
-                            "{} tiles are open on this connection, the most there may be",
-                            self.tiles.len()
-                        ),
-                    ))
-                } else {
-                    self.hold(wish)
-                };
-                match held {
-                    Ok(held) => {
-                        let tile = Tile::open(
-                            tile,
-                            held,
-                            format,
-                            audio,
-                            self.bell.as_ref(),
-                            &mut self.ready,
-                        );
-                        self.tiles.push(tile);
-                        self.sources_version += 1;
-                    }
-                    Err(reason) => self.control(ServerMessage::Refused { tile, reason }),
-                }
-            }
-            ClientMessage::Profile { tile, profile } => {
-                let Some(at) = self.position(tile) else {
-                    return self.unknown(tile);
-                };
-                let wish = Wish {
-                    profile: profile.fixed().unwrap_or(Profile::Main),
-                    ..self.tiles[at].wish()
-                };
-                if self.tiles[at].stay(wish.profile) {
-                    self.sources_version += 1;
-                    return;
-                }
-                if self.tiles[at].is_switching() {
-                    // Already on its way there.
-                    return;
-                }
-                match self.hold(wish) {
-                    Ok(held) => {
-                        self.tiles[at].switch(held, self.bell.as_ref(), &mut self.ready);
-                        self.sources_version += 1;
-                    }
-                    Err(reason) => {
-                        self.answer_error(tile, format!("stays with its profile: {reason}"))
-                    }
-                }
-            }
-            ClientMessage::Pause { tile } => match self.position(tile) {
-                Some(at) => {
-                    self.forget_media_of(tile);
-                    self.tiles[at].pause();
-                    self.sources_version += 1;
-                    self.control(ServerMessage::Paused { tile });
-                }
-                None => self.unknown(tile),
-            },
-            ClientMessage::Resume { tile } => match self.position(tile) {
-                Some(at) => {
-                    self.tiles[at].resume(self.bell.as_ref());
-                    self.sources_version += 1;
-                }
-                None => self.unknown(tile),
-            },
-            ClientMessage::Delay { max_ms } => {
-                let (least, most) = (*wire::MAX_DELAY_MS.start(), *wire::MAX_DELAY_MS.end());
-                self.config.max_delay_ms = u64::from(max_ms.clamp(least, most));
-            }
-            ClientMessage::Size { .. } | ClientMessage::Measure { .. } => {}
-            ClientMessage::Close { tile } => match self.position(tile) {
-                Some(at) => {
-                    self.tiles.remove(at);
-                    self.sources_version += 1;
-                    self.forget_media_of(tile);
-                    self.control(ServerMessage::Closed { tile });
-                }
-                None => self.unknown(tile),
-            },
-        }
-    }
-
-    fn hold(&self, wish: Wish) -> Result<Held, Reason> {
-        let Wish {
-            camera, profile, ..
-        } = wish;
-        let open = self
-            .tiles
-            .iter()
-            .find(|t| t.camera() == camera && t.sources().any(|s| s.profile() == profile));
-        if let Some(other) = open {
-            return Err(Reason::new(
-                ReasonCode::AlreadyOpen,
-                format!(
-                    "{camera}/{profile} is shown in tile {} of this connection",
-                    other.id
-                ),
-            ));
-        }
-        let lease = self.host.open(&self.viewer, &wish)?;
-        let held = Held::new(
-            Arc::clone(&self.host),
-            Arc::clone(&self.viewer),
-            lease,
-            wish,
-        );
-        // What was given in place of the profile that was asked for may be shown as well.
-        let number = held.feed().number;
-        let given = |t: &&Tile| t.sources().any(|s| s.feed().number == number);
-        match self.tiles.iter().find(given) {
-            Some(other) => Err(Reason::new(
-                ReasonCode::AlreadyOpen,
-                format!(
-                    "{camera}/{} is shown in tile {} of this connection",
-                    held.profile(),
-                    other.id
-                ),
-            )),
-            None => Ok(held),
-        }
-    }
-
-    fn position(&self, tile: u32) -> Option<usize> {
-        self.tiles.iter().position(|t| t.id == tile)
-    }
-
-    fn forget_media_of(&mut self, tile: u32) {
-        self.ready
-            .retain(|o| !matches!(o, Output::Media(m) if m.tile == tile));
-    }
-
-    fn control(&mut self, message: ServerMessage) {
-        self.ready.push_back(Output::Control(message));
-    }
-
-    fn answer_error(&mut self, tile: u32, text: String) {
-        self.control(ServerMessage::Error {
-            text,
-            tile: Some(tile),
-        });
-    }
-
-    /// A tile that is not open: no fault, since the gateway may have closed it a moment ago.
-    fn unknown(&mut self, tile: u32) {
-        self.answer_error(tile, format!("tile {tile} is not open"));
-    }
-
-    fn not_understood(&mut self, now: Instant, text: String) {
-        self.control(ServerMessage::Error { text, tile: None });
-        self.errors.push_back(now);
-        while self
-            .errors
-            .front()
-            .is_some_and(|first| now.saturating_duration_since(*first) >= ERROR_WINDOW)
-        {
-            self.errors.pop_front();
-        }
-        if self.errors.len() >= MAX_ERRORS {
-            self.close(Close::new(
-                Close::PROTOCOL,
-                "three messages within a minute were not understood",
-            ));
-        }
     }
 }

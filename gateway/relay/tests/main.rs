@@ -1,6 +1,7 @@
 //! The relay from outside, and our client against it: one program, so that the harness is built and linked once.
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
+mod auto;
 mod control_messages;
 mod harm;
 mod harness;

@@ -5,52 +5,10 @@ use std::time::Duration;
 use media::{ByteCount, wire::ServerMessage};
 use relay::{
     Config,
-    session::{Delivery, Input, Output, Part},
+    session::{Delivery, Input},
 };
 
-use crate::harness::{FPS, GOP, TestHost, live, session::Rig};
-
-/// A link of so many bytes a second between session and viewer, in steps of a frame's time.
-struct Link {
-    queue: std::collections::VecDeque<(usize, Option<u32>)>,
-    credit: f64,
-}
-
-impl Link {
-    /// One frame's time; returns the longest delay, in frames, of what arrives in it.
-    fn step(&mut self, rig: &mut Rig, bytes_a_second: f64, newest: u32) -> u32 {
-        rig.now += Duration::from_secs(1) / FPS;
-        if newest.is_multiple_of(6) {
-            rig.session.handle(rig.now, Input::Tick);
-        }
-        self.credit = (self.credit + bytes_a_second / f64::from(FPS)).min(bytes_a_second);
-        let mut longest = 0;
-        loop {
-            let queued = self.queue.iter().map(|(bytes, _)| bytes).sum();
-            rig.session.handle(rig.now, Input::Queued(queued));
-            let mut any = false;
-            while let Some(output) = rig.session.poll_output(rig.now) {
-                any = true;
-                if let Output::Media(m) = output {
-                    let is_frame = !matches!(m.part, Part::Initialisation(_));
-                    let number = is_frame.then_some(m.frame.group * GOP + m.frame.number);
-                    self.queue.push_back((m.framed().message_len(), number));
-                }
-            }
-            while let Some((bytes, number)) = self.queue.front()
-                && self.credit >= *bytes as f64
-            {
-                any = true;
-                self.credit -= *bytes as f64;
-                longest = longest.max(number.map_or(0, |n| newest - n));
-                self.queue.pop_front();
-            }
-            if !any {
-                return longest;
-            }
-        }
-    }
-}
+use crate::harness::{FPS, GOP, TestHost, link::Link, live, session::Rig};
 
 #[test]
 fn a_slow_viewer_skips_to_a_key_frame_and_is_told_exactly() {
@@ -161,16 +119,13 @@ fn delay_does_not_drift_on_a_link_that_is_too_thin_and_goes_when_it_widens() {
     };
     let mut rig = Rig::with(&host, Delivery::Stream, config);
     rig.open(1, 1, "sub");
-    let mut link = Link {
-        queue: Default::default(),
-        credit: 0.0,
-    };
+    let mut link = Link::default();
     // The camera sends 30 kB/s with its heads; the link takes half of it, for ten minutes.
     let mut longest = 0;
     let mut delivered = 0;
     for _ in 0..600 * FPS {
         cam.push();
-        longest = longest.max(link.step(&mut rig, 15_000.0, cam.frames - 1));
+        longest = longest.max(link.step(&mut rig, 15_000.0, cam.frames - 1).late);
         delivered += 1;
     }
     assert_eq!(delivered, 600 * FPS);
@@ -182,7 +137,7 @@ fn delay_does_not_drift_on_a_link_that_is_too_thin_and_goes_when_it_widens() {
     // It widens: within a few seconds the delay is under one second, and stays there.
     for n in 0..60 * FPS {
         cam.push();
-        let delay = link.step(&mut rig, 90_000.0, cam.frames - 1);
+        let delay = link.step(&mut rig, 90_000.0, cam.frames - 1).late;
         assert!(
             n < 5 * FPS || delay < FPS,
             "{delay} frames behind after {n}"

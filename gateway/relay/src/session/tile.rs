@@ -1,5 +1,9 @@
 //! One tile: its source, the one it is switching to, its place in the ring, and what its viewer has been told.
 
+mod held;
+mod marks;
+mod told;
+
 use std::{
     collections::VecDeque,
     sync::Arc,
@@ -7,66 +11,21 @@ use std::{
 };
 
 use media::{
-    CameraId, Cursor, Feed, Frame, Lease, Next, Profile, Reason, ReasonCode, SourceState,
-    SourceStatus, TrackKind, Tracks,
+    CameraId, Cursor, Frame, Next, Profile, Reason, SourceState, TrackKind, Tracks,
     ring::Missed,
-    wire::{Auto, Format, Opening, ServerMessage, TrackInfo},
+    wire::{Auto, Format, ServerMessage, TrackInfo},
 };
 use tokio::sync::Notify;
 
 use super::{
     Delivery, Message, Output, Part,
+    auto::Wanted,
     cruise::{Audio, Cruise},
 };
-use crate::{Host, Viewer, Wish};
-
-/// A feed held open through the host; the host is told when it ends.
-pub(super) struct Held {
-    host: Arc<dyn Host>,
-    viewer: Arc<Viewer>,
-    lease: Lease,
-    /// What the host was asked for.
-    wish: Wish,
-}
-
-impl Held {
-    pub(super) fn new(host: Arc<dyn Host>, viewer: Arc<Viewer>, lease: Lease, wish: Wish) -> Self {
-        Self {
-            host,
-            viewer,
-            lease,
-            wish,
-        }
-    }
-
-    pub(super) fn feed(&self) -> &Feed {
-        &self.lease.feed
-    }
-
-    /// What it is, which is not what was asked for where the viewer cannot decode that.
-    pub(super) fn profile(&self) -> Profile {
-        self.feed().id.profile
-    }
-
-    fn auto(&self) -> Option<Auto> {
-        (self.profile() != self.wish.profile || self.lease.transcoded).then_some(Auto::Codec)
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.host
-            .closed(&self.viewer, self.wish.camera, self.wish.profile);
-    }
-}
-
-/// What the viewer was last told about a source.
-#[derive(Clone, Debug, PartialEq)]
-enum Told {
-    Nothing,
-    Opening(Opening),
-    Lost(ReasonCode),
-}
+use crate::Wish;
+pub(super) use held::Held;
+use marks::Marks;
+use told::{Told, tell};
 
 /// What came of a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,20 +51,14 @@ struct Sent {
     group: Option<u32>,
 }
 
-/// Where in the stream of bytes the feed's live edge was, and when: what a viewer has not taken [`Config::max_delay_ms`]
-/// later is late. Counted in bytes pushed, so neither the camera's nor the wall clock matters.
-///
-/// [`Config::max_delay_ms`]: crate::Config::max_delay_ms
-#[derive(Default)]
-struct Marks(VecDeque<(Instant, u64)>);
-
-/// Marks within the maximum delay: a viewer is found late at most a fourth of the delay too late.
-const MARKS: u32 = 4;
-
 pub(super) struct Tile {
     pub(super) id: u32,
     format: Format,
     audio: bool,
+    /// Only where the gateway chooses the stream.
+    pub(super) auto: Option<Wanted>,
+    /// On the viewer's screen, if it said so.
+    pub(super) size: Option<(u16, u16)>,
     shown: Held,
     told: Told,
     /// None while paused.
@@ -113,7 +66,20 @@ pub(super) struct Tile {
     next: Option<Switch>,
     sent: Sent,
     missed: Missed,
+    /// Frames ever left out since the tile was opened.
+    skipped: u64,
     marks: Marks,
+    /// What its ring had been given when this was last asked.
+    seen: u64,
+}
+
+/// How a tile is to be shown.
+pub(super) struct Terms {
+    pub(super) id: u32,
+    pub(super) format: Format,
+    pub(super) audio: bool,
+    pub(super) auto: Option<Wanted>,
+    pub(super) size: Option<(u16, u16)>,
 }
 
 /// The source a tile is switching to.
@@ -121,29 +87,33 @@ struct Switch {
     held: Held,
     cursor: Cursor,
     told: Told,
+    /// By the viewer, who is told if nothing comes of it.
+    asked: bool,
 }
 
 impl Tile {
     pub(super) fn open(
-        id: u32,
+        terms: Terms,
         held: Held,
-        format: Format,
-        audio: bool,
         bell: Option<&Arc<Notify>>,
         out: &mut VecDeque<Output>,
     ) -> Self {
         let cursor = cursor(&held, bell);
-        let told = tell(id, &held, &Told::Nothing, false, out);
+        let told = tell(terms.id, &held, &Told::Nothing, false, out);
         Self {
-            id,
-            format,
-            audio,
+            id: terms.id,
+            format: terms.format,
+            audio: terms.audio,
+            auto: terms.auto,
+            size: terms.size,
+            seen: held.feed().ring.total().0,
             shown: held,
             told,
             cursor: Some(cursor),
             next: None,
             sent: Sent::default(),
             missed: Missed::default(),
+            skipped: 0,
             marks: Marks::default(),
         }
     }
@@ -168,6 +138,22 @@ impl Tile {
         self.next.is_some()
     }
 
+    /// The profile that it shows or is on its way to, as it was asked for.
+    pub(super) fn heading(&self) -> Profile {
+        self.next
+            .as_ref()
+            .map_or(&self.shown, |n| &n.held)
+            .wish
+            .profile
+    }
+
+    pub(super) fn resize(&mut self, size: (u16, u16)) {
+        self.size = Some(size);
+        if let Some(auto) = &mut self.auto {
+            auto.resize(size);
+        }
+    }
+
     /// Whether the tile shows this profile already; a switch away from it is then called off.
     pub(super) fn stay(&mut self, profile: Profile) -> bool {
         let stays = self.shown.wish.profile == profile;
@@ -180,24 +166,34 @@ impl Tile {
     pub(super) fn switch(
         &mut self,
         held: Held,
+        asked: bool,
         bell: Option<&Arc<Notify>>,
         out: &mut VecDeque<Output>,
     ) {
-        if self.cursor.is_none() {
-            // Paused: nothing is on the screen that could turn black.
-            self.told = tell(self.id, &held, &Told::Nothing, false, out);
+        if held.feed().number == self.shown.feed().number {
+            // What is given in place of another stream may be the one that is shown.
             self.shown = held;
-            self.sent = Sent::default();
+            self.next = None;
             return;
         }
         let told = tell(self.id, &held, &Told::Nothing, false, out);
+        if self.cursor.is_none() {
+            // Paused: nothing is on the screen that could turn black.
+            (self.shown, self.told, self.sent) = (held, told, Sent::default());
+            return;
+        }
         let cursor = cursor(&held, bell);
-        self.next = Some(Switch { held, cursor, told });
+        self.next = Some(Switch {
+            held,
+            cursor,
+            told,
+            asked,
+        });
     }
 
     pub(super) fn pause(&mut self) {
         self.cursor = None;
-        self.marks.0.clear();
+        self.marks.clear();
         if let Some(next) = self.next.take() {
             (self.shown, self.told, self.sent) = (next.held, next.told, Sent::default());
         }
@@ -206,11 +202,12 @@ impl Tile {
     pub(super) fn resume(&mut self, bell: Option<&Arc<Notify>>) {
         if self.cursor.is_none() {
             self.cursor = Some(cursor(&self.shown, bell));
+            self.seen = self.shown.feed().ring.total().0;
         }
     }
 
     /// Tells what changed at the sources.
-    pub(super) fn status(&mut self, out: &mut VecDeque<Output>) {
+    pub(super) fn status(&mut self, now: Instant, out: &mut VecDeque<Output>) {
         let opened = self.sent.tracks.is_some();
         self.told = tell(self.id, &self.shown, &self.told, opened, out);
         let failed = self.next.as_ref().and_then(|next| {
@@ -220,15 +217,21 @@ impl Tile {
                 .flatten()
         });
         if let Some(reason) = failed {
-            return self.give_up_switch(Some(reason), out);
+            return self.give_up_switch(now, Some(reason), out);
         }
         if let Some(next) = &mut self.next {
             next.told = tell(self.id, &next.held, &next.told, false, out);
         }
     }
 
-    fn give_up_switch(&mut self, reason: Option<Reason>, out: &mut VecDeque<Output>) {
+    fn give_up_switch(&mut self, now: Instant, reason: Option<Reason>, out: &mut VecDeque<Output>) {
         let Some(next) = self.next.take() else { return };
+        if let Some(auto) = &mut self.auto {
+            auto.refuse(now);
+        }
+        if !next.asked {
+            return;
+        }
         let why = reason.map_or_else(|| "the feed has ended".to_owned(), |r| r.to_string());
         out.push_back(Output::Control(ServerMessage::Error {
             text: format!(
@@ -244,11 +247,31 @@ impl Tile {
     pub(super) fn observe(&mut self, now: Instant, max_delay: Duration) {
         let Some(cursor) = &self.cursor else { return };
         if cursor.is_caught_up() {
-            self.marks.0.clear();
+            self.marks.clear();
         } else {
             self.marks
                 .note(now, self.shown.feed().ring.total().0, max_delay);
         }
+    }
+
+    /// How old what it has not read yet is; none if it has read all there is.
+    pub(super) fn behind(&self, now: Instant) -> Option<Duration> {
+        let cursor = self.cursor.as_ref()?;
+        let total = self.shown.feed().ring.total().0;
+        let read = total.saturating_sub(cursor.behind().0);
+        (!cursor.is_caught_up()).then(|| self.marks.age(now, read))
+    }
+
+    /// Bytes that its ring was given since this was last asked; none while it is paused.
+    pub(super) fn pushed(&mut self) -> u64 {
+        let total = self.shown.feed().ring.total().0;
+        let pushed = total.saturating_sub(std::mem::replace(&mut self.seen, total));
+        if self.cursor.is_some() { pushed } else { 0 }
+    }
+
+    /// Frames ever left out for a viewer who was too slow.
+    pub(super) fn skipped(&self) -> u64 {
+        self.skipped
     }
 
     /// The tile's turn: at most one frame is queued, with what must precede it.
@@ -259,7 +282,7 @@ impl Tile {
         delivery: Delivery,
         out: &mut VecDeque<Output>,
     ) -> Step {
-        if let Some(step) = self.try_switch(delivery, out) {
+        if let Some(step) = self.try_switch(now, delivery, out) {
             return step;
         }
         self.skip_if_late(now, max_delay);
@@ -269,7 +292,7 @@ impl Tile {
             };
             match cursor.try_next() {
                 None => {
-                    self.marks.0.clear();
+                    self.marks.clear();
                     return Step::Idle;
                 }
                 Some(Next::Frame(frame)) => {
@@ -292,7 +315,7 @@ impl Tile {
 
     /// If it is level, and nothing but the next frame is due.
     pub(super) fn take_off(&self) -> Option<Cruise> {
-        let steady = self.next.is_none() && self.missed.frames == 0 && self.marks.0.is_empty();
+        let steady = self.next.is_none() && self.missed.frames == 0 && self.marks.is_empty();
         let place = self.cursor.as_ref().filter(|_| steady)?.place()?;
         let [video, audio] = self.sent.initialised.map(|since| since.is_some());
         Some(Cruise {
@@ -319,13 +342,18 @@ impl Tile {
     }
 
     /// Goes over to the new source at its first key frame.
-    fn try_switch(&mut self, delivery: Delivery, out: &mut VecDeque<Output>) -> Option<Step> {
+    fn try_switch(
+        &mut self,
+        now: Instant,
+        delivery: Delivery,
+        out: &mut VecDeque<Output>,
+    ) -> Option<Step> {
         loop {
             match self.next.as_mut()?.cursor.try_next() {
                 None => return None,
                 Some(Next::Skipped(_)) => {}
                 Some(Next::Closed(reason)) => {
-                    self.give_up_switch(reason, out);
+                    self.give_up_switch(now, reason, out);
                     return Some(Step::Switched);
                 }
                 Some(Next::Frame(frame)) => {
@@ -336,6 +364,7 @@ impl Tile {
                     (self.shown, self.told, self.cursor) =
                         (next.held, next.told, Some(next.cursor));
                     (self.sent, self.missed, self.marks) = Default::default();
+                    self.seen = self.shown.feed().ring.total().0;
                     self.queue(frame, delivery, out);
                     return Some(Step::Switched);
                 }
@@ -357,11 +386,23 @@ impl Tile {
         if read < edge && newer {
             let missed = cursor.skip_to_newest();
             self.miss(missed);
-            self.marks.0.clear();
+            self.marks.clear();
         }
     }
 
+    /// Why it is this stream, if it is not the one that was asked for or might be.
+    fn why(&self) -> Option<Auto> {
+        if self.shown.stands_in() {
+            return Some(Auto::Codec);
+        }
+        let auto = self.auto.as_ref()?;
+        (self.shown.profile() == Profile::Sub)
+            .then(|| auto.why())
+            .flatten()
+    }
+
     fn miss(&mut self, missed: Missed) {
+        self.skipped += missed.frames;
         self.missed.frames += missed.frames;
         self.missed.bytes += missed.bytes;
         self.missed.time = self.missed.time + missed.time;
@@ -392,8 +433,8 @@ impl Tile {
                 feed: frame.feed,
                 profile: self.shown.profile(),
                 tracks: TrackInfo::of(&frame.tracks, self.audio),
-                auto: self.shown.auto(),
-                transcoded: self.shown.lease.transcoded,
+                auto: self.why(),
+                transcoded: self.shown.is_transcoded(),
             }));
             self.sent.initialised = [None; 2];
             self.sent.tracks = Some(Arc::clone(&frame.tracks));
@@ -426,80 +467,10 @@ impl Tile {
     }
 }
 
-impl Marks {
-    fn note(&mut self, now: Instant, total: u64, max_delay: Duration) {
-        let due = self
-            .0
-            .back()
-            .is_none_or(|(at, _)| now.saturating_duration_since(*at) >= max_delay / MARKS);
-        if due {
-            self.0.push_back((now, total));
-        }
-        // Of those old enough only the newest counts.
-        while self
-            .0
-            .get(1)
-            .is_some_and(|(at, _)| now.saturating_duration_since(*at) >= max_delay)
-        {
-            self.0.pop_front();
-        }
-    }
-
-    /// Bytes that had been pushed `max_delay` ago (or a little earlier); none if nothing was noted then.
-    fn edge_before(&self, now: Instant, max_delay: Duration) -> Option<u64> {
-        self.0
-            .iter()
-            .rev()
-            .find(|(at, _)| now.saturating_duration_since(*at) >= max_delay)
-            .map(|(_, total)| *total)
-    }
-}
-
 fn cursor(held: &Held, bell: Option<&Arc<Notify>>) -> Cursor {
     let ring = &held.feed().ring;
     match bell {
         Some(bell) => ring.cursor_at_key(Arc::clone(bell)),
         None => ring.quiet_cursor_at_key(),
-    }
-}
-
-/// Tells the viewer what is new about a source and returns what it has then been told.
-fn tell(tile: u32, held: &Held, told: &Told, opened: bool, out: &mut VecDeque<Output>) -> Told {
-    let status = held.feed().status.borrow();
-    let now = judge(&status, held, told, opened);
-    if now == *told {
-        return now;
-    }
-    let message = match (&now, told) {
-        (Told::Lost(code), _) => Some(ServerMessage::Lost {
-            tile,
-            reason: status
-                .reason
-                .clone()
-                .unwrap_or_else(|| Reason::new(*code, "")),
-        }),
-        (_, Told::Lost(_)) => Some(ServerMessage::Back { tile }),
-        (Told::Opening(state), _) => Some(ServerMessage::Opening {
-            tile,
-            profile: held.profile(),
-            state: *state,
-        }),
-        (Told::Nothing, _) => None,
-    };
-    out.extend(message.map(Output::Control));
-    now
-}
-
-fn judge(status: &SourceStatus, held: &Held, told: &Told, opened: bool) -> Told {
-    match (&status.state, &status.reason) {
-        (SourceState::Live, _) if opened || held.feed().ring.newest_key().is_some() => {
-            Told::Nothing
-        }
-        (SourceState::Live, _) => Told::Opening(Opening::WaitingKeyFrame),
-        // The reason is kept while the gateway tries again: so is `lost`.
-        (_, Some(reason)) => Told::Lost(reason.code),
-        (_, None) if opened || matches!(told, Told::Lost(_)) => told.clone(),
-        (SourceState::WaitingKeyFrame, None) => Told::Opening(Opening::WaitingKeyFrame),
-        (_, None) => Told::Opening(Opening::Connecting),
     }
 }

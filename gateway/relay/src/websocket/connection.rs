@@ -9,10 +9,7 @@ use std::{
     time::Duration,
 };
 
-use media::{
-    WallTime,
-    wire::{MAX_CONTROL_BYTES, ServerMessage},
-};
+use media::wire::{MAX_CONTROL_BYTES, ServerMessage};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Instant, Sleep},
@@ -24,6 +21,7 @@ use super::{
 };
 use crate::{
     Close, End, Shared, Viewer,
+    listed::Listed,
     session::{Delivery, Input, Output, Session},
     stats::Counters,
     watches::Watches,
@@ -59,18 +57,24 @@ pub(super) struct Connection {
     blocked: Option<Instant>,
     heard: Instant,
     pinged: Instant,
+    /// A ping is on its way, and how long the last one took.
+    awaits_pong: bool,
+    rtt: Option<Duration>,
+    /// Bytes that the transport has taken.
+    pub(super) taken: u64,
+    listed: Listed,
     pub(super) tiles_counted: u64,
 }
 
 impl Connection {
-    pub(super) fn new(shared: &Arc<Shared>, viewer: Viewer) -> Self {
+    pub(super) fn new(shared: &Arc<Shared>, viewer: Viewer, listed: Listed) -> Self {
         let session = Session::new(
             shared.config.clone(),
             Arc::clone(&shared.host),
             viewer,
             None,
             Delivery::Stream,
-            WallTime::now(),
+            shared.wall(),
         );
         let now = Instant::now();
         Self {
@@ -83,6 +87,10 @@ impl Connection {
             blocked: None,
             heard: now,
             pinged: now,
+            awaits_pong: false,
+            rtt: None,
+            taken: 0,
+            listed,
             tiles_counted: 0,
         }
     }
@@ -128,16 +136,28 @@ impl Connection {
         {
             return Err("the viewer takes no bytes");
         }
-        if now - self.heard >= config.ping() && now - self.pinged >= config.ping() {
+        let quiet = now - self.heard >= config.ping() && now - self.pinged >= config.ping();
+        if quiet || (self.session.measures() && !self.awaits_pong && self.is_idle()) {
             self.pinged = now;
+            self.awaits_pong = true;
             self.outbox.control(PING, b"");
         }
+        let line = Input::Line {
+            taken: self.taken,
+            rtt: self.rtt,
+        };
+        self.session.handle(now.into_std(), line);
         self.session.handle(now.into_std(), Input::Tick);
+        self.listed.publish(&self.session);
         let next = match self.blocked {
             Some(_) => BLOCKED_TICK,
             None => IDLE_TICK.min(config.ping()),
         };
-        Ok(now + next)
+        let next = now + next;
+        Ok(match self.session.wake_at() {
+            Some(at) => next.min(at.into()),
+            None => next,
+        })
     }
 
     /// Writes and reads all that goes without waiting.
@@ -208,6 +228,7 @@ impl Connection {
             };
             self.blocked = None;
             self.unflushed = true;
+            self.taken += written as u64;
             let messages = self.outbox.advance(written);
             let counters = &shared.counters;
             Counters::add(&counters.writes, 1);
@@ -285,7 +306,12 @@ impl Connection {
                     return Poll::Ready(Err(Stop::Close(close)));
                 }
                 Event::Ping(payload) => self.pong = Some(payload),
-                Event::Pong => {}
+                Event::Pong => {
+                    // One that was not asked for is allowed (RFC 6455, 5.5.3), and tells nothing.
+                    if std::mem::take(&mut self.awaits_pong) {
+                        self.rtt = Some(now - self.pinged);
+                    }
+                }
                 Event::Close(code) => return Poll::Ready(Err(Stop::Left(code))),
             }
         }

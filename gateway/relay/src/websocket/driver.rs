@@ -34,14 +34,15 @@ pub(crate) async fn serve<S>(shared: Arc<Shared>, stream: S, viewer: Viewer) -> 
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Some(_seat) = shared.enter() else {
+    let Some(place) = shared.enter() else {
         let close = Close::new(Close::BUSY, "too many viewers are connected");
         return finish(stream, &mut Outbox::default(), close).await;
     };
     let peer = viewer.peer;
+    let listed = place.list(&viewer, "websocket");
     let live = Live(Arc::new(Shell::new(
         stream,
-        Connection::new(&shared, viewer),
+        Connection::new(&shared, viewer, listed),
     )));
     let mut seat = shared.dispatch().seat();
     let why = run(&shared, &live.0, &mut seat).await;
@@ -119,6 +120,11 @@ where
                 let rings = session.rings().cloned().collect();
                 let line = Arc::clone(shell) as Arc<dyn Line>;
                 seat.follow(line, rings, many && config.gather_ms > 0);
+            }
+            if let Some(at) = session.wake_at()
+                && tick.deadline() > at.into()
+            {
+                tick.as_mut().reset(at.into());
             }
             if connection.watches.poll_changed(cx).is_ready() {
                 session.handle(Instant::now().into_std(), Input::Status);

@@ -38,6 +38,8 @@ pub(super) struct Hot<S> {
     many: Vec<Cruise>,
     /// The transport takes nothing; the task is woken when it does.
     blocked: bool,
+    /// Bytes that workers wrote since the task last looked.
+    written: u64,
     /// None once the task has taken it to close it.
     pub(super) open: Option<Open<S>>,
 }
@@ -56,6 +58,7 @@ impl<S> Shell<S> {
                 one: None,
                 many: Vec::new(),
                 blocked: false,
+                written: 0,
                 open: Some(Open { stream, connection }),
             }),
         }
@@ -70,6 +73,7 @@ impl<S> Hot<S> {
     /// The session takes up what was sent without it.
     pub(super) fn land(&mut self) {
         if let Some(open) = &mut self.open {
+            open.connection.taken += std::mem::take(&mut self.written);
             self.many.extend(self.one.take());
             open.connection.session.land(&mut self.many);
         }
@@ -181,6 +185,7 @@ where
         let bytes: usize = taken.iter().flat_map(slices).map(|slice| slice.len()).sum();
         sent.calls += 1;
         sent.bytes += written as u64;
+        self.written += written as u64;
         let flushed = written == bytes && Pin::new(stream).poll_flush(&mut cx).is_ready();
         if flushed {
             sent.messages += taken.len() as u64;

@@ -2,6 +2,7 @@
 #![allow(unreachable_pub, missing_docs)]
 
 pub mod gateway;
+pub mod link;
 pub mod quic;
 pub mod session;
 pub mod socket;

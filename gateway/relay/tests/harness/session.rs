@@ -40,10 +40,14 @@ impl Rig {
 
     pub fn with(host: &Arc<TestHost>, delivery: Delivery, config: Config) -> Self {
         let host = Arc::clone(host) as Arc<dyn relay::Host>;
+        Self::hosted(&host, delivery, config)
+    }
+
+    pub fn hosted(host: &Arc<dyn relay::Host>, delivery: Delivery, config: Config) -> Self {
         let bell = Arc::new(Notify::new());
         let wall = WallTime::from_secs(1);
         Self {
-            session: Session::new(config, host, viewer(), bell, delivery, wall),
+            session: Session::new(config, Arc::clone(host), viewer(), bell, delivery, wall),
             now: Instant::now(),
             queued: 0,
         }
