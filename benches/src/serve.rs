@@ -51,6 +51,9 @@ pub struct Args {
     /// Viewers that the floor waits for.
     #[arg(long, default_value_t = 0)]
     pub viewers: usize,
+    /// Cameras that each of the floor's viewers gets, one after the other; all by default.
+    #[arg(long)]
+    pub tiles: Option<u32>,
 }
 
 /// Ports on 127.0.0.1, and whom to believe; the server prints it as its first line.
@@ -84,7 +87,7 @@ pub fn run(args: &Args) -> Result<()> {
     let cameras: Vec<_> = (1..=args.cameras).map(|n| Camera::new(n, rate)).collect();
     match args.floor {
         None => relay::run(cameras),
-        Some(Way::Ws) => floor::plain(cameras, args.viewers),
+        Some(Way::Ws) => floor::plain(cameras, args.viewers, args.tiles),
         Some(Way::Wss) => floor::records(cameras, args.viewers),
         Some(Way::Quic | Way::Webtransport) => floor::datagrams(cameras, args.viewers),
     }

@@ -2,8 +2,10 @@
 
 pub mod messages;
 pub mod quic;
+pub mod rtsp;
 pub mod tcp;
 pub mod udp;
+pub mod url;
 
 use std::ops::RangeInclusive;
 

@@ -3,6 +3,8 @@
 
 #[path = "../fanout/drain.rs"]
 mod drain;
+#[path = "../fanout/peer.rs"]
+mod peer;
 #[path = "../fanout/rows.rs"]
 mod rows;
 
@@ -15,6 +17,11 @@ use sightline_bench::{results, serve};
 struct Args {
     #[command(flatten)]
     rows: rows::Args,
+    #[command(flatten)]
+    url: peer::UrlArgs,
+    /// Print the figures of results.json as a table for a document, and measure nothing.
+    #[arg(long)]
+    markdown: bool,
     #[command(subcommand)]
     part: Option<Part>,
 }
@@ -27,6 +34,11 @@ enum Part {
     /// Viewers that discard what they get (the bench starts them).
     #[command(hide = true)]
     Drain(drain::Args),
+    /// Stamped cameras of the bench's own, for another server to pull, or published to it.
+    Source(peer::SourceArgs),
+    /// Viewers of a URL (the bench starts them).
+    #[command(hide = true)]
+    DrainUrl(peer::DrainArgs),
     /// Viewers that come one after another (the bench starts them).
     #[command(hide = true)]
     Join {
@@ -40,6 +52,15 @@ enum Part {
 fn main() -> Result<()> {
     let args = Args::parse();
     match args.part {
+        None if args.markdown => {
+            print!("{}", results::markdown(&results::read()?));
+            Ok(())
+        }
+        None if let Some(url) = &args.url.url => {
+            let figures = peer::measure(&args.url, url, args.rows.seconds)?;
+            print!("{}", results::table(&figures));
+            Ok(())
+        }
         None => {
             let figures = rows::measure(&args.rows)?;
             print!("{}", results::table(&figures));
@@ -48,6 +69,8 @@ fn main() -> Result<()> {
         }
         Some(Part::Serve(args)) => serve::run(&args),
         Some(Part::Drain(args)) => drain::run(&args),
+        Some(Part::Source(args)) => peer::source(&args),
+        Some(Part::DrainUrl(args)) => peer::drain(args),
         Some(Part::Join { doors, times }) => drain::join(&doors, times),
     }
 }

@@ -7,7 +7,6 @@ mod record;
 mod visit;
 
 use std::{
-    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -18,6 +17,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use record::{Report, Sample};
 use sightline_bench::{
     process::{self, Helper},
+    results,
     serve::{self, Doors, Way},
 };
 use tokio::{
@@ -72,8 +72,7 @@ fn main() -> Result<()> {
         .build()?;
     let report = runtime.block_on(soak(&args))?;
     print!("{}", report.table());
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/bench/soak.json");
-    std::fs::create_dir_all(path.with_file_name(""))?;
+    let path = results::file("soak.json")?;
     std::fs::write(&path, serde_json::to_vec_pretty(&report)?)
         .with_context(|| path.display().to_string())?;
     println!("written to {}", path.display());

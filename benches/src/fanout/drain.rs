@@ -90,8 +90,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
                 let delays = Arc::clone(&delays);
                 thread::spawn(move || watch(lines, &delays));
             } else {
-                let (floor, bytes) = (args.floor, Arc::clone(&bytes));
-                thread::spawn(move || tcp::sweep(lines, floor, &bytes));
+                let bytes = Arc::clone(&bytes);
+                thread::spawn(move || tcp::sweep(lines, &bytes));
             }
         }
     }

@@ -13,7 +13,7 @@ use sightline_bench::{
 pub(crate) struct Args {
     /// Seconds of each measurement.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
-    seconds: u64,
+    pub(crate) seconds: u64,
     /// Turns of each row, floor and relay one after the other; the median of each is taken.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100))]
     repeat: u64,
@@ -220,6 +220,7 @@ fn server(args: &Args, load: Load, floor: bool) -> Result<(Helper, String)> {
     ));
     if floor {
         words.extend(["--floor".into(), load.way.name().into()]);
+        words.extend(["--tiles".into(), load.tiles.to_string()]);
     }
     words.extend(load.sub.then(|| "--sub".into()));
     let mut server = Helper::start(&words)?;

@@ -11,7 +11,10 @@ use quinn_udp::{Transmit, UdpSockRef, UdpSocketState};
 use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
 use super::Doors;
-use crate::source::{self, Camera};
+use crate::{
+    source::{self, Camera},
+    viewers::tiles_of,
+};
 
 /// A viewer that ends takes the bench with it: it must not be measured with fewer.
 const STAY: &str = "the viewers stay until the bench ends";
@@ -22,13 +25,17 @@ const RECORD_HEAD: [u8; 5] = [23, 3, 3, 0, 0];
 const DATAGRAM: usize = 1200;
 
 /// One `writev` a frame and viewer.
-pub(super) fn plain(cameras: Vec<Camera>, viewers: usize) -> Result<()> {
+pub(super) fn plain(cameras: Vec<Camera>, viewers: usize, tiles: Option<u32>) -> Result<()> {
+    let count = cameras.len() as u32;
     let mut streams = streams(viewers)?;
     source::run(cameras, |camera| {
         let frame = camera.frame();
         let framed = frame.fragment();
-        for stream in &mut streams {
-            write_both(stream, framed).expect(STAY);
+        for (n, stream) in streams.iter_mut().enumerate() {
+            let tiles = tiles_of(n, tiles.unwrap_or(count), count);
+            if tiles.contains(&camera.feed.number) {
+                write_both(stream, framed).expect(STAY);
+            }
         }
     });
     Ok(())

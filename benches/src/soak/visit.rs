@@ -264,15 +264,7 @@ async fn over_quic(target: &Target, plan: Plan) -> Result<u64> {
     match plan.manner {
         Manner::Deaf => sleep(plan.stay).await,
         Manner::Slow => {
-            // One group at a time, and slowly.
-            while let Ok(Ok(mut stream)) = timeout_at(until, line.connection.accept_uni()).await {
-                while let Ok(Ok(Some(chunk))) =
-                    timeout_at(until, stream.read_chunk(8192, false)).await
-                {
-                    bytes += chunk.bytes.len() as u64;
-                    sleep(Duration::from_millis(330)).await;
-                }
-            }
+            bytes = trickle_groups(&line, until).await;
         }
         _ => bytes = gather(&mut line, &plan, until).await?,
     }
@@ -286,6 +278,22 @@ async fn over_quic(target: &Target, plan: Plan) -> Result<u64> {
         let _ = timeout(PATIENCE, line.endpoint.wait_idle()).await;
     }
     Ok(bytes)
+}
+
+/// One group at a time, and slowly.
+async fn trickle_groups(line: &quic::Line, until: Instant) -> u64 {
+    let mut bytes = 0;
+    while let Ok(Ok(mut stream)) = timeout_at(until, line.connection.accept_uni()).await {
+        while let Ok(Ok(Some(chunk))) = timeout_at(until, stream.read_chunk(8192, false)).await {
+            bytes += chunk.bytes.len() as u64;
+            sleep(Duration::from_millis(330)).await;
+            // What is there already comes whatever the time.
+            if Instant::now() >= until {
+                return bytes;
+            }
+        }
+    }
+    bytes
 }
 
 /// Reads all groups, each by a task of its own.

@@ -18,9 +18,9 @@ use super::{fail, open_message};
 use crate::serve::Doors;
 
 /// An empty pong without a request, which RFC 6455 allows as a sign of life; masked with zeros, which it allows a test.
-const PONG: [u8; 6] = [0x8a, 0x80, 0, 0, 0, 0];
-/// Far below the gateway's limit of silence.
-const PONG_EVERY: Duration = Duration::from_secs(10);
+pub(crate) const PONG: [u8; 6] = [0x8a, 0x80, 0, 0, 0, 0];
+/// Far below any server's limit of silence.
+const LIFE_EVERY: Duration = Duration::from_secs(10);
 
 /// A viewer's connection.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub struct Line {
     /// What the server sends is taken off here, encrypted or not: to decrypt it would cost the server nothing.
     pub stream: TcpStream,
     tls: Option<Box<ClientConnection>>,
+    /// What shows the server that the viewer is there; empty where none is needed.
+    life: Vec<u8>,
 }
 
 impl Line {
@@ -38,7 +40,16 @@ impl Line {
     pub fn bare(port: u16) -> Result<Self> {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, tls: None })
+        Ok(Self::of(stream, Vec::new()))
+    }
+
+    /// A connection on which media come already, and the sign of life that its protocol wants.
+    pub fn of(stream: TcpStream, life: Vec<u8>) -> Self {
+        Self {
+            stream,
+            tls: None,
+            life,
+        }
     }
 
     /// To the relay by WebSocket, over TLS with `tls`, with these tiles open.
@@ -55,6 +66,7 @@ impl Line {
             let connection = ClientConnection::new(Arc::clone(config), "localhost".try_into()?)?;
             line.tls = Some(Box::new(connection));
         }
+        line.life = PONG.to_vec();
         line.handshake()?;
         for tile in tiles {
             line.show(tile)?;
@@ -97,12 +109,15 @@ impl Line {
         self.write(&frame)
     }
 
-    /// A sign of life, for viewers who do not answer pings.
+    /// Gives the sign of life.
     ///
     /// # Errors
     /// The connection ended.
-    pub fn pong(&mut self) -> Result<()> {
-        self.write(&PONG)
+    pub fn live(&mut self) -> Result<()> {
+        let life = std::mem::take(&mut self.life);
+        self.write(&life)?;
+        self.life = life;
+        Ok(())
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
@@ -121,7 +136,7 @@ impl Line {
 
 /// Reads every socket empty, again and again, 5 ms apart: nobody waits on a socket, so no wake-up is paid for by the server.
 #[allow(clippy::disallowed_methods)] // a thread of its own that keeps a beat
-pub fn sweep(mut lines: Vec<Line>, floor: bool, bytes: &AtomicU64) {
+pub fn sweep(mut lines: Vec<Line>, bytes: &AtomicU64) {
     let mut buffer = vec![0; 1 << 18];
     for line in &lines {
         line.stream
@@ -141,10 +156,10 @@ pub fn sweep(mut lines: Vec<Line>, floor: bool, bytes: &AtomicU64) {
                 }
             }
         }
-        if !floor && life.elapsed() > PONG_EVERY {
+        if life.elapsed() > LIFE_EVERY {
             life = Instant::now();
             for line in &mut lines {
-                line.pong().unwrap_or_else(|e| fail(&e.to_string()));
+                line.live().unwrap_or_else(|e| fail(&e.to_string()));
             }
         }
         thread::sleep(Duration::from_millis(5).saturating_sub(began.elapsed()));
