@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The page in a real browser: starts the built binary's demonstration district on loopback and lets web-ui/e2e judge it.
+# `transport` has a district of its own, over HTTPS: WebTransport is there on secure origins only.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 binary=${SIGHTLINE:-target/debug/sightline}
@@ -7,28 +8,52 @@ work=$(mktemp -d)
 trap 'kill "${demo:-}" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
 
 echo "demo-$RANDOM-$RANDOM-password" >"$work/password"
-mkfifo "$work/ready"
-"$binary" demo --data "$work/data" --listen 127.0.0.1:0 --cameras 24 --password-file "$work/password" --plain-http --json \
-  >"$work/ready" 2>"$work/log" &
-demo=$!
-if ! read -r -t 90 ready <"$work/ready"; then
-  echo "the demonstration did not come up:" >&2
-  cat "$work/log" >&2
-  exit 1
-fi
-URL=$(jq -r .url <<<"$ready")
-SIGHTLINE_USER=$(jq -r .user <<<"$ready")
 PASSWORD=$(cat "$work/password")
 SHOTS=${SHOTS:-$work/shots}
-export URL SIGHTLINE_USER PASSWORD SHOTS
-for judge in "${@:-wall axe flow lifecycle}"; do
-  for one in $judge; do
-    echo "-- e2e/$one"
-    args=()
-    [[ $one != screens ]] || args=("$SHOTS")
-    (cd web-ui && node "e2e/$one.mjs" "${args[@]}") || { tail -n 40 "$work/log" >&2; exit 1; }
-  done
+mkdir -p "$SHOTS"
+export PASSWORD SHOTS
+
+# district NAME ARGUMENT...: a district with these arguments; URL and SIGHTLINE_USER are its.
+district() {
+  mkfifo "$work/ready-$1"
+  "$binary" demo --data "$work/data-$1" --listen 127.0.0.1:0 --password-file "$work/password" --json "${@:2}" \
+    >"$work/ready-$1" 2>"$work/log" &
+  demo=$!
+  if ! read -r -t 90 ready <"$work/ready-$1"; then
+    echo "the demonstration did not come up:" >&2
+    cat "$work/log" >&2
+    exit 1
+  fi
+  URL=$(jq -r .url <<<"$ready")
+  SIGHTLINE_USER=$(jq -r .user <<<"$ready")
+  export URL SIGHTLINE_USER
+}
+
+leave() {
+  kill -TERM "$demo"
+  wait "$demo"
+  demo=
+}
+
+judge() {
+  echo "-- e2e/$1"
+  local args=()
+  [[ $1 != screens ]] || args=("$SHOTS")
+  (cd web-ui && node "e2e/$1.mjs" "${args[@]}") || { tail -n 40 "$work/log" >&2; exit 1; }
+}
+
+# shellcheck disable=SC2048 # several judges may come in one word
+plain=() secure=()
+for one in ${*:-wall axe flow lifecycle transport}; do
+  if [[ $one == transport ]]; then secure+=("$one"); else plain+=("$one"); fi
 done
-kill -TERM "$demo"
-wait "$demo"
-demo=
+if ((${#plain[@]})); then
+  district plain --cameras 24 --plain-http
+  for one in "${plain[@]}"; do judge "$one"; done
+  leave
+fi
+if ((${#secure[@]})); then
+  district secure --cameras 4
+  for one in "${secure[@]}"; do judge "$one"; done
+  leave
+fi

@@ -1,54 +1,11 @@
 // What a wall leaves behind after two hundred changes, and how it comes back from a cut network, a silent one, a hidden tab.
 // The page talks to the gateway through a small relay of this test's own, which can be cut. No click after any of it.
 //   URL=... SIGHTLINE_USER=admin PASSWORD=... node e2e/lifecycle.mjs [CHANGES]
-import net from "node:net";
+import { relay } from "./between.mjs";
 import { DEADLINE_MS, launch, settings, signedIn, until } from "./lib.mjs";
 
 const CHANGES = Number(process.argv[2] ?? 200);
 const TILES = [1, 4, 9, 16, 25];
-
-/** Hands bytes to and fro. `refuse`: connections are reset, new ones too. `swallow`: nothing passes, nobody is told. */
-async function relay(target) {
-  let mode = "pass";
-  const pairs = new Set();
-  const server = net.createServer((near) => {
-    if (mode === "refuse") {
-      near.resetAndDestroy();
-      return;
-    }
-    const far = net.connect({ host: target.hostname, port: Number(target.port) });
-    const pair = { near, far, dead: mode === "swallow" };
-    pairs.add(pair);
-    const end = () => {
-      pairs.delete(pair);
-      near.destroy();
-      far.destroy();
-    };
-    near.on("data", (bytes) => pair.dead || far.write(bytes));
-    far.on("data", (bytes) => pair.dead || near.write(bytes));
-    for (const side of [near, far]) {
-      side.on("error", end);
-      side.on("close", end);
-    }
-  });
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    url: `http://127.0.0.1:${server.address().port}`,
-    set(to) {
-      mode = to;
-      for (const pair of pairs) {
-        if (to === "refuse") {
-          pair.near.resetAndDestroy();
-          pair.far.destroy();
-        } else if (to === "swallow") pair.dead = true;
-      }
-    },
-    close() {
-      this.set("refuse");
-      server.close();
-    },
-  };
-}
 
 const report = { ok: false };
 function expect(condition, words) {

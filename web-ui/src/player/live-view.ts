@@ -11,7 +11,6 @@ import { Backoff } from "./backoff";
 import { Channel, type ChannelEvents } from "./channel";
 import type { ServerClock } from "./clock";
 import { canDecode, decodesFor } from "./codecs";
-import type { LineKind } from "./line";
 import type { MediaClient, TileRequest } from "./media-client";
 import { canPlay } from "./mse";
 import { Stills } from "./stills";
@@ -40,7 +39,6 @@ export interface Figures {
   readonly bufferMs: number;
   readonly dropped: number;
   readonly skippedMs: number;
-  readonly line: LineKind | null;
   readonly format: Format;
   /** Why it is not the better way of playing, in the browser's words; empty while it is, or was not tried. */
   readonly why: string;
@@ -75,6 +73,8 @@ export class LiveView {
   /** Why it is this stream, and whether the gateway re-encodes it. */
   readonly chosen = signal<{ readonly auto: Chosen | null; readonly transcoded: boolean }>(AS_ASKED);
   readonly sound = signal<SoundState>("off");
+  /** In which format the picture that is shown came; `null` without one. */
+  readonly player = signal<Format | null>(null);
   /** Holds the still and the pictures; the view that shows it puts it into the page. */
   readonly element: HTMLDivElement;
 
@@ -401,6 +401,7 @@ export class LiveView {
       if (channel.format === "fmp4") this.#failures = 0;
       if (this.#frozen) channel.shown?.freeze(true);
       this.element.dataset.live = "true";
+      this.player.value = channel.format;
       this.#stills.stop();
     }
     this.#count.frames += 1;
@@ -431,6 +432,7 @@ export class LiveView {
       return;
     }
     delete this.element.dataset.live;
+    this.player.value = null;
     this.state.value = { kind: "connecting" };
     this.#later(500 * 2 ** this.#failures);
   }
@@ -449,6 +451,7 @@ export class LiveView {
     this.delayMs.value = null;
     this.chosen.value = AS_ASKED;
     delete this.element.dataset.live;
+    this.player.value = null;
   }
 
   #measure = (): void => {
@@ -472,9 +475,8 @@ export class LiveView {
       bufferMs: (player?.behind ?? 0) * 1000,
       dropped: player?.dropped ?? 0,
       skippedMs: this.#count.skippedMs,
-      line: this.client.kind.value,
       format: channel.format,
-      why: this.client.why.value || this.#codecs.why,
+      why: this.#codecs.why,
     };
     this.#count = { ...this.#count, frames: 0, bytes: channel.bytes, at: now };
     // What was found out late, or failed and whose time is over.

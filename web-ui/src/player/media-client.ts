@@ -62,8 +62,8 @@ const SILENT_MS = 8000;
 /** The time it has to answer: longer, since to come back costs a machine that is only slow more than to wait. */
 const ANSWER_MS = 12_000;
 /** Over WebTransport there is another way: a silent one is doubted sooner, and WebSocket made ready beside it. */
-const SILENT_UDP_MS = 4000;
-const DOUBT_MS = 4000;
+const SILENT_UDP_MS = 2000;
+const DOUBT_MS = 2000;
 /** UDP that is blocked gives no answer at all: after this WebSocket is taken. */
 export const READY_MS = 3000;
 /** One that is made beside a line that works may take longer. */

@@ -7,7 +7,7 @@ import type { Line, LineEvents, LineKind } from "./line";
 /** A tile that is never open: closing it is answered with an error that counts for nothing. */
 const PROBE = tileId(0);
 /** Between two looks at a connection's pulse, ms. */
-export const WATCH_MS = 2000;
+export const WATCH_MS = 1000;
 /** Media that overtook its `opened` waits this long, and no more of it than this. Over WebTransport only. */
 const EARLY_MS = 5000;
 const EARLY_BYTES = 4 * 1024 * 1024;

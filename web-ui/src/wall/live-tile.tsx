@@ -169,16 +169,16 @@ export function LiveTile({
     return () => onView?.(null);
   }, [view]);
   useEffect(() => view?.listen(sound), [view, sound]);
-  useEffect(() => {
-    if (!figures) return;
-    const client = mediaClient();
-    client.measure(true);
-    return () => client.measure(false);
-  }, [figures]);
   const words = view ? tileWords(view.state.value, camera) : null;
   const kind = view?.state.value.kind ?? "connecting";
   return (
-    <div class={`live-tile is-${kind}`} data-state={kind} data-camera={code}>
+    <div
+      class={`live-tile is-${kind}`}
+      data-state={kind}
+      data-camera={code}
+      data-line={mediaClient().kind.value ?? "none"}
+      data-player={view?.player.value ?? "none"}
+    >
       <div class="picture" ref={box}>
         {words && (
           <div class={kind === "stills" ? "words low" : "words"} role="status">
@@ -267,18 +267,9 @@ function figureWords(view: LiveView): string {
       buffer: Math.round(f.bufferMs),
       dropped: f.dropped,
       skipped: Math.round(f.skippedMs),
-      line: f.line ? LINES[f.line] : t("tile.noLine"),
       player: f.format === "raw" ? "WebCodecs" : "MSE",
     }),
   ];
-  const measured = mediaClient().measured.value;
-  if (measured) {
-    const { rateBps, delayMs, roundTripMs, congested } = measured;
-    const parts = [t("tile.measured", { rate: rate(rateBps), delay: Math.round(delayMs) })];
-    if (roundTripMs !== null) parts.push(t("tile.roundTrip", { ms: Math.round(roundTripMs) }));
-    if (congested) parts.push(t("tile.lineSlow"));
-    lines.push(parts.join(" · "));
-  }
   const { auto, transcoded } = view.chosen.value;
   if (auto === "capacity") lines.push(t("tile.lowered"));
   if (transcoded) lines.push(t("tile.convertedLong"));
@@ -286,6 +277,3 @@ function figureWords(view: LiveView): string {
   if (f.why) lines.push(t("tile.why", { why: f.why }));
   return lines.join("\n");
 }
-
-/** Names of their own in every language. */
-const LINES = { webtransport: "WebTransport", websocket: "WebSocket" } as const;

@@ -13,6 +13,7 @@ import { Button, Choice, Empty } from "../ui/widgets";
 import { AlarmStrip } from "./alarm-strip";
 import { AlarmTile } from "./alarm-tile";
 import { KeySheet } from "./key-sheet";
+import { LineFigures } from "./line-figures";
 import { LiveTile } from "./live-tile";
 import { PhoneWall, usePhone } from "./phone-wall";
 import { useTour } from "./tour";
@@ -184,6 +185,7 @@ function Desk({ state, all }: { state: WallState; all: readonly CameraCode[] }) 
               {tour.held ? t("wall.tourPaused") : t("wall.tourOn", { page: tour.page + 1, pages: tour.pages })}
             </span>
           )}
+          {figures && <LineFigures />}
           <span class="grow" />
           {focused && (
             <>
