@@ -23,19 +23,23 @@ export class Pacer {
   #jitter = 10;
   #offset: number | null = null;
   #movedAt = 0;
+  /** Until then what comes is older than live, and comes faster than it was made: a group from its key frame on. */
+  #settled = false;
 
   /** A picture of this media time has arrived. */
   arrived(media: number, now: number): void {
     const late = now - media;
     const before = this.#late.at(-1);
-    if (before) this.#jitter += (Math.min(PACE.jump, Math.abs(late - before.late)) - this.#jitter) / 16;
+    if (before && late > before.late - PACE.least) this.#settled = true;
+    if (before && this.#settled)
+      this.#jitter += (Math.min(PACE.jump, Math.abs(late - before.late)) - this.#jitter) / 16;
     this.#late.push({ at: now, late });
     while (this.#late[0] && this.#late[0].at < now - PACE.window) this.#late.shift();
     let best = late;
     for (const one of this.#late) if (one.late < best) best = one.late;
     const wanted = best + this.held;
     const off = this.#offset === null ? Number.POSITIVE_INFINITY : wanted - this.#offset;
-    if (this.#offset === null || Math.abs(off) > PACE.jump) this.#offset = wanted;
+    if (this.#offset === null || !this.#settled || Math.abs(off) > PACE.jump) this.#offset = wanted;
     else {
       const most = PACE.gentle * Math.max(0, now - this.#movedAt);
       this.#offset += Math.max(-most, Math.min(most, off));
@@ -57,5 +61,6 @@ export class Pacer {
   reset(): void {
     this.#late = [];
     this.#offset = null;
+    this.#settled = false;
   }
 }

@@ -209,6 +209,76 @@ export class Source extends EventTarget {
   }
 }
 
+/** WebCodecs as far as a tile needs them: every chunk comes out as a frame that must be closed. */
+export class Decoder {
+  static made: Decoder[] = [];
+  /** Frames that were handed out and not closed. */
+  static frames = 0;
+  static supports = (codec: string) => codec.startsWith("avc1");
+  static async isConfigSupported(config: { codec: string }) {
+    return { supported: Decoder.supports(config.codec) };
+  }
+  state = "unconfigured";
+  decodeQueueSize = 0;
+  ondequeue: (() => void) | null = null;
+  configured: { codec: string; description?: Uint8Array }[] = [];
+  decoded: { type: string; timestamp: number }[] = [];
+  /** Chunks stay inside until they are let out. */
+  slow = false;
+  constructor(readonly events: { output: (frame: object) => void; error: (error: Error) => void }) {
+    Decoder.made.push(this);
+  }
+  static get last(): Decoder {
+    return Decoder.made.at(-1) as Decoder;
+  }
+  static get open(): number {
+    return Decoder.made.filter((one) => one.state !== "closed").length;
+  }
+  configure(config: { codec: string; description?: Uint8Array }) {
+    this.state = "configured";
+    this.configured.push(config);
+  }
+  decode(chunk: { type: string; timestamp: number }) {
+    this.decoded.push(chunk);
+    if (this.slow) {
+      this.decodeQueueSize += 1;
+      return;
+    }
+    Decoder.frames += 1;
+    this.events.output({
+      timestamp: chunk.timestamp,
+      displayWidth: 1920,
+      displayHeight: 1080,
+      close: () => {
+        Decoder.frames -= 1;
+      },
+    });
+  }
+  close() {
+    if (this.state === "closed") throw new Error("closed twice");
+    this.state = "closed";
+  }
+}
+
+/** Puts WebCodecs into place. `unbrowser` takes them away. */
+export function webCodecs(): void {
+  Decoder.made = [];
+  Decoder.frames = 0;
+  Decoder.supports = (codec) => codec.startsWith("avc1");
+  vi.stubGlobal("VideoDecoder", Decoder);
+  vi.stubGlobal(
+    "EncodedVideoChunk",
+    class {
+      constructor(fields: object) {
+        Object.assign(this, fields);
+      }
+    },
+  );
+  vi.spyOn(HTMLCanvasElement.prototype, "getContext").mockImplementation(
+    () => ({ drawImage: () => undefined }) as unknown as null,
+  );
+}
+
 export interface Browser {
   /** Object URLs that were made and not given back. */
   readonly urls: Set<string>;
