@@ -4,6 +4,7 @@
 //! the CPU it reads is that of the server alone, and measures a floor in the same run: the least that any server would have to
 //! do. What does not belong here: anything that only one bench needs.
 
+pub mod gateway;
 pub mod process;
 pub mod results;
 pub mod serve;

@@ -32,11 +32,16 @@ impl Identity {
 
     /// The certificate, for [`client`].
     pub fn certificate(&self) -> String {
-        BASE64.encode(&self.chain[0])
+        text(&self.chain[0])
     }
 }
 
-/// A client that believes in this certificate only and prefers AES-128-GCM, as browsers do on processors that have it built in.
+/// A certificate, or an authority's, for [`client`].
+pub fn text(certificate: &CertificateDer<'_>) -> String {
+    BASE64.encode(certificate)
+}
+
+/// A client that believes in this certificate, or what this authority signed, and prefers AES-128-GCM, as browsers do on processors that have it built in.
 ///
 /// # Errors
 /// It is no certificate.

@@ -4,9 +4,7 @@
 //! The cameras and the viewer are this process; the server's CPU is its own.
 
 use std::{
-    net::TcpListener,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -17,19 +15,19 @@ use camsim::{
     stamp,
 };
 use clap::Parser;
-use client::{Client, Message, Open, Trust};
+use client::{Client, Message, Open};
 use hdrhistogram::Histogram;
 use media::{
     CameraId, Profile,
     wire::{Format, Kind, ServerMessage},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use sightline_bench::{
+    gateway::Gateway,
     process,
     results::{self, Figure},
 };
 use tokio::time::timeout;
-use url::Url;
 
 /// Recorded and tagged cameras, as the demonstration has them.
 const RECORDED: usize = 24;
@@ -37,7 +35,6 @@ const RECORDED: usize = 24;
 const TILES: usize = 16;
 /// Cameras that nobody needs until somebody clicks, and as many clicks.
 const CLICKS: usize = 20;
-const PASSWORD: &str = "bench-district-password";
 
 #[derive(Debug, Parser)]
 struct Args {
@@ -217,143 +214,4 @@ async fn click(viewer: &mut Client, tile: u32, camera: CameraId, profile: Profil
     };
     viewer.close(tile).await?;
     Ok(took.as_secs_f64() * 1e3)
-}
-
-/// The server under measurement.
-struct Gateway {
-    child: Child,
-    url: Url,
-}
-
-impl Gateway {
-    async fn start(program: &Path, dir: &Path) -> Result<Self> {
-        let password = dir.join("password");
-        std::fs::write(&password, PASSWORD)?;
-        let data = dir.join("data");
-        let added = Command::new(program)
-            .args([
-                "user",
-                "add",
-                "admin",
-                "--role",
-                "administrator",
-                "--region",
-                "441403",
-                "--new-password-file",
-            ])
-            .arg(&password)
-            .arg("--data")
-            .arg(&data)
-            .stdout(Stdio::null())
-            .status()
-            .with_context(|| format!("run {}", program.display()))?;
-        ensure!(added.success(), "sightline user add: {added}");
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let config = dir.join("sightline.toml");
-        std::fs::write(
-            &config,
-            format!(
-                "[district]\ncode = \"441403\"\nname = \"Bench\"\n[data]\ndir = {data:?}\n\
-                 [listen]\naddress = \"127.0.0.1:{port}\"\nplain_http = true\n[log]\nlevel = \"warn\"\n"
-            ),
-        )?;
-        let child = Command::new(program)
-            .arg("serve")
-            .arg("--config")
-            .arg(&config)
-            .stdin(Stdio::null())
-            .spawn()?;
-        let gateway = Self {
-            child,
-            url: format!("http://127.0.0.1:{port}/").parse()?,
-        };
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while tokio::net::TcpStream::connect(("127.0.0.1", port))
-            .await
-            .is_err()
-        {
-            ensure!(Instant::now() < deadline, "the gateway does not listen");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        Ok(gateway)
-    }
-
-    fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    async fn token(&self) -> Result<String> {
-        Ok(client::sign_in(&self.url, "admin", PASSWORD, &Trust::Anything).await?)
-    }
-
-    async fn viewer(&self) -> Result<Client> {
-        Ok(Client::connect_ws(&self.url, &self.token().await?, &Trust::Anything).await?)
-    }
-
-    async fn api(&self) -> Result<Api> {
-        Ok(Api {
-            http: reqwest::Client::new(),
-            base: self.url.join("/api/v1/")?,
-            token: self.token().await?,
-        })
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-struct Api {
-    http: reqwest::Client,
-    base: Url,
-    token: String,
-}
-
-impl Api {
-    async fn add(&self, camera: &Value) -> Result<()> {
-        let answer = self
-            .http
-            .post(self.base.join("cameras")?)
-            .bearer_auth(&self.token)
-            .json(camera)
-            .send()
-            .await?;
-        ensure!(
-            answer.status().is_success(),
-            "add a camera: {}",
-            answer.text().await?
-        );
-        Ok(())
-    }
-
-    async fn wait_live(&self, want: usize) -> Result<()> {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        loop {
-            let cameras: Value = self
-                .http
-                .get(self.base.join("cameras")?)
-                .bearer_auth(&self.token)
-                .send()
-                .await?
-                .json()
-                .await?;
-            let live = cameras
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter(|c| c["state"] == "live")
-                .count();
-            if live >= want {
-                return Ok(());
-            }
-            ensure!(
-                Instant::now() < deadline,
-                "{live} of {want} cameras live after a minute"
-            );
-            tokio::time::sleep(Duration::from_millis(500)).await;
-        }
-    }
 }

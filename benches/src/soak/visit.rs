@@ -7,6 +7,8 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
+use client::Trust;
 use media::wire::Kind;
 use rustls::ClientConfig;
 use sightline_bench::{
@@ -60,12 +62,20 @@ pub(crate) struct Target {
 
 impl Target {
     pub(crate) fn new(doors: Doors) -> Result<Self> {
+        // Pages are shown a certificate of some days, which no authority signed; they know it by its fingerprint.
+        let page = Trust::Anything.config(&[relay::quic::ALPN_WEBTRANSPORT])?;
         Ok(Self {
             tls: Arc::new(tls::client(&doors.certificate, &[b"http/1.1"])?),
             native: quic::config(&doors, false)?,
-            page: quic::config(&doors, true)?,
+            page: quic::config_of(page)?,
             doors,
         })
+    }
+
+    /// The ways there are: a gateway serves in clear or over TLS.
+    pub(crate) fn ways(&self) -> &'static [Way] {
+        let all = Way::value_variants();
+        if self.doors.ws == 0 { &all[1..] } else { all }
     }
 }
 

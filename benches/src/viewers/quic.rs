@@ -32,7 +32,14 @@ pub fn config(doors: &Doors, webtransport: bool) -> Result<quinn::ClientConfig> 
     } else {
         ALPN
     };
-    let tls = tls::client(&doors.certificate, &[alpn])?;
+    config_of(tls::client(&doors.certificate, &[alpn])?)
+}
+
+/// The same with TLS of the caller's own.
+///
+/// # Errors
+/// It has no cipher suite of QUIC's.
+pub fn config_of(tls: rustls::ClientConfig) -> Result<quinn::ClientConfig> {
     Ok(quinn::ClientConfig::new(Arc::new(
         QuicClientConfig::try_from(tls)?,
     )))
