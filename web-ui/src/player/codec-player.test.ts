@@ -111,16 +111,20 @@ describe("pictures by WebCodecs", () => {
       player.push(message(frame));
       await pass(40);
     }
-    expect(Decoder.last.decodeQueueSize).toBe(6);
-    await pass(2000);
+    expect(Decoder.last.decodeQueueSize).toBeLessThanOrEqual(2);
+    // Each jump begins at a key frame, and what waited in the decoder went as well.
+    expect(player.dropped).toBeGreaterThan(40);
+    expect(Decoder.last.configured.length).toBeGreaterThan(1);
     Decoder.last.slow = false;
     Decoder.last.decodeQueueSize = 0;
     Decoder.last.ondequeue?.();
     await pass(1000);
-    expect(player.dropped).toBeGreaterThan(40);
-    const types = Decoder.last.decoded.map((one) => one.type);
-    // After what was left out comes a key frame.
-    expect(types.slice(7)[0]).toBe("key");
+    const { decoded } = Decoder.last;
+    decoded.forEach((one, i) => {
+      const before = decoded[i - 1];
+      if (before && one.timestamp - before.timestamp > 40_000) expect(one.type).toBe("key");
+    });
+    expect(decoded.at(-1)?.timestamp).toBe(119 * 40_000);
     player.close();
   });
   it("an error is told once, and the last picture stays", async () => {

@@ -12,8 +12,8 @@ const TICKS_PER_MS = 90;
 const TICKS_PER_S = 90_000;
 /** What waits for its time: four seconds of 25 fps. */
 const LIMITS: Limits = { items: 100, bytes: 4 * 1024 * 1024 };
-/** Handed to the decoder and not out of it: more is no use, since what comes out is drawn at once. */
-const MOST_DECODING = 6;
+/** Waiting in the decoder itself: more is no use, and late pictures that are in there cannot be skipped one by one. */
+const MOST_DECODING = 2;
 /** Later than this with a newer key frame waiting: it jumps there, ms. */
 export const JUMP_MS = 1500;
 const MARKS = 200;
@@ -26,7 +26,8 @@ export class CodecPlayer implements Player {
   #pacer = new Pacer();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #description: Uint8Array<ArrayBuffer> | null = null;
-  #configured = false;
+  /** What the decoder was configured by. */
+  #head: Piece | null = null;
   #needKey = true;
   #marks: { timestamp: number; capture: UtcMicros }[] = [];
   #drawn: { media: number; at: number } | null = null;
@@ -125,28 +126,38 @@ export class CodecPlayer implements Player {
       }
       // Asked again when something came out.
       if (decoder.decodeQueueSize >= MOST_DECODING) {
-        if (wait < -JUMP_MS) this.#jump();
-        return;
+        if (wait >= -JUMP_MS || !this.#jump(decoder)) return;
+        continue;
       }
       this.#queue.take(() => true);
       if (!this.#decode(decoder, piece)) return;
     }
   }
 
-  #jump(): void {
+  /** Leaves out all before the newest key frame, what waits in the decoder too. False where there is no newer one. */
+  #jump(decoder: VideoDecoder): boolean {
     const left = this.#queue.toNewestKey();
+    if (left === 0) return false;
     this.#jumped += left;
-    if (left > 0) this.#needKey = true;
+    const head = this.#head;
+    if (!head) return false;
+    try {
+      decoder.reset();
+    } catch (error) {
+      this.#fail(String(error));
+      return false;
+    }
+    return this.#configure(head);
   }
 
   #configure(piece: Piece): boolean {
+    this.#head = piece;
     try {
       this.#decoder?.configure({
         codec: this.codec,
         ...(piece.bytes.byteLength > 0 ? { description: piece.bytes } : {}),
         optimizeForLatency: true,
       });
-      this.#configured = true;
       this.#needKey = true;
       return true;
     } catch (error) {
@@ -156,7 +167,7 @@ export class CodecPlayer implements Player {
   }
 
   #decode(decoder: VideoDecoder, piece: Piece): boolean {
-    if (!this.#configured || (this.#needKey && !piece.key)) return true;
+    if (!this.#head || (this.#needKey && !piece.key)) return true;
     this.#needKey = false;
     const timestamp = Math.round((piece.mediaTime * 1000) / TICKS_PER_MS);
     this.#marks.push({ timestamp, capture: piece.captureTime });

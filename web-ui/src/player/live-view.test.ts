@@ -142,6 +142,44 @@ describe("stills as the last resort", () => {
     expect(one.state.value.kind).toBe("live");
     one.close();
   });
+  it("for a camera that the gateway refuses because of its codec: never black, in words, tried again", async () => {
+    const one = view();
+    Wire.last.hello();
+    expect(openOf()).toMatchObject({ decodes: ["h264", "aac"] });
+    Wire.last.say({ type: "refused", tile: 1, reason: { code: "codec", text: "H.265" } });
+    expect(one.state.value).toMatchObject({ kind: "stills", why: "codec" });
+    expect(one.element.querySelector("img")?.src).toContain("snapshot.jpg");
+    await vi.advanceTimersByTimeAsync(121_000);
+    // With nothing open the connection went away meanwhile.
+    Wire.last.hello();
+    await play(2);
+    expect(one.state.value.kind).toBe("live");
+    one.close();
+  });
+  it("and why it is this stream is said", async () => {
+    const one = view();
+    Wire.last.hello();
+    Wire.last.say({
+      type: "opened",
+      tile: 1,
+      feed: 1,
+      profile: "sub",
+      tracks: [{ track: 0, kind: "video", codec: H264 }],
+      auto: "capacity",
+    });
+    expect(one.chosen.value).toEqual({ auto: "capacity", transcoded: false });
+    Wire.last.say({
+      type: "opened",
+      tile: 1,
+      feed: 2,
+      profile: "main",
+      tracks: [{ track: 0, kind: "video", codec: H264 }],
+      auto: "codec",
+      transcoded: true,
+    });
+    expect(one.chosen.value).toEqual({ auto: "codec", transcoded: true });
+    one.close();
+  });
   it("for a decoder that gives up three times", async () => {
     const one = view();
     Wire.last.hello();

@@ -204,6 +204,66 @@ describe("G.711 in the page", () => {
     expect(context.started).toHaveLength(0);
     sound?.close();
   });
+  it("of bare AAC is decoded by WebCodecs, and goes with the picture the same way", () => {
+    vi.stubGlobal("AudioContext", Context);
+    const decoders: Audio[] = [];
+    let left = 0;
+    class Audio {
+      state = "unconfigured";
+      configured: object[] = [];
+      constructor(readonly events: { output: (data: object) => void; error: (error: Error) => void }) {
+        decoders.push(this);
+      }
+      configure(config: object) {
+        this.configured.push(config);
+      }
+      decode(chunk: { timestamp: number }) {
+        left += 1;
+        this.events.output({
+          timestamp: chunk.timestamp,
+          numberOfFrames: 160,
+          numberOfChannels: 1,
+          sampleRate: 16_000,
+          copyTo: () => undefined,
+          close: () => {
+            left -= 1;
+          },
+        });
+      }
+      close() {
+        this.state = "closed";
+      }
+    }
+    vi.stubGlobal("AudioDecoder", Audio);
+    vi.stubGlobal(
+      "EncodedAudioChunk",
+      class {
+        constructor(fields: object) {
+          Object.assign(this, fields);
+        }
+      },
+    );
+    const errors: string[] = [];
+    const sound = openSound(
+      { ...track, codec: "mp4a.40.2", rate: 16_000 },
+      "raw",
+      () => 0.6,
+      (error) => errors.push(error),
+    );
+    const context = made.at(-1) as Context;
+    const unit = message([1, 2, 3], { kind: "access-unit" });
+    sound?.push(unit);
+    sound?.push(message([0x14, 0x08], { kind: "initialisation" }));
+    sound?.push(message([0x14, 0x08], { kind: "initialisation" }));
+    sound?.push(unit);
+    expect(decoders[0]?.configured).toMatchObject([{ codec: "mp4a.40.2", description: Uint8Array.from([0x14, 0x08]) }]);
+    expect(context.started).toHaveLength(1);
+    expect(context.started[0]).toBeCloseTo(5.4);
+    decoders[0]?.events.error(new Error("decode"));
+    expect(errors).toEqual(["Error: decode"]);
+    sound?.close();
+    expect([context.state, decoders[0]?.state, left]).toEqual(["closed", "closed", 0]);
+  });
   it("is unplayable where there is no WebAudio", () => {
     vi.stubGlobal("AudioContext", undefined);
     expect(

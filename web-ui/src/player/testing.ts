@@ -254,6 +254,10 @@ export class Decoder {
       },
     });
   }
+  reset() {
+    this.state = "unconfigured";
+    this.decodeQueueSize = 0;
+  }
   close() {
     if (this.state === "closed") throw new Error("closed twice");
     this.state = "closed";
