@@ -110,8 +110,8 @@ export const MESSAGES = {
   "tile.remove": ["移出", "Remove"],
   "tile.label": ["窗口 {n}：{name}，{state}", "Tile {n}: {name}, {state}"],
   "tile.figures": [
-    "{profile} {width}×{height} {codec} · {player}\n{fps} 帧/秒 · {rate}\n缓冲 {buffer} 毫秒 · 丢帧 {dropped} · 跳过 {skipped} 毫秒",
-    "{profile} {width}×{height} {codec} · {player}\n{fps} fps · {rate}\nbuffer {buffer} ms · dropped {dropped} · skipped {skipped} ms",
+    "{profile} {width}×{height} {codec} · {player}\n{fps} 帧/秒 · {rate} · 缓冲 {buffer} 毫秒\n丢帧 {dropped} · 跳过 {skipped} 毫秒",
+    "{profile} {width}×{height} {codec} · {player}\n{fps} fps · {rate} · buffer {buffer} ms\ndropped {dropped} · skipped {skipped} ms",
   ],
   "line.queued": ["排队 {ms} 毫秒", "queued {ms} ms"],
   "line.roundTrip": ["往返 {ms} 毫秒", "round trip {ms} ms"],

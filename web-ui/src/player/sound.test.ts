@@ -235,14 +235,9 @@ describe("G.711 in the page", () => {
       }
     }
     vi.stubGlobal("AudioDecoder", Audio);
-    vi.stubGlobal(
-      "EncodedAudioChunk",
-      class {
-        constructor(fields: object) {
-          Object.assign(this, fields);
-        }
-      },
-    );
+    vi.stubGlobal("EncodedAudioChunk", function (this: object, fields: object) {
+      Object.assign(this, fields);
+    });
     const errors: string[] = [];
     const sound = openSound(
       { ...track, codec: "mp4a.40.2", rate: 16_000 },

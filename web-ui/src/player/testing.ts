@@ -270,14 +270,9 @@ export function webCodecs(): void {
   Decoder.frames = 0;
   Decoder.supports = (codec) => codec.startsWith("avc1");
   vi.stubGlobal("VideoDecoder", Decoder);
-  vi.stubGlobal(
-    "EncodedVideoChunk",
-    class {
-      constructor(fields: object) {
-        Object.assign(this, fields);
-      }
-    },
-  );
+  vi.stubGlobal("EncodedVideoChunk", function (this: object, fields: object) {
+    Object.assign(this, fields);
+  });
   vi.spyOn(HTMLCanvasElement.prototype, "getContext").mockImplementation(
     () => ({ drawImage: () => undefined }) as unknown as null,
   );

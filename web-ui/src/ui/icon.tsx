@@ -47,6 +47,7 @@ import skipBack from "lucide-static/icons/step-back.svg?raw";
 import skipForward from "lucide-static/icons/step-forward.svg?raw";
 import sun from "lucide-static/icons/sun.svg?raw";
 import trash from "lucide-static/icons/trash-2.svg?raw";
+import trendingDown from "lucide-static/icons/trending-down.svg?raw";
 import undo from "lucide-static/icons/undo-2.svg?raw";
 import user from "lucide-static/icons/user.svg?raw";
 import videoOff from "lucide-static/icons/video-off.svg?raw";
@@ -98,6 +99,7 @@ const ICONS = {
   snowflake,
   sun,
   trash,
+  trendingDown,
   user,
   videoOff,
   undo,

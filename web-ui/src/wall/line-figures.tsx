@@ -21,10 +21,15 @@ export function LineFigures() {
     parts.push(rate(measured.rateBps), t("line.queued", { ms: Math.round(measured.delayMs) }));
     if (measured.roundTripMs !== null) parts.push(t("line.roundTrip", { ms: Math.round(measured.roundTripMs) }));
   }
+  const words = parts.join(" · ");
   return (
-    <span class="line-figures" role="status" title={why && kind === "websocket" ? t("line.why", { why }) : undefined}>
-      {parts.join(" · ")}
+    <p
+      class="line-figures"
+      role="status"
+      title={why && kind === "websocket" ? `${words}\n${t("line.why", { why })}` : words}
+    >
+      {words}
       {measured?.congested && <span class="mark">{t("line.slow")}</span>}
-    </span>
+    </p>
   );
 }

@@ -202,21 +202,15 @@ export function LiveTile({
 /** Why the stream is not the camera's own, or not the larger: only where somebody might wonder. */
 function Chosen({ view }: { view: LiveView }) {
   const { auto, transcoded } = view.chosen.value;
-  if (auto === "capacity") {
-    return (
-      <span class="mark" title={t("tile.lowered")}>
-        <span class="long">{t("tile.lowered")}</span>
-        <span class="short" aria-hidden="true">
-          {t("tile.loweredShort")}
-        </span>
-      </span>
-    );
-  }
-  return transcoded ? (
-    <span class="mark quiet" title={t("tile.convertedLong")}>
-      {t("tile.converted")}
+  if (auto !== "capacity" && !transcoded) return null;
+  const slow = auto === "capacity";
+  const words = slow ? t("tile.lowered") : t("tile.convertedLong");
+  return (
+    <span class={slow ? "chosen slow" : "chosen"} role="img" aria-label={words} title={words}>
+      <Icon name={slow ? "trendingDown" : "refresh"} size={1} />
+      <span class="long">{slow ? t("tile.loweredShort") : t("tile.converted")}</span>
     </span>
-  ) : null;
+  );
 }
 
 function SoundMark({ state }: { state: Exclude<SoundState, "off"> }) {

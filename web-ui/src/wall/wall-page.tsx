@@ -185,7 +185,6 @@ function Desk({ state, all }: { state: WallState; all: readonly CameraCode[] }) 
               {tour.held ? t("wall.tourPaused") : t("wall.tourOn", { page: tour.page + 1, pages: tour.pages })}
             </span>
           )}
-          {figures && <LineFigures />}
           <span class="grow" />
           {focused && (
             <>
@@ -229,6 +228,7 @@ function Desk({ state, all }: { state: WallState; all: readonly CameraCode[] }) 
           <Button icon="maximize" label={t("wall.full")} hideLabel onClick={full} />
           <Button icon="keyboard" label={t("wall.keys")} hideLabel onClick={() => setKeys(true)} />
         </div>
+        {figures && <LineFigures />}
         {cameras.value.size === 0 ? (
           <Empty icon="cctv" title={t("wall.noCameras")} hint={t("wall.noCamerasHint")} />
         ) : (
