@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Runs every bench; figures go to target/bench/results.json. Build first: `make bench` does both.
+# Runs every bench; figures go to target/bench/results.json. Build first: `make bench` does both. Arguments go to `fanout`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-target/release/fanout "$@"
-target/release/district
+target/release/fanout --seconds 3 "$@"
+target/release/district --seconds 10
 target/release/archive index
 target/release/archive record
+target/release/fanout --markdown

@@ -84,9 +84,12 @@ impl Doors {
 /// No port, no certificate.
 pub fn run(args: &Args) -> Result<()> {
     let rate = if args.sub { Rate::Sub } else { Rate::Main };
-    let cameras: Vec<_> = (1..=args.cameras).map(|n| Camera::new(n, rate)).collect();
+    let mut cameras: Vec<_> = (1..=args.cameras).map(|n| Camera::new(n, rate)).collect();
     match args.floor {
-        None => relay::run(cameras),
+        None => {
+            cameras.iter_mut().for_each(Camera::fill);
+            relay::run(cameras)
+        }
         Some(Way::Ws) => floor::plain(cameras, args.viewers, args.tiles),
         Some(Way::Wss) => floor::records(cameras, args.viewers),
         Some(Way::Quic | Way::Webtransport) => floor::datagrams(cameras, args.viewers),

@@ -76,6 +76,17 @@ impl Camera {
         }
     }
 
+    /// Fills the ring with whole groups, as after a while of running: what is measured then is no growth.
+    pub fn fill(&mut self) {
+        let (key, other) = self.rate.sizes();
+        let group = key + (GOP as usize - 1) * other;
+        let groups = (Limits::default().history.0 as usize).div_ceil(group) + 1;
+        for _ in 0..groups * GOP as usize {
+            let frame = self.frame();
+            self.feed.ring.push(frame);
+        }
+    }
+
     /// The next frame, captured now, with a payload of its own as ingest would allocate it.
     pub fn frame(&mut self) -> Arc<Frame> {
         let n = self.next;

@@ -13,7 +13,10 @@ use clap::{Parser, Subcommand};
 use sightline_bench::{results, serve};
 
 #[derive(Parser)]
-#[command(about = "Fan-out of the relay beside its floor")]
+#[command(
+    about = "Fan-out of the relay beside its floor",
+    args_override_self = true
+)]
 struct Args {
     #[command(flatten)]
     rows: rows::Args,

@@ -281,6 +281,8 @@ fn cost(args: &Args, load: Load, floor: bool, time: Duration) -> Result<Cost> {
     pause(time);
     let (cpu1, bytes1) = (server.cpu()?, bytes(&mut drain)?);
     let seconds = began.elapsed().as_secs_f64();
+    // Before its viewers, whose end it would take for a failure.
+    drop(server);
     let (rate, expected) = ((bytes1 - bytes0) * 8.0 / seconds, load.expected());
     // A server that leaves things out is no cheaper: it must have delivered.
     ensure!(
@@ -296,24 +298,26 @@ fn cost(args: &Args, load: Load, floor: bool, time: Duration) -> Result<Cost> {
     })
 }
 
-/// From connected to steady: a group and a half.
-const WARM: Duration = Duration::from_secs(3);
+/// From connected to steady: a group.
+const WARM: Duration = Duration::from_secs(2);
 
 /// From capture to the last byte's arrival, milliseconds: median and 99th percentile.
 fn delay(args: &Args, load: Load, floor: bool, time: Duration) -> Result<(f64, f64)> {
-    let (_server, doors) = server(args, load, floor)?;
+    let (server, doors) = server(args, load, floor)?;
     let mut drain = viewers(load, floor, &doors, true)?;
     pause(WARM);
     drain.ask()?;
     pause(time);
-    two(&drain.ask()?)
+    let answer = drain.ask()?;
+    drop(server);
+    two(&answer)
 }
 
 /// From `open` on a running feed, milliseconds, 95th percentiles: to the key frame's last byte, and to the live edge.
 fn joining(args: &Args) -> Result<(f64, f64)> {
     let (_server, doors) = server(args, Load::main(Way::Ws, 1), false)?;
     pause(WARM);
-    let mut words = words("join --times 200 --doors");
+    let mut words = words("join --times 100 --doors");
     words.push(doors);
     two(&Helper::start(&words)?.line()?)
 }
@@ -330,7 +334,7 @@ fn memory(args: &Args, way: Way, count: usize) -> Result<f64> {
     let (server, doors) = server(args, load, false)?;
     // The ring is full and the allocator warm.
     let _one = viewers(Load { viewers: 1, ..load }, false, &doors, false)?;
-    pause(2 * WARM);
+    pause(3 * WARM);
     let before = server.resident()?;
     let _all = viewers(load, false, &doors, false)?;
     pause(WARM);

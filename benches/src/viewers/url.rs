@@ -42,14 +42,11 @@ pub fn connect(ask: &Ask) -> Result<Line> {
             let life = rtsp.life();
             Line::of(rtsp.into_stream(), life)
         }
-        "http" => Line::of(
-            http(ask, "Connection: close\r\n", "HTTP/1.1 200")?,
-            Vec::new(),
-        ),
+        "http" => Line::of(http(ask, "Connection: close\r\n", "200")?, Vec::new()),
         "ws" => {
             let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                            Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-            let mut stream = http(ask, upgrade, "HTTP/1.1 101")?;
+            let mut stream = http(ask, upgrade, "101")?;
             for text in &ask.say {
                 stream.write_all(&text_frame(text)?)?;
             }
@@ -91,7 +88,7 @@ fn http(ask: &Ask, extra: &str, want: &str) -> Result<TcpStream> {
     stream.write_all((request + "\r\n").as_bytes())?;
     let head = head(&mut stream)?;
     ensure!(
-        head.starts_with(want),
+        head.split(' ').nth(1) == Some(want),
         "{url}: {}",
         head.lines().next().unwrap_or("")
     );
