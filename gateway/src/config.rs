@@ -16,7 +16,9 @@ use serde::Deserialize;
 
 pub use error::Error;
 use error::{position, wrong};
-pub use tables::{Access, Data, District, Events, Line, Links, Listen, Log, Recording, Stills};
+pub use tables::{
+    Access, Data, District, Events, Evidence, Line, Links, Listen, Log, Recording, Stills,
+};
 
 /// Everything a gateway is told.
 #[derive(Clone, Debug, Deserialize)]
@@ -38,6 +40,9 @@ pub struct Config {
     /// What is recorded.
     #[serde(default)]
     pub recording: Recording,
+    /// Packages of evidence.
+    #[serde(default)]
+    pub evidence: Evidence,
     /// When things become events.
     #[serde(default)]
     pub events: Events,
@@ -181,6 +186,12 @@ impl Config {
                 self.recording.disk_threads as u64,
                 1,
                 64,
+            ))
+            .or(range(
+                "evidence.keep_days",
+                self.evidence.keep_days.into(),
+                1,
+                3650,
             ))
             .or(range(
                 "recording.playback_hours",
@@ -327,6 +338,11 @@ mod tests {
                 "recording",
                 format!("{:?}", documented.recording),
                 format!("{:?}", least.recording),
+            ),
+            (
+                "evidence",
+                format!("{:?}", documented.evidence),
+                format!("{:?}", least.evidence),
             ),
             (
                 "events",

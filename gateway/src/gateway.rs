@@ -29,6 +29,7 @@ use crate::{
     audit::Audit,
     book::{Book, Repeats},
     config::Config,
+    evidence::{self, Evidence},
     feeds::{Connections, Feeds},
     follow,
     front::Front,
@@ -88,6 +89,8 @@ pub struct Gateway {
     pub feeds: Feeds,
     /// Recordings.
     pub archive: Archive,
+    /// Packages of evidence.
+    pub evidence: Evidence,
     /// What is to be recorded, and when.
     pub plans: Arc<plans::Kept>,
     /// Who is recorded.
@@ -170,6 +173,7 @@ struct Journals {
     incidents: Arc<Store<Incidents>>,
     contingency: Arc<Store<ContingencyPlans>>,
     plans: Arc<plans::Kept>,
+    evidence: Evidence,
     audit: Audit,
     events: Events,
     archive: Archive,
@@ -308,6 +312,7 @@ fn open_journals(
         incidents: Store::open(data.journal("incidents"))?,
         contingency: Store::open(data.journal("contingency"))?,
         plans: Store::open(data.journal("plans"))?,
+        evidence: Evidence::open(&data.journal("evidence"), data.path().join("evidence"))?,
         audit,
         events: Events::open(data)?,
         archive: Archive::open(data, archive)?,
@@ -434,6 +439,7 @@ async fn assemble(
         supervisor,
         archive: journals.archive,
         plans: journals.plans,
+        evidence: journals.evidence,
         recorders: Recorders::default(),
         tagger,
         stills: Stills::new(config.stills.clone()),
@@ -464,6 +470,7 @@ async fn assemble(
     }
     follow::spawn(&gateway, tags);
     gateway.tasks.spawn(recording::run(Arc::clone(&gateway)));
+    gateway.tasks.spawn(evidence::run(Arc::clone(&gateway)));
     Ok(gateway)
 }
 

@@ -147,7 +147,8 @@ impl relay::Host for Host {
     }
 
     fn wall(&self) -> WallTime {
-        self.gateway().map_or_else(|_| WallTime::now(), |gateway| gateway.now())
+        self.gateway()
+            .map_or_else(|_| WallTime::now(), |gateway| gateway.now())
     }
 
     fn authenticate(&self, token: &str, peer: SocketAddr) -> Result<Viewer, Reason> {

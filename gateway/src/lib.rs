@@ -27,6 +27,7 @@ pub mod book;
 pub mod cli;
 pub mod config;
 pub mod district;
+pub mod evidence;
 pub mod feeds;
 mod follow;
 pub mod front;

@@ -33,6 +33,7 @@ pub mod datadir;
 mod disk;
 pub mod error;
 pub mod events;
+pub mod evidence;
 pub mod files;
 pub mod hold;
 pub mod index;

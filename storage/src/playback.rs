@@ -4,7 +4,7 @@
 //! Media time runs on across gaps (a gap takes none of it); [`Piece`]s say which wall time a moment of the file has.
 
 pub(crate) mod hls;
-mod mux;
+pub(crate) mod mux;
 mod pins;
 
 use std::{fs::File, ops::Range, os::unix::fs::FileExt, path::PathBuf, sync::Arc, time::Duration};
@@ -12,16 +12,17 @@ use std::{fs::File, ops::Range, os::unix::fs::FileExt, path::PathBuf, sync::Arc,
 use bytes::Bytes;
 use futures_util::Stream;
 use media::{FeedId, Tracks, WallTime};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use self::hls::{Hls, HlsFile};
+use self::mux::{Extent, INLINE, Mux};
+pub(crate) use self::pins::Pin;
 pub(crate) use self::pins::{Pins, Plans};
-use self::{mux::Mux, pins::Pin};
 use crate::{Error, archive::Shared, events::blocking, index::Entry, segment::Layout};
 
 /// A stretch of a playback's file in which wall time runs on without a jump.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Piece {
     /// Where in the file, seconds from its start.
     pub media_start_s: f64,
@@ -50,19 +51,6 @@ struct Inner {
     duration_s: f64,
     pieces: Vec<Piece>,
 }
-
-/// Bytes of the playback that lie in one piece in a segment.
-#[derive(Clone, Copy, Debug)]
-struct Extent {
-    /// Where in the playback's samples.
-    at: u64,
-    len: u64,
-    source: u32,
-    offset: u64,
-}
-
-/// The source of bytes that are in no segment, but in the playback itself.
-const INLINE: u32 = u32::MAX;
 
 #[derive(Debug)]
 struct Source {
@@ -170,7 +158,7 @@ impl Inner {
 
 /// The segments of a range in order of start, the one being written included, each with the wall time where the next one has
 /// the same again. Blocking.
-fn candidates(
+pub(crate) fn candidates(
     shared: &Shared,
     feed: FeedId,
     from: WallTime,

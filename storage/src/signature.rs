@@ -82,6 +82,11 @@ impl Signed {
         out
     }
 
+    /// The same with a key in hexadecimal.
+    pub(crate) fn is_by(&self, key: &str) -> bool {
+        from_hex(key).is_some_and(|key| self.is_genuine(&key))
+    }
+
     /// Whether the signature is that of `key` over what is said.
     pub fn is_genuine(&self, key: &[u8]) -> bool {
         let signature = from_hex(&self.signature);
@@ -92,6 +97,16 @@ impl Signed {
                 .is_ok()
         })
     }
+}
+
+/// Whether `signature` is that of `key` over `context` and `bytes`; all but the last two hexadecimal.
+pub(crate) fn is_genuine(key: &str, signature: &str, context: &[u8], bytes: &[u8]) -> bool {
+    let (Some(key), Some(signature)) = (from_hex(key), from_hex(signature)) else {
+        return false;
+    };
+    UnparsedPublicKey::new(&ED25519, key)
+        .verify(&[context, bytes].concat(), &signature)
+        .is_ok()
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
@@ -159,6 +174,46 @@ impl Signer {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The public key, hexadecimal.
+    pub(crate) fn key(&self) -> String {
+        hex(self.key.public_key().as_ref())
+    }
+
+    /// The signature over `context` and `bytes`, hexadecimal. The context keeps it from being taken for another.
+    pub(crate) fn sign_bytes(&self, context: &[u8], bytes: &[u8]) -> String {
+        hex(self.key.sign(&[context, bytes].concat()).as_ref())
+    }
+
+    /// Hands the signatures from a moment on to `each`, in order of time, with name and bytes of the file, until it says false or
+    /// there were 1000. Blocking.
+    pub(crate) fn since(
+        &self,
+        from: WallTime,
+        mut each: impl FnMut(String, Vec<u8>, Signed) -> bool,
+    ) -> Result<(), Error> {
+        let from = from.to_string().replace(['-', ':'], "");
+        let mut count = 0;
+        for path in files(&self.dir)? {
+            let name = path.file_stem().and_then(|n| n.to_str());
+            let Some(name) = name.filter(|n| *n >= from.as_str()) else {
+                continue;
+            };
+            let stat = fs::metadata(&path).map_err(|e| Error::io("stat", &path, e))?;
+            if stat.len() > MAX_FILE {
+                continue;
+            }
+            let bytes = fs::read(&path).map_err(|e| Error::io("read", &path, e))?;
+            count += 1;
+            // One that cannot be read is for `check` to tell.
+            if let Ok(signed) = serde_json::from_slice::<Signed>(&bytes)
+                && (!each(format!("{name}.json"), bytes, signed) || count >= 1000)
+            {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// A chain has grown.

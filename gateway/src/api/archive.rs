@@ -195,6 +195,13 @@ struct Storage {
     recording: usize,
     holds: usize,
     floor_days: Vec<Floor>,
+    evidence: Evidence,
+}
+
+#[derive(Serialize)]
+struct Evidence {
+    used_bytes: u64,
+    room_bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -241,5 +248,9 @@ pub(super) async fn storage(call: Call) -> Answer {
                 days: *days,
             })
             .collect(),
+        evidence: Evidence {
+            used_bytes: gateway.evidence.used(),
+            room_bytes: gateway.config.evidence.room.0.0,
+        },
     })
 }

@@ -216,6 +216,10 @@ pub(super) async fn release(call: Call) -> Answer {
         let text = format!("hold {} is over already", hold.id);
         return Err(Problem::new(StatusCode::CONFLICT, "conflict", text));
     }
+    if let Some(job) = call.gateway.evidence.holder(hold.id) {
+        let text = format!("the evidence job {job} reads what it holds: cancel that first");
+        return Err(Problem::new(StatusCode::CONFLICT, "conflict", text));
+    }
     if asked.confirm != Some(hold.id) {
         let text = format!(
             "releasing hold {} lets retention delete recordings from {} to {}: send \"confirm\": {} with the reason",

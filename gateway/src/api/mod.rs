@@ -13,6 +13,7 @@ mod call;
 pub mod cameras;
 mod contingency;
 pub mod events;
+pub mod evidence;
 pub mod hls;
 pub mod holds;
 pub mod incidents;

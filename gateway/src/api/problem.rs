@@ -212,6 +212,18 @@ impl From<crate::recording::plans::Error> for Problem {
     }
 }
 
+impl From<crate::evidence::Error> for Problem {
+    fn from(error: crate::evidence::Error) -> Self {
+        use crate::evidence::Error;
+        match error {
+            Error::NotFound(_) => Self::not_found(error.to_string()),
+            Error::State(..) | Error::Full => {
+                Self::new(StatusCode::CONFLICT, "conflict", error.to_string())
+            }
+        }
+    }
+}
+
 impl From<crate::access::users::Error> for Problem {
     fn from(error: crate::access::users::Error) -> Self {
         use crate::access::users::Error;

@@ -152,7 +152,11 @@ fn file_name(camera: ::media::CameraId, start: WallTime) -> String {
     format!("{camera}_{digits}Z.mp4")
 }
 
-fn insert(response: &mut Response, name: header::HeaderName, value: &str) -> Result<(), Problem> {
+pub(super) fn insert(
+    response: &mut Response,
+    name: header::HeaderName,
+    value: &str,
+) -> Result<(), Problem> {
     let value = HeaderValue::from_str(value).map_err(Problem::internal)?;
     response.headers_mut().insert(name, value);
     Ok(())
@@ -170,7 +174,7 @@ fn head(status: StatusCode, playback: &storage::Playback) -> Result<(Response, (
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Asked {
+pub(super) enum Asked {
     Whole,
     Part(Range<u64>),
     Unchanged,
@@ -178,7 +182,7 @@ enum Asked {
 }
 
 /// RFC 9110, 13 and 14: one range in bytes; of several, or of what is not understood, the whole.
-fn asked(headers: &HeaderMap, length: u64, etag: &str) -> Asked {
+pub(super) fn asked(headers: &HeaderMap, length: u64, etag: &str) -> Asked {
     let text = |name| {
         headers
             .get(name)

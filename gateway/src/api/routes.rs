@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, fmt};
 use http::Method;
 
 use super::{
-    Call, Handling, archive, audit, cameras, contingency, events, hls, holds, incidents, map, openapi,
-    plans, recordings, session, sse, status, tasks, timeline, users,
+    Call, Handling, archive, audit, cameras, contingency, events, evidence, hls, holds, incidents,
+    map, openapi, plans, recordings, session, sse, status, tasks, timeline, users,
 };
 use crate::access::Action;
 
@@ -152,6 +152,13 @@ pub static ROUTES: &[Route] = &[
     route!(POST "/api/v1/holds", May(Action::Handle), query &[], body Some("NewHold"), 201 One("Hold"), "Hold recordings: no rule deletes them until the hold ends", holds::place),
     route!(GET "/api/v1/holds/{id}", May(Action::ReadEvents), query &[], body None, 200 One("Hold"), "One hold", holds::one),
     route!(POST "/api/v1/holds/{id}/release", May(Action::Handle), query &[], body Some("Release"), 200 One("Hold"), "Take a hold back; confirmed by its number", holds::release),
+    route!(GET "/api/v1/evidence", May(Action::ReadEvents), query &[opt("state", Text), opt("limit", Number)], body None, 200 Many("EvidenceJob"), "Evidence jobs, newest first", evidence::list),
+    route!(POST "/api/v1/evidence", May(Action::Playback), query &[], body Some("NewEvidence"), 201 One("EvidenceJob"), "Have the recordings of several cameras and a range packed as evidence", evidence::ask),
+    route!(GET "/api/v1/evidence/{id}", May(Action::ReadEvents), query &[], body None, 200 One("EvidenceJob"), "One job, and how far it is", evidence::one),
+    route!(DELETE "/api/v1/evidence/{id}", May(Action::Playback), query &[], body None, 204 Nothing, "Delete a job's package", evidence::delete),
+    route!(POST "/api/v1/evidence/{id}/cancel", May(Action::Playback), query &[], body None, 200 One("EvidenceJob"), "Stop a job", evidence::cancel),
+    route!(GET "/api/v1/evidence/{id}/package.zip", May(Action::Playback), query &[], body None, 200 Media("application/zip"), "A job's package; takes range requests", evidence::package),
+    route!(GET "/api/v1/signing-key", May(Action::Look), query &[], body None, 200 One("SigningKey"), "The public key that evidence is signed with", evidence::key),
     route!(GET "/api/v1/storage", May(Action::ReadStatus), query &[], body None, 200 One("Storage"), "The room that recordings have", archive::storage),
     route!(GET "/api/v1/links", May(Action::Look), query &[], body None, 200 Many("Link"), "Links and what is given out on them", cameras::links),
     route!(GET "/api/v1/events", May(Action::ReadEvents), query &[opt("from", Time), opt("to", Time), opt("camera", Text), opt("region", Text), opt("kind", Text), opt("state", Text), opt("limit", Number), opt("before", Text)], body None, 200 One("EventPage"), "Events, newest first", events::list),

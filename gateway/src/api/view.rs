@@ -145,6 +145,12 @@ impl Known {
         }
     }
 
+    /// By how much the camera's own clock is ahead of the gateway's, ms.
+    pub fn clock_offset_ms(&self) -> Option<i64> {
+        let streams = [&self.main, &self.sub].into_iter().flatten();
+        streams.filter_map(|s| s.clock_offset_ms).next()
+    }
+
     /// State, reason and since.
     pub fn state(&self, gateway: &Gateway, disabled: bool) -> (State, Option<Reason>, WallTime) {
         let feeds: Vec<&SourceStatus> = [&self.main, &self.sub].into_iter().flatten().collect();
@@ -163,7 +169,6 @@ pub fn camera<T>(
     let (state, reason, since) = known.state(gateway, camera.disabled);
     let recording_state = gateway.recorders.state(&camera.code);
     let region = register.region(&camera.region);
-    let offsets = [&known.main, &known.sub];
     with(&Camera {
         code: camera.code,
         name: &camera.name,
@@ -186,10 +191,7 @@ pub fn camera<T>(
             main: known.main.as_ref().map(Stream::of),
             sub: known.sub.as_ref().map(Stream::of),
         },
-        clock_offset_ms: offsets
-            .into_iter()
-            .flatten()
-            .find_map(|s| s.clock_offset_ms),
+        clock_offset_ms: known.clock_offset_ms(),
         tags: &camera.tags,
         transport: camera.transport,
         record: camera.record,

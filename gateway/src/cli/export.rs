@@ -1,10 +1,14 @@
 //! `sightline export`.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::{Context, Result};
-use http::{Method, header};
+use http::{Method, Response, header};
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use media::{CameraId, WallTime};
 use tokio::io::AsyncWriteExt;
 
@@ -53,19 +57,30 @@ async fn export(args: Args) -> Result<ExitCode> {
         query.append_pair("reason", &args.reason);
     }
     let path = format!("cameras/{}/recording.mp4?{}", args.camera, query.finish());
-    let mut response = api.send(Method::GET, &path, None).await?;
+    let response = api.send(Method::GET, &path, None).await?;
     let start = response
         .headers()
         .get("sightline-start")
         .and_then(|v| v.to_str().ok())
         .unwrap_or_default()
         .to_owned();
+    let written = save(response, &args.output).await?;
+    api.close().await;
+    eprintln!(
+        "{}: {written} bytes, begins at {start}",
+        args.output.display()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Saves an answer's body, all of it or nothing; gives its bytes.
+pub(super) async fn save(mut response: Response<Incoming>, output: &Path) -> Result<u64> {
     let expected: Option<u64> = response
         .headers()
         .get(header::CONTENT_LENGTH)
         .and_then(|v| v.to_str().ok()?.parse().ok());
     // Written beside and renamed: a file of that name is a whole one.
-    let part = args.output.with_extension("part");
+    let part = output.with_extension("part");
     let cannot = || format!("cannot write {}", part.display());
     let mut file = tokio::fs::File::create(&part).await.with_context(cannot)?;
     let mut written = 0u64;
@@ -82,13 +97,8 @@ async fn export(args: Args) -> Result<ExitCode> {
         expected.unwrap_or_default()
     );
     file.sync_all().await.with_context(cannot)?;
-    tokio::fs::rename(&part, &args.output)
+    tokio::fs::rename(&part, output)
         .await
         .with_context(cannot)?;
-    api.close().await;
-    eprintln!(
-        "{}: {written} bytes, begins at {start}",
-        args.output.display()
-    );
-    Ok(ExitCode::SUCCESS)
+    Ok(written)
 }

@@ -3,12 +3,14 @@
 mod camera;
 mod check;
 mod demo;
+mod evidence;
 mod export;
 mod pull;
 mod remote;
 mod serve;
 mod tag;
 mod user;
+mod verify;
 
 use std::{
     io::{IsTerminal, Write},
@@ -51,6 +53,10 @@ enum Command {
     Pull(pull::Args),
     /// Save a recorded range of a camera as an MP4 file
     Export(export::Args),
+    /// Save recordings of several cameras as a package that proves what it holds
+    Evidence(evidence::Args),
+    /// Verify a package of evidence, on any machine
+    Verify(verify::Args),
     /// Find motion and picture faults in a video file, one JSON object a line
     Tag(tag::Args),
 }
@@ -68,6 +74,8 @@ pub fn main() -> ExitCode {
         Command::User(command) => user::run(command),
         Command::Pull(args) => pull::run(args),
         Command::Export(args) => export::run(args),
+        Command::Evidence(args) => evidence::run(args),
+        Command::Verify(args) => verify::run(args),
         Command::Tag(args) => tag::run(args),
     };
     match ran {
@@ -181,7 +189,8 @@ mod tests {
         command.clone().debug_assert();
         let help = command.render_long_help().to_string();
         for name in [
-            "serve", "demo", "check", "camera", "user", "pull", "export", "tag",
+            "serve", "demo", "check", "camera", "user", "pull", "export", "evidence", "verify",
+            "tag",
         ] {
             assert!(help.contains(&format!("  {name} ")), "{name} in\n{help}");
         }

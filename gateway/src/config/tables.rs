@@ -239,6 +239,25 @@ impl Recording {
     }
 }
 
+/// Packages of evidence.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Evidence {
+    /// What all packages may take. A job that needs more fails, and says so.
+    pub room: Size,
+    /// A package is deleted after so many days.
+    pub keep_days: u32,
+}
+
+impl Default for Evidence {
+    fn default() -> Self {
+        Self {
+            room: Size(media::ByteCount::mebibytes(50 * 1024)),
+            keep_days: 7,
+        }
+    }
+}
+
 /// When things become events.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -170,6 +170,13 @@ impl Station {
         self._dir.path().join("data")
     }
 
+    /// Stops, and leaves the data directory there.
+    pub async fn keep(self, to: &Path) {
+        self.running.shutdown().await;
+        self.server.shutdown().await;
+        std::fs::rename(self._dir.path().join("data"), to).unwrap();
+    }
+
     pub async fn stop(self) {
         self.running.shutdown().await;
         self.server.shutdown().await;

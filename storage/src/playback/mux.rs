@@ -10,16 +10,29 @@ use media::{
     fmp4::{TrackRef, boxed, full_box, movie_header, put16, put32, put64, track_with},
 };
 
-use super::{Extent, INLINE, Piece};
+use super::Piece;
 use crate::segment::{
     Fragment, Layout,
     format::Bytes,
     reader::{SAMPLE_DESCRIPTION, find},
 };
 
+/// Bytes of the playback that lie in one piece in a segment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extent {
+    /// Where in the playback's samples.
+    pub(crate) at: u64,
+    pub(crate) len: u64,
+    pub(crate) source: u32,
+    pub(crate) offset: u64,
+}
+
+/// The source of bytes that are in no segment, but in the playback itself.
+pub(crate) const INLINE: u32 = u32::MAX;
+
 /// See the module. Segments are added in order of time.
 #[derive(Debug)]
-pub(super) struct Mux {
+pub(crate) struct Mux {
     from: WallTime,
     to: WallTime,
     /// The range's end, or where the next segment has the same again.
@@ -43,15 +56,18 @@ pub(super) struct Mux {
 
 /// What was muxed.
 #[derive(Debug)]
-pub(super) struct Muxed {
+pub(crate) struct Muxed {
     /// `ftyp`, `moov`, and the header of `mdat`.
-    pub(super) head: Vec<u8>,
-    pub(super) extents: Vec<Extent>,
+    pub(crate) head: Vec<u8>,
+    pub(crate) extents: Vec<Extent>,
     /// What extents of [`INLINE`] are of.
-    pub(super) inline: Vec<u8>,
-    pub(super) pieces: Vec<Piece>,
-    pub(super) start: WallTime,
-    pub(super) duration: MediaTime,
+    pub(crate) inline: Vec<u8>,
+    /// Where in the head a chunk's place stands (64 bits), and where the chunk begins in the samples. Its end is where the next
+    /// one begins.
+    pub(crate) chunks: Vec<(usize, u64)>,
+    pub(crate) pieces: Vec<Piece>,
+    pub(crate) start: WallTime,
+    pub(crate) duration: MediaTime,
 }
 
 #[derive(Debug)]
@@ -99,7 +115,7 @@ struct Mapped {
 const SAME_PIECE: Duration = Duration::from_millis(300);
 
 impl Mux {
-    pub(super) fn new(from: WallTime, to: WallTime) -> Self {
+    pub(crate) fn new(from: WallTime, to: WallTime) -> Self {
         Self {
             from,
             to,
@@ -118,7 +134,7 @@ impl Mux {
     }
 
     /// Adds what of a segment lies in the range and before `until`, from the key frame at or before its start.
-    pub(super) fn segment(&mut self, source: u32, layout: &Layout, until: WallTime) {
+    pub(crate) fn segment(&mut self, source: u32, layout: &Layout, until: WallTime) {
         self.until = until.min(self.to);
         let Some((first, from)) = self.first_key(layout) else {
             return;
@@ -268,7 +284,7 @@ impl Mux {
     }
 
     /// The file's head; none where no sample was added.
-    pub(super) fn finish(mut self) -> Option<Muxed> {
+    pub(crate) fn finish(mut self) -> Option<Muxed> {
         let start = self.start?;
         let delay = self.delay;
         let duration = self.now.max(self.audio_end);
@@ -304,13 +320,15 @@ impl Mux {
         head.extend_from_slice(b"mdat");
         put64(&mut head, self.bytes + 16);
         let base = head.len() as u64;
-        for (at, offset) in offsets {
+        for (at, offset) in &offsets {
+            let at = *at;
             head[at..at + 8].copy_from_slice(&(base + offset).to_be_bytes());
         }
         Some(Muxed {
             head,
             extents: self.extents,
             inline: self.inline,
+            chunks: offsets,
             pieces: self.pieces.iter().map(Mapped::piece).collect(),
             start,
             duration: MediaTime(duration),

@@ -1,15 +1,13 @@
 //! The archive by the API: plans, holds, completeness, a timeline as coarse as asked, thumbnails, HLS.
-#![allow(missing_docs, clippy::unwrap_used)]
-
-mod common;
 
 use std::time::Duration;
 
-use common::{CAMERA, Client, ELSEWHERE, Station, eventually};
 use http::StatusCode;
 use media::WallTime;
 use serde_json::{Value, json};
 use storage::Plan;
+
+use crate::common::{CAMERA, Client, ELSEWHERE, Station, eventually};
 
 /// A range of which so many seconds are in files, from its first span on.
 async fn recorded(client: &Client, from: WallTime, seconds: u64) -> (WallTime, WallTime) {

@@ -1,0 +1,11 @@
+//! The API as its users see it, a gateway and a simulated camera for each test.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod access;
+mod archive;
+mod cameras;
+#[path = "../common/mod.rs"]
+mod common;
+mod evidence;
+mod incidents;
+mod live;
