@@ -212,17 +212,17 @@ impl Gateway {
         )
         .await?;
 
-        let endpoint = match &identity {
+        match &identity {
             Some(identity) if gateway.config.listen.quic => {
                 let clock = Arc::clone(&gateway.clock);
                 let now = Box::new(move || read_clock(&clock));
                 let certificates = Arc::new(ShortLived::new(identity, now)?);
-                let endpoint = quic(Arc::clone(&certificates), address)?;
+                let quic = quic(&gateway, Arc::clone(&certificates), address)?;
                 let _ = gateway.webtransport.set(certificates);
-                Some(endpoint)
+                gateway.connections.spawn(quic.ended());
             }
-            _ => None,
-        };
+            _ => {}
+        }
         let listening = CancellationToken::new();
         let limits = listen::Limits {
             connections: gateway.config.listen.max_connections,
@@ -244,19 +244,12 @@ impl Gateway {
                 tracing::error!(%error, "the listener failed");
             }
         });
-        if let (Some(endpoint), Some(relay)) = (&endpoint, gateway.relay.get()) {
-            let (relay, endpoint) = (relay.clone(), endpoint.clone());
-            gateway
-                .connections
-                .spawn(async move { relay.quic(endpoint).await });
-        }
         Ok(Running {
             url: url(address, identity.is_some()),
             fingerprint: identity.as_ref().and_then(Identity::fingerprint),
             gateway,
             address,
             listening,
-            endpoint,
         })
     }
 
@@ -353,18 +346,17 @@ fn addresses(listening: IpAddr) -> Vec<IpAddr> {
     .collect()
 }
 
-fn quic(certificates: Arc<ShortLived>, address: SocketAddr) -> Result<quinn::Endpoint> {
-    let config = relay::quic::server_config_resolving(certificates)?;
+fn quic(
+    gateway: &Gateway,
+    certificates: Arc<ShortLived>,
+    address: SocketAddr,
+) -> Result<relay::quic::Quic> {
+    let config = relay::quic::server_config_resolving(certificates, &gateway.config.relay)?;
     let socket = listen::bind_udp(address).with_context(|| {
         format!("cannot listen on UDP {address} for QUIC (listen.quic = false does without)")
     })?;
-    let runtime = Arc::new(quinn::TokioRuntime);
-    Ok(quinn::Endpoint::new(
-        quinn::EndpointConfig::default(),
-        Some(config),
-        socket,
-        runtime,
-    )?)
+    let relay = gateway.relay.get().context("the relay is there first")?;
+    Ok(relay.quic(socket, config)?)
 }
 
 /// What to type into a browser: an address that is everywhere is here, too.

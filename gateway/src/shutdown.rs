@@ -36,9 +36,6 @@ impl Running {
             gateway.connections.wait(),
         )
         .await;
-        if let Some(endpoint) = &self.endpoint {
-            endpoint.close(1001u32.into(), b"shutting down");
-        }
         step("tagger", Duration::from_secs(1), gateway.tagger.shutdown()).await;
         let archive = Duration::from_secs(3);
         step(

@@ -66,19 +66,16 @@ pub(super) fn run(cameras: Vec<Camera>) -> Result<()> {
         let plain = TcpListener::bind("127.0.0.1:0").await?;
         let secure = TcpListener::bind("127.0.0.1:0").await?;
         let config = relay::quic::server_config(identity.chain.clone(), identity.key.clone_key())?;
-        let endpoint = quinn::Endpoint::server(config, "127.0.0.1:0".parse()?)?;
+        let quic = relay.quic(std::net::UdpSocket::bind("127.0.0.1:0")?, config)?;
         Doors {
             ws: plain.local_addr()?.port(),
             wss: secure.local_addr()?.port(),
-            quic: endpoint.local_addr()?.port(),
+            quic: quic.address().port(),
             certificate: identity.certificate(),
             token: "bench".into(),
         }
         .announce()?;
-        tokio::spawn({
-            let relay = relay.clone();
-            async move { relay.quic(endpoint).await }
-        });
+        tokio::spawn(quic.ended());
         tokio::spawn(accept(secure, Some(acceptor(&identity)?), relay.clone()));
         accept(plain, None, relay).await
     })

@@ -31,6 +31,8 @@ pub struct Config {
     pub auto_wait_most_ms: u64,
     /// A return to `main` that held for so many milliseconds has not failed.
     pub auto_proof_ms: u64,
+    /// How QUIC finds out how much a path carries.
+    pub quic_congestion: Congestion,
     /// For a QUIC connection's handshake, in milliseconds, and as much again for its first line.
     pub hello_ms: u64,
     /// A WebSocket is pinged after this long, in milliseconds.
@@ -39,6 +41,17 @@ pub struct Config {
     pub silence_ms: u64,
     /// A connection that takes not one byte for this long, in milliseconds, is gone.
     pub stall_ms: u64,
+}
+
+/// How QUIC finds out how much a path carries (measured in `docs/design/relay.md`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Congestion {
+    /// By the rate at which the path delivers. A live picture goes on through loss that is no congestion (radio).
+    #[default]
+    Bbr,
+    /// By loss: the network's usual share, and next to nothing where packets are lost for other reasons.
+    Cubic,
 }
 
 impl Default for Config {
@@ -58,6 +71,7 @@ impl Default for Config {
             auto_wait_ms: 10_000,
             auto_wait_most_ms: 300_000,
             auto_proof_ms: 60_000,
+            quic_congestion: Congestion::Bbr,
             hello_ms: 5_000,
             ping_ms: 15_000,
             silence_ms: 45_000,

@@ -169,10 +169,25 @@ impl Dispatch {
     /// Starts the workers; within a runtime.
     pub(crate) fn start(config: &Config, counters: &Arc<Counters>) -> Self {
         let count = std::thread::available_parallelism().map_or(1, usize::from);
+        Self::with_workers(count, JOIN_FROM, config, counters)
+    }
+
+    /// One worker, for lines that all live on the thread of the runtime that this is called in, and send no WebSocket frames.
+    pub(crate) fn on_this_thread(config: &Config, counters: &Arc<Counters>) -> Self {
+        Self::with_workers(1, usize::MAX, config, counters)
+    }
+
+    fn with_workers(
+        count: usize,
+        join_from: usize,
+        config: &Config,
+        counters: &Arc<Counters>,
+    ) -> Self {
         let mut workers = JoinSet::new();
         let posts: Arc<[Arc<Post>]> = (0..count).map(|_| Arc::default()).collect();
         for post in posts.iter() {
-            let worker = Worker::new(Arc::clone(post), config.gather(), Arc::clone(counters));
+            let mut worker = Worker::new(Arc::clone(post), config.gather(), Arc::clone(counters));
+            worker.join_from = join_from;
             // What a line takes is bounded by the line; a budget of the scheduler's would only look like a blocked socket.
             workers.spawn(tokio::task::unconstrained(worker.run()));
         }
@@ -293,6 +308,8 @@ struct Place {
 struct Worker {
     post: Arc<Post>,
     gather: Duration,
+    /// From so many lines on a frame is put into one piece.
+    join_from: usize,
     counters: Arc<Counters>,
     lanes: HashMap<usize, Lane>,
     places: HashMap<u64, Place>,
@@ -308,6 +325,7 @@ impl Worker {
         Self {
             post,
             gather,
+            join_from: JOIN_FROM,
             counters,
             lanes: HashMap::new(),
             places: HashMap::new(),
@@ -443,7 +461,7 @@ impl Worker {
                 }
             }
         }
-        if lane.members.len() >= JOIN_FROM && !lane.bell.gathers.load(Relaxed) {
+        if lane.members.len() >= self.join_from && !lane.bell.gathers.load(Relaxed) {
             fresh.iter_mut().for_each(Fresh::join);
         }
         let (mut sent, mut turns) = (Sent::default(), 0);
@@ -518,7 +536,7 @@ impl Lane {
 }
 
 impl Sent {
-    fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.calls += other.calls;
         self.messages += other.messages;
         self.bytes += other.bytes;

@@ -50,7 +50,7 @@ use media::{CameraId, Lease, Priority, Profile, Reason, WallTime, wire::Decodes}
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
-pub use config::Config;
+pub use config::{Config, Congestion};
 use dispatch::Dispatch;
 pub use error::{Close, End};
 pub use listed::Watching;
@@ -150,10 +150,18 @@ impl Relay {
         websocket::serve(Arc::clone(&self.0), stream, viewer).await
     }
 
-    /// Accepts native clients on `endpoint` (see [`quic::server_config`]) until the relay is cancelled; then closes all
-    /// their connections with 1001.
-    pub async fn quic(&self, endpoint: quinn::Endpoint) {
-        quic::accept(Arc::clone(&self.0), endpoint).await;
+    /// Serves native clients and browsers on a UDP socket (see [`quic::server_config`]), on a thread of its own, until the
+    /// relay is cancelled; then closes all their connections with 1001. Within a runtime, which is where the host's own tasks
+    /// go.
+    ///
+    /// # Errors
+    /// The system's: the socket cannot be used, or there is no thread to be had.
+    pub fn quic(
+        &self,
+        socket: std::net::UdpSocket,
+        config: quinn::ServerConfig,
+    ) -> std::io::Result<quic::Quic> {
+        quic::start(Arc::clone(&self.0), socket, config)
     }
 
     /// Every connection that is let in, by number.
@@ -178,6 +186,18 @@ impl Shared {
     pub(crate) fn dispatch(&self) -> &Dispatch {
         self.dispatch
             .get_or_init(|| Dispatch::start(&self.config, &self.counters))
+    }
+
+    /// The same relay, by another way to its host.
+    pub(crate) fn with_host(&self, host: Arc<dyn Host>) -> Self {
+        Self {
+            config: self.config.clone(),
+            host,
+            cancel: self.cancel.clone(),
+            counters: Arc::clone(&self.counters),
+            dispatch: OnceLock::new(),
+            list: Arc::clone(&self.list),
+        }
     }
 
     /// The time of record.

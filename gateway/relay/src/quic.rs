@@ -2,37 +2,39 @@
 //! JSON lines, a unidirectional stream a group. See `docs/reference/wire.md`.
 //!
 //! ```text
-//! accept -> handshake -> ALPN: Carrier::native | Carrier::webtransport -> auth line -> driver
+//! accept -> handshake -> ALPN: Carrier::native | Carrier::webtransport -> auth line -> line: task, and worker of the thread
+//!                                                                                       |  driver -- session
+//!                                                                                       v
+//!                                                                          streams -> quinn, one packet train a frame
 //! ```
 //!
 //! The newest group of every track has the same priority and the ones before it less, so that under congestion a tile's newest
 //! picture goes first and no tile starves another; audio goes ahead of video. A group that the viewer's maximum delay has
 //! passed is reset with code 1, and so is what is left of a group when the session skips.
 //!
-//! What is asked of the session goes as chunks into the streams' own queues (`group.rs`), and counts against
-//! [`crate::Config::viewer_budget`] until quinn has taken it. quinn holds at most [`SEND_WINDOW`] more.
+//! What is asked of the session goes as chunks to quinn. What quinn does not take waits (`streams.rs`), and counts against
+//! [`crate::Config::viewer_budget`]. quinn holds at most [`SEND_WINDOW`] more, until it is acknowledged.
 
+mod accept;
 mod carrier;
 mod driver;
-mod group;
+mod line;
 mod lines;
+mod streams;
 mod webtransport;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use media::wire::ClientMessage;
-use quinn::{Connection, Incoming, RecvStream, SendStream, VarInt};
+use quinn::{
+    RecvStream, SendStream, VarInt,
+    congestion::{BbrConfig, ControllerFactory, CubicConfig},
+};
 use rustls::server::ResolvesServerCert;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::{
-    io::AsyncReadExt,
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task::JoinSet,
-    time::timeout,
-};
+use tokio::sync::oneshot;
 
-use crate::{Close, Shared, Viewer};
-use carrier::{Carrier, Refused};
+use crate::{Config, Congestion};
+pub(crate) use accept::start;
 use lines::Lines;
 pub use webtransport::{ALPN as ALPN_WEBTRANSPORT, PATH as WEBTRANSPORT_PATH};
 
@@ -51,9 +53,10 @@ const MAX_UNI_STREAMS: u32 = 8;
 const DATAGRAM_BYTES: usize = 2048;
 /// A client of which nothing was heard for so long is gone.
 const IDLE_TIME: Duration = Duration::from_secs(30);
+/// Clients that can (RFC draft ack-frequency; ours, not browsers) acknowledge so many packets at once, or what came within their
+/// own 25 ms: about one acknowledgement a frame in place of one every other packet. A gap is told at once all the same.
+const ACKNOWLEDGE_EVERY: u32 = 20;
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
-/// Handshakes under way at once: beyond it new ones are asked to prove their address first, and then refused.
-const MAX_HANDSHAKES: usize = 256;
 
 /// Why a QUIC endpoint cannot be configured.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +69,7 @@ pub enum ConfigError {
     Suite(#[from] quinn::crypto::rustls::NoInitialCipherSuite),
 }
 
-/// A server configuration for the endpoint given to [`crate::Relay::quic`], with one certificate for all: see
+/// A server configuration for [`crate::Relay::quic`], with one certificate for all and the default bounds: see
 /// [`server_config_resolving`].
 ///
 /// # Errors
@@ -77,16 +80,18 @@ pub fn server_config(
 ) -> Result<quinn::ServerConfig, ConfigError> {
     let provider = rustls::crypto::ring::default_provider();
     let key = rustls::sign::CertifiedKey::from_der(chain, key, &provider)?;
-    server_config_resolving(Arc::new(rustls::sign::SingleCertAndKey::from(key)))
+    let key = Arc::new(rustls::sign::SingleCertAndKey::from(key));
+    server_config_resolving(key, &Config::default())
 }
 
-/// A server configuration for the endpoint given to [`crate::Relay::quic`]: TLS 1.3, ALPN [`ALPN`] and
+/// A server configuration for [`crate::Relay::quic`]: TLS 1.3, ALPN [`ALPN`] and
 /// [`ALPN_WEBTRANSPORT`], the wire's limits. `certificates` may tell them apart by the ALPN of the client's hello.
 ///
 /// # Errors
 /// See [`ConfigError`].
 pub fn server_config_resolving(
     certificates: Arc<dyn ResolvesServerCert>,
+    bounds: &Config,
 ) -> Result<quinn::ServerConfig, ConfigError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut tls = rustls::ServerConfig::builder_with_provider(provider)
@@ -97,7 +102,15 @@ pub fn server_config_resolving(
     let tls = quinn::crypto::rustls::QuicServerConfig::try_from(tls)?;
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(tls));
     let mut transport = quinn::TransportConfig::default();
+    let congestion: Arc<dyn ControllerFactory + Send + Sync> = match bounds.quic_congestion {
+        Congestion::Bbr => Arc::new(BbrConfig::default()),
+        Congestion::Cubic => Arc::new(CubicConfig::default()),
+    };
+    let mut acknowledgements = quinn::AckFrequencyConfig::default();
+    acknowledgements.ack_eliciting_threshold(VarInt::from_u32(ACKNOWLEDGE_EVERY));
     transport
+        .congestion_controller_factory(congestion)
+        .ack_frequency_config(Some(acknowledgements))
         .max_concurrent_bidi_streams(VarInt::from_u32(MAX_BIDI_STREAMS))
         .max_concurrent_uni_streams(VarInt::from_u32(MAX_UNI_STREAMS))
         .receive_window(VarInt::from_u32(RECEIVE_WINDOW))
@@ -112,110 +125,25 @@ pub fn server_config_resolving(
     Ok(config)
 }
 
-/// Accepts until the relay is cancelled, then waits for the connections to say goodbye.
-pub(crate) async fn accept(shared: Arc<Shared>, endpoint: quinn::Endpoint) {
-    let mut connections = JoinSet::new();
-    let handshakes = Arc::new(Semaphore::new(MAX_HANDSHAKES));
-    loop {
-        let incoming = tokio::select! {
-            incoming = endpoint.accept() => incoming,
-            () = shared.cancel.cancelled() => break,
-            Some(_) = connections.join_next() => continue,
-        };
-        let Some(incoming) = incoming else { break };
-        if endpoint.open_connections() > shared.config.max_viewers + MAX_HANDSHAKES {
-            incoming.refuse();
-            continue;
-        }
-        match Arc::clone(&handshakes).try_acquire_owned() {
-            Ok(permit) => {
-                connections.spawn(serve(Arc::clone(&shared), incoming, permit));
-            }
-            // Cannot fail: its address is not validated.
-            Err(_) if !incoming.remote_address_validated() => drop(incoming.retry()),
-            Err(_) => incoming.refuse(),
-        }
-    }
-    endpoint.set_server_config(None);
-    while connections.join_next().await.is_some() {}
-    endpoint.close(VarInt::from_u32(u32::from(Close::GOING_AWAY)), b"");
+/// The relay's QUIC: see [`crate::Relay::quic`].
+#[derive(Debug)]
+pub struct Quic {
+    address: SocketAddr,
+    end: oneshot::Receiver<()>,
 }
 
-async fn serve(shared: Arc<Shared>, incoming: Incoming, permit: OwnedSemaphorePermit) {
-    let peer = incoming.remote_address();
-    let handshake = async { incoming.accept()?.await };
-    let connection = match timeout(shared.config.hello(), handshake).await {
-        Ok(Ok(connection)) => connection,
-        Ok(Err(error)) => return tracing::debug!(%peer, %error, "QUIC handshake"),
-        Err(_) => return tracing::debug!(%peer, "QUIC handshake not completed in time"),
-    };
-    let seat = shared.enter();
-    let greeted = timeout(shared.config.hello(), async {
-        let (carrier, send, receive) = carry(&connection).await?;
-        let control = match seat {
-            Some(_) => hello(&shared, send, receive, peer).await,
-            None => Err(Close::new(Close::BUSY, "too many viewers are connected")),
-        };
-        Ok((carrier, control))
-    });
-    let greeted = greeted.await;
-    match greeted {
-        Ok(Ok((carrier, Ok((viewer, control))))) => {
-            drop(permit);
-            let end = driver::drive(&shared, carrier, viewer, control).await;
-            tracing::debug!(%peer, %end, "viewer's QUIC connection ended");
-        }
-        Ok(Ok((carrier, Err(close)))) => carrier.close(&close).await,
-        Ok(Err(Refused { code, text })) => {
-            tracing::debug!(%peer, text, "QUIC connection refused");
-            connection.close(code, text.as_bytes());
-        }
-        Err(_) => carrier::close_native(
-            &connection,
-            &Close::new(Close::POLICY, "no auth line in time"),
-        ),
+impl Quic {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Until the relay was cancelled and all viewers have been told.
+    pub async fn ended(self) {
+        // An error is the end as well.
+        let _ = self.end.await;
     }
 }
 
-/// By the protocol that was agreed on in the handshake.
-async fn carry(connection: &Connection) -> Result<(Carrier, SendStream, RecvStream), Refused> {
-    let data = connection.handshake_data();
-    let data = data.and_then(|data| data.downcast::<quinn::crypto::rustls::HandshakeData>().ok());
-    match data.and_then(|data| data.protocol).as_deref() {
-        Some(ALPN_WEBTRANSPORT) => Carrier::webtransport(connection.clone()).await,
-        _ => Carrier::native(connection.clone()).await,
-    }
-}
-
+/// The control stream, and what came with its first line.
 type Control = (SendStream, RecvStream, Lines);
-
-/// The control stream's first line.
-async fn hello(
-    shared: &Shared,
-    send: SendStream,
-    mut receive: RecvStream,
-    peer: SocketAddr,
-) -> Result<(Viewer, Control), Close> {
-    let broken = |error: &dyn std::fmt::Display| Close::new(Close::PROTOCOL, error.to_string());
-    let mut lines = Lines::default();
-    let mut bytes = [0; 1024];
-    let line = loop {
-        if let Some(line) = lines.next()? {
-            break line;
-        }
-        match AsyncReadExt::read(&mut receive, &mut bytes).await {
-            Ok(0) => return Err(broken(&"the control stream ended before its auth line")),
-            Ok(n) => lines.push(&bytes[..n]),
-            Err(error) => return Err(broken(&error)),
-        }
-    };
-    let token = match serde_json::from_str(&line) {
-        Ok(ClientMessage::Auth { token }) => token,
-        Ok(_) => return Err(Close::new(Close::POLICY, "the first line must be 'auth'")),
-        Err(error) => return Err(broken(&format!("the auth line: {error}"))),
-    };
-    match shared.host.authenticate(&token, peer) {
-        Ok(viewer) => Ok((viewer, (send, receive, lines))),
-        Err(reason) => Err(Close::new(Close::POLICY, reason.to_string())),
-    }
-}

@@ -147,6 +147,36 @@ async fn a_slow_reader_gets_resets_and_another_is_not_harmed() {
     }
 }
 
+/// A phone leaves its Wi-Fi: the same connection goes on from another address.
+#[tokio::test]
+async fn a_viewer_who_moves_to_another_address_misses_nothing() {
+    let mut cam = live(1);
+    cam.push();
+    let rig = Rig::new(&TestHost::with(&[&cam]), Config::default());
+    let mut client = rig.client().await;
+    client.open(open(1, 1)).await.unwrap();
+    let (mut got, all) = (0, 4 * GOP);
+    while got < all {
+        let Message::Media(h, _) = next(&mut client).await else {
+            continue;
+        };
+        if h.kind != Kind::Fragment {
+            continue;
+        }
+        assert_eq!((h.group, h.frame), (got / GOP, got % GOP));
+        got += 1;
+        // In the middle of a group, three times.
+        if got % GOP == GOP / 2 && got < 3 * GOP {
+            client.rebind().unwrap();
+        }
+        if cam.frames < all {
+            cam.push();
+        }
+    }
+    let stats = rig.relay.stats();
+    assert_eq!((stats.viewers_total, stats.skipped_frames), (1, 0));
+}
+
 #[tokio::test]
 async fn a_group_is_a_stream_of_its_own_that_begins_with_its_initialisation() {
     let mut cam = live(1);

@@ -19,7 +19,7 @@ use crate::{Close, End};
 /// Application error code of a reset group (`docs/reference/wire.md`).
 const STALE: u32 = 1;
 /// How long a viewer has to take the reason of our close.
-const CLOSE_TIME: Duration = Duration::from_secs(2);
+pub(super) const CLOSE_TIME: Duration = Duration::from_secs(1);
 
 /// Why a connection is over, or has to be.
 pub(super) enum Over {
@@ -122,6 +122,14 @@ impl Carrier {
             session: Some(established.session),
         };
         Ok((carrier, established.control.0, established.control.1))
+    }
+
+    /// As lists and figures call it.
+    pub(super) fn name(&self) -> &'static str {
+        match self.session {
+            None => "quic",
+            Some(_) => "webtransport",
+        }
     }
 
     /// Ready when the connection is over or has to be.

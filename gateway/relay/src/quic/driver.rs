@@ -1,263 +1,176 @@
-//! One task a connection: asks the session what to send, sorts it into streams, reads the control stream.
+//! A connection between two wakes: asks the session what to send, sorts it into streams, reads the control stream. Its own task
+//! and the thread's worker use it in turn (`line.rs`).
 
 use std::{
     collections::HashMap,
-    future::poll_fn,
-    pin::{Pin, pin},
+    pin::Pin,
     sync::{Arc, atomic::Ordering::Relaxed},
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
-use futures_util::{Future, StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use media::{TrackKind, WallTime, wire::ServerMessage};
+use media::wire::{Framed, ServerMessage};
 use quinn::RecvStream;
 use tokio::{
     io::{AsyncRead, ReadBuf},
-    sync::Notify,
-    time::{Instant, sleep_until},
+    time::Instant,
 };
 
 use super::{
-    Control, Lines,
-    carrier::Carrier,
-    group::{End as GroupEnd, Handle},
+    Control,
+    lines::Lines,
+    streams::{CONTROL_PRIORITY, Outgoing, Streams},
 };
 use crate::{
-    Close, End, Shared, Viewer,
-    session::{Delivery, Input, Message, Output, Session},
+    Close, Shared,
+    dispatch::Sent,
+    listed::Listed,
+    session::{Input, Message, Output, Session},
     stats::Counters,
     watches::Watches,
 };
 
-/// The session is told of passing time, and stale groups are looked for, this often.
-const TICK: Duration = Duration::from_millis(250);
-/// Before media, audio before video, the newest group before those it superseded.
-const CONTROL_PRIORITY: i32 = 3;
-const AUDIO_PRIORITY: i32 = 2;
-const VIDEO_PRIORITY: i32 = 1;
-const OLD_PRIORITY: i32 = 0;
+/// While something waits for the viewer the session is told of passing time, and stale groups are looked for, this often;
+/// or four times in the viewer's maximum delay, where that is more often.
+const BUSY_TICK: Duration = Duration::from_millis(250);
+const LEAST_TICK: Duration = Duration::from_millis(25);
+/// Else nothing is waited for.
+const IDLE_TICK: Duration = Duration::from_secs(5);
+/// Control messages wait in the session while the client does not take them: there they are bounded.
+const MAX_CONTROL: usize = 64 * 1024;
 
-/// A track's stream of groups.
-struct Lane {
-    group: u32,
-    newest: Handle,
-    /// Groups that are superseded but not finished, and since when.
-    old: Vec<(Instant, Handle)>,
-}
-
-struct Driver<'a> {
-    shared: &'a Shared,
-    carrier: Carrier,
-    session: Session,
-    watches: Watches,
-    control: Handle,
-    lanes: HashMap<(u32, TrackKind), Lane>,
-    /// Last groups of feeds that are shown no more, and since when.
-    ended: Vec<(Instant, Handle)>,
+pub(super) struct Driver {
+    shared: Arc<Shared>,
+    pub(super) session: Session,
+    pub(super) watches: Watches,
+    listed: Listed,
+    receive: RecvStream,
+    lines: Lines,
+    control: Outgoing,
+    streams: Streams,
     /// Which feed each tile shows.
     feeds: HashMap<u32, u32>,
     /// Tiles whose next message begins after a gap.
     skipped: Vec<u32>,
-    writers: FuturesUnordered<BoxFuture<'static, ()>>,
     tiles_counted: u64,
     /// When bytes were last taken from the control stream's queue, or it was empty.
     control_moved: Instant,
     control_left: usize,
 }
 
-pub(super) async fn drive(
-    shared: &Arc<Shared>,
-    carrier: Carrier,
-    viewer: Viewer,
-    (send, mut receive, mut lines): Control,
-) -> End {
-    let bell = Arc::new(Notify::new());
-    let revoked = viewer.revoked.clone();
-    let control = Handle::new(CONTROL_PRIORITY, carrier.stale, Bytes::new());
-    let mut driver = Driver {
-        shared,
-        carrier,
-        session: Session::new(
-            shared.config.clone(),
-            Arc::clone(&shared.host),
-            viewer,
-            Arc::clone(&bell),
-            Delivery::Groups,
-            WallTime::now(),
-        ),
-        watches: Watches::default(),
-        lanes: HashMap::new(),
-        ended: Vec::new(),
-        feeds: HashMap::new(),
-        skipped: Vec::new(),
-        writers: FuturesUnordered::new(),
-        tiles_counted: 0,
-        control_moved: Instant::now(),
-        control_left: 0,
-        control: control.clone(),
-    };
-    driver.writers.push(Box::pin(control.write_to(send)));
-    let mut tick = pin!(sleep_until(Instant::now() + TICK));
-    let cancel = shared.cancel.child_token();
-    let mut cancelled = pin!(cancel.cancelled());
-    let mut revoked = pin!(revoked.cancelled());
-    let why = loop {
-        let mut rung = pin!(bell.notified());
-        let step = poll_fn(|cx| {
-            if let Poll::Ready(over) = driver.carrier.poll_over(cx) {
-                return Poll::Ready(Err(over.end()));
-            }
-            if cancelled.as_mut().poll(cx).is_ready() {
-                let close = Close::new(Close::GOING_AWAY, "the gateway is shutting down");
-                return Poll::Ready(Err(Err(close)));
-            }
-            if revoked.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Err(Err(Close::new(Close::POLICY, "the session has ended"))));
-            }
-            if let Poll::Ready(close) = driver.poll_streams(cx, &mut receive, &mut lines) {
-                return Poll::Ready(Err(Err(close)));
-            }
-            let mut woke = rung.as_mut().poll(cx).is_ready();
-            if driver.watches.poll_changed(cx).is_ready() {
-                driver.session.handle(now(), Input::Status);
-                woke = true;
-            }
-            if tick.as_mut().poll(cx).is_ready() {
-                tick.as_mut().reset(Instant::now() + TICK);
-                if let Err(close) = driver.tick() {
-                    return Poll::Ready(Err(Err(close)));
-                }
-                woke = true;
-            }
-            if woke {
-                Poll::Ready(Ok(()))
-            } else {
-                Poll::Pending
-            }
-        })
-        .await;
-        if let Err(why) = step {
-            break why;
-        }
-    };
-    shared
-        .counters
-        .tiles
-        .fetch_sub(driver.tiles_counted, Relaxed);
-    match why {
-        Ok(end) => end,
-        Err(why) => {
-            driver.carrier.close(&why).await;
-            End::Closed(why)
+impl Driver {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        session: Session,
+        listed: Listed,
+        streams: Streams,
+        (send, receive, lines): Control,
+    ) -> Self {
+        Self {
+            shared,
+            session,
+            watches: Watches::default(),
+            listed,
+            receive,
+            lines,
+            control: Outgoing::of(send, CONTROL_PRIORITY),
+            streams,
+            feeds: HashMap::new(),
+            skipped: Vec::new(),
+            tiles_counted: 0,
+            control_moved: Instant::now(),
+            control_left: 0,
         }
     }
-}
 
-fn now() -> std::time::Instant {
-    Instant::now().into_std()
-}
-
-impl Driver<'_> {
-    /// Fills, writes and reads all that goes without waiting. Ready when the connection is to be closed.
-    fn poll_streams(
-        &mut self,
-        cx: &mut Context<'_>,
-        receive: &mut RecvStream,
-        lines: &mut Lines,
-    ) -> Poll<Close> {
+    /// Writes all that the session has and the transport takes.
+    ///
+    /// # Errors
+    /// How the connection is to be closed.
+    pub(super) fn pump(&mut self, cx: &mut Context<'_>) -> Result<Sent, Close> {
+        let mut sent = Sent::default();
         loop {
-            loop {
-                let before = self.unwritten();
-                self.session.handle(now(), Input::Queued(before));
-                let more = match self.fill() {
-                    Ok(more) => more,
-                    Err(close) => return Poll::Ready(close),
-                };
-                while let Poll::Ready(Some(())) = self.writers.poll_next_unpin(cx) {}
-                // Goes on while something was asked for, or was written and so made room.
-                if !more && self.unwritten() == before {
-                    break;
-                }
-            }
-            if !self.session.wants_input() {
-                return Poll::Pending;
-            }
-            if let Err(close) = ready!(self.poll_control(cx, receive, lines)) {
-                return Poll::Ready(close);
+            self.control.write(cx);
+            self.streams.write(cx);
+            let before = self.streams.unwritten();
+            self.session.handle(now(), Input::Queued(before));
+            let more = self.fill(cx, &mut sent)?;
+            // Goes on while something was asked for, or was written and so made room.
+            if !more && self.streams.unwritten() == before {
+                return Ok(sent);
             }
         }
     }
 
-    fn poll_control(
-        &mut self,
-        cx: &mut Context<'_>,
-        receive: &mut RecvStream,
-        lines: &mut Lines,
-    ) -> Poll<Result<(), Close>> {
-        // Lines that came with the first read, before this task began.
-        if self.take_lines(lines)? {
-            return Poll::Ready(Ok(()));
+    /// Pumps, and reads what the viewer says.
+    ///
+    /// # Errors
+    /// How the connection is to be closed.
+    pub(super) fn poll_streams(&mut self, cx: &mut Context<'_>) -> Result<Sent, Close> {
+        let mut sent = Sent::default();
+        loop {
+            sent.add(self.pump(cx)?);
+            if !self.session.wants_input() || self.poll_control(cx)?.is_pending() {
+                return Ok(sent);
+            }
         }
-        let mut bytes = [0; 2048];
+    }
+
+    fn poll_control(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, Close> {
+        // Lines that came with the first read, before this driver began.
+        if self.take_lines()? {
+            return Ok(Poll::Ready(()));
+        }
+        let mut bytes = [0; 1024];
         let mut buf = ReadBuf::new(&mut bytes);
-        match ready!(Pin::new(receive).poll_read(cx, &mut buf)) {
-            Ok(()) if buf.filled().is_empty() => {
-                Poll::Ready(Err(Close::new(Close::NORMAL, "the control stream ended")))
+        match Pin::new(&mut self.receive).poll_read(cx, &mut buf) {
+            Poll::Pending => Ok(Poll::Pending),
+            Poll::Ready(Ok(())) if buf.filled().is_empty() => {
+                Err(Close::new(Close::NORMAL, "the control stream ended"))
             }
-            Ok(()) => {
-                lines.push(buf.filled());
-                self.take_lines(lines)?;
-                Poll::Ready(Ok(()))
+            Poll::Ready(Ok(())) => {
+                self.lines.push(buf.filled());
+                self.take_lines()?;
+                Ok(Poll::Ready(()))
             }
-            Err(error) => Poll::Ready(Err(Close::new(Close::PROTOCOL, error.to_string()))),
+            Poll::Ready(Err(error)) => Err(Close::new(Close::PROTOCOL, error.to_string())),
         }
     }
 
-    fn take_lines(&mut self, lines: &mut Lines) -> Result<bool, Close> {
+    fn take_lines(&mut self) -> Result<bool, Close> {
         let mut any = false;
-        while let Some(line) = lines.next()? {
+        while let Some(line) = self.lines.next()? {
             any = true;
             self.session.handle(now(), Input::Text(&line));
         }
         Ok(any)
     }
 
-    fn unwritten(&self) -> usize {
-        let newest = self.lanes.values().map(|lane| &lane.newest);
-        let old = self.lanes.values().flat_map(|lane| &lane.old);
-        let old = old.chain(&self.ended).map(|(_, handle)| handle);
-        newest.chain(old).map(Handle::unwritten).sum()
-    }
-
-    /// Moves what the session has ready into the streams' queues; whether there was anything.
-    fn fill(&mut self) -> Result<bool, Close> {
+    /// Moves what the session has ready into the streams; whether there was anything.
+    fn fill(&mut self, cx: &mut Context<'_>, sent: &mut Sent) -> Result<bool, Close> {
         let mut any = false;
-        // Control messages wait in the session while the client does not take them: there they are bounded.
-        while self.control.unwritten() < 64 * 1024 {
+        while self.control.unwritten() < MAX_CONTROL {
             let Some(output) = self.session.poll_output(now()) else {
                 break;
             };
             any = true;
             match output {
-                Output::Media(message) => self.media(&message),
-                Output::Control(message) => self.tell(&message),
+                Output::Media(message) => self.media(&message, cx, sent),
+                Output::Control(message) => self.tell(&message, cx),
                 Output::Close(close) => return Err(close),
             }
         }
-        if self.watches.follow(&self.session) {
-            self.session.handle(now(), Input::Status);
-            any = true;
-        }
         let tiles = self.session.tiles() as u64;
-        let change = tiles.wrapping_sub(self.tiles_counted);
-        self.shared.counters.tiles.fetch_add(change, Relaxed);
-        self.tiles_counted = tiles;
+        if tiles != self.tiles_counted {
+            let change = tiles.wrapping_sub(self.tiles_counted);
+            self.shared.counters.tiles.fetch_add(change, Relaxed);
+            self.tiles_counted = tiles;
+        }
         Ok(any)
     }
 
-    fn tell(&mut self, message: &ServerMessage) {
+    fn tell(&mut self, message: &ServerMessage, cx: &mut Context<'_>) {
         match message {
             ServerMessage::Skipped { tile, frames, .. } => {
                 Counters::add(&self.shared.counters.skipped_frames, *frames);
@@ -267,17 +180,17 @@ impl Driver<'_> {
                 if let Some(old) = self.feeds.insert(*tile, *feed)
                     && old != *feed
                 {
-                    self.end_feed(old, GroupEnd::Finish);
+                    self.streams.finish(old, cx);
                 }
             }
             ServerMessage::Paused { tile } => {
-                if let Some(feed) = self.feeds.get(tile).copied() {
-                    self.end_feed(feed, GroupEnd::Reset);
+                if let Some(feed) = self.feeds.get(tile) {
+                    self.streams.reset(*feed);
                 }
             }
             ServerMessage::Closed { tile } | ServerMessage::Refused { tile, .. } => {
                 if let Some(feed) = self.feeds.remove(tile) {
-                    self.end_feed(feed, GroupEnd::Reset);
+                    self.streams.reset(feed);
                 }
             }
             _ => {}
@@ -285,106 +198,40 @@ impl Driver<'_> {
         match serde_json::to_vec(message) {
             Ok(mut line) => {
                 line.push(b'\n');
-                self.control.push([line.into()]);
+                self.control.push([line.into()], cx);
             }
             Err(error) => tracing::error!(%error, ?message, "a message has no JSON"),
         }
     }
 
-    fn media(&mut self, message: &Message) {
+    fn media(&mut self, message: &Message, cx: &mut Context<'_>, sent: &mut Sent) {
         let frame = &message.frame;
-        let after_gap = self.skipped.contains(&message.tile);
-        self.skipped.retain(|tile| *tile != message.tile);
-        if after_gap {
+        if !self.skipped.is_empty() && self.skipped.contains(&message.tile) {
+            self.skipped.retain(|tile| *tile != message.tile);
             // What is left of the groups before the gap is worth nothing any more.
-            self.end_feed(frame.feed, GroupEnd::Reset);
+            self.streams.reset(frame.feed);
         }
-        let handle = self.lane(frame.feed, frame.track, frame.group);
         let framed = message.framed();
-        let len = framed.message_len() as u32;
-        let chunks = [
-            Bytes::copy_from_slice(&len.to_be_bytes()),
-            framed.head(),
-            framed.payload().clone(),
-        ];
-        handle.push(chunks.into_iter().filter(|c| !c.is_empty()));
-        let counters = &self.shared.counters;
-        Counters::add(&counters.sent_messages, 1);
-        Counters::add(&counters.sent_bytes, framed.message_len() as u64 + 4);
+        let chunks = [head(framed), framed.payload().clone()];
+        self.streams
+            .push((frame.feed, frame.track, frame.group), chunks, cx);
+        sent.messages += 1;
+        sent.bytes += framed.message_len() as u64 + 4;
     }
 
-    /// The stream of this group, opened if it is new; the one before it is then finished.
-    fn lane(&mut self, feed: u32, track: TrackKind, group: u32) -> &Handle {
-        let old = match self.lanes.remove(&(feed, track)) {
-            Some(lane) if lane.group == group => {
-                return &self
-                    .lanes
-                    .entry((feed, track))
-                    .insert_entry(lane)
-                    .into_mut()
-                    .newest;
-            }
-            Some(mut lane) => {
-                lane.newest.prioritise(OLD_PRIORITY);
-                lane.newest.end(GroupEnd::Finish);
-                lane.old.push((Instant::now(), lane.newest));
-                lane.old
-            }
-            None => Vec::new(),
-        };
-        let priority = match track {
-            TrackKind::Audio => AUDIO_PRIORITY,
-            TrackKind::Video => VIDEO_PRIORITY,
-        };
-        let newest = Handle::new(priority, self.carrier.stale, self.carrier.head.clone());
-        let connection = self.carrier.connection.clone();
-        self.writers
-            .push(Box::pin(newest.clone().write_to_new_stream(connection)));
-        let lane = Lane { group, newest, old };
-        &self
-            .lanes
-            .entry((feed, track))
-            .insert_entry(lane)
-            .into_mut()
-            .newest
-    }
-
-    fn end_feed(&mut self, feed: u32, end: GroupEnd) {
-        for track in [TrackKind::Video, TrackKind::Audio] {
-            let Some(lane) = self.lanes.remove(&(feed, track)) else {
-                continue;
-            };
-            let all = lane.old.into_iter().map(|(_, h)| h).chain([lane.newest]);
-            for handle in all {
-                if handle.is_gone() {
-                    continue;
-                }
-                handle.end(end);
-                if end == GroupEnd::Finish {
-                    self.ended.push((Instant::now(), handle));
-                }
-            }
-        }
-    }
-
-    fn tick(&mut self) -> Result<(), Close> {
+    /// Time has passed: returns when to come again.
+    ///
+    /// # Errors
+    /// How the connection is to be closed.
+    pub(super) fn tick(&mut self) -> Result<Instant, Close> {
+        let (taken, rtt) = self.streams.measure();
+        let rtt = Some(rtt);
+        self.session.handle(now(), Input::Line { taken, rtt });
         self.session.handle(now(), Input::Tick);
+        self.listed.publish(&self.session);
         let now = Instant::now();
-        let max_delay = self.session.max_delay();
-        let lanes = self.lanes.values_mut().map(|lane| &mut lane.old);
-        for old in lanes.chain([&mut self.ended]) {
-            old.retain(|(since, handle)| {
-                if handle.is_gone() {
-                    return false;
-                }
-                let stale = now - *since >= max_delay;
-                if stale {
-                    Counters::add(&self.shared.counters.stale_groups, 1);
-                    handle.end(GroupEnd::Reset);
-                }
-                !stale
-            });
-        }
+        let stale = self.streams.tick(self.session.max_delay());
+        Counters::add(&self.shared.counters.stale_groups, stale);
         let left = self.control.unwritten();
         if left == 0 || left != self.control_left {
             self.control_moved = now;
@@ -394,6 +241,42 @@ impl Driver<'_> {
             let why = "the viewer does not take its control messages";
             return Err(Close::new(Close::POLICY, why));
         }
-        Ok(())
+        Ok(self.wake_at())
     }
+
+    /// When time matters again.
+    pub(super) fn wake_at(&self) -> Instant {
+        let due = Instant::now() + self.pace();
+        match self.session.wake_at() {
+            Some(at) => due.min(at.into()),
+            None => due,
+        }
+    }
+
+    /// How long until time matters again.
+    pub(super) fn pace(&self) -> Duration {
+        match self.streams.wants_ticks() || self.control.unwritten() > 0 {
+            true => BUSY_TICK.min((self.session.max_delay() / 4).max(LEAST_TICK)),
+            false => IDLE_TICK,
+        }
+    }
+
+    /// Gives back what was counted.
+    pub(super) fn leave(&mut self) {
+        let tiles = std::mem::take(&mut self.tiles_counted);
+        self.shared.counters.tiles.fetch_sub(tiles, Relaxed);
+    }
+}
+
+/// A message's length and head in one piece.
+fn head(framed: &Framed) -> Bytes {
+    let head = framed.head();
+    let mut whole = Vec::with_capacity(4 + head.len());
+    whole.extend_from_slice(&(framed.message_len() as u32).to_be_bytes());
+    whole.extend_from_slice(&head);
+    whole.into()
+}
+
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
 }

@@ -33,14 +33,14 @@ impl Rig {
         let trust = Trust::Ca(key.cert.pem().into_bytes());
         let private = PrivateKeyDer::try_from(key.signing_key.serialize_der()).unwrap();
         let server = quic::server_config(chain, private).unwrap();
-        let endpoint = quinn::Endpoint::server(server, "127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = endpoint.local_addr().unwrap();
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let cancel = CancellationToken::new();
         let host = Arc::clone(host) as Arc<dyn relay::Host>;
         let config = Config { hello_ms, ..config };
         let relay = Relay::new(config, host, cancel.clone());
-        let accepting = relay.clone();
-        let task = tokio::spawn(async move { accepting.quic(endpoint).await });
+        let quic = relay.quic(socket, server).unwrap();
+        let address = quic.address();
+        let task = tokio::spawn(quic.ended());
         let url = format!("https://127.0.0.1:{}", address.port())
             .parse()
             .unwrap();
