@@ -55,6 +55,9 @@ pub struct Config {
     /// Pulling from cameras.
     #[serde(default)]
     pub ingest: ingest::Config,
+    /// Re-encoding for viewers.
+    #[serde(default)]
+    pub transcode: ingest::transcode::Config,
     /// Viewers.
     #[serde(default)]
     pub relay: relay::Config,
@@ -211,6 +214,7 @@ impl Config {
                 0,
                 3600,
             ))
+            .or_else(|| self.transcode.fault())
             .or(range("stills.at_once", self.stills.at_once as u64, 1, 64))
             .or(range("stills.quality", self.stills.quality.into(), 1, 100))
     }
@@ -368,6 +372,11 @@ mod tests {
                 "relay",
                 format!("{:?}", documented.relay),
                 format!("{:?}", least.relay),
+            ),
+            (
+                "transcode",
+                format!("{:?}", documented.transcode),
+                format!("{:?}", least.transcode),
             ),
             (
                 "tagger",

@@ -87,6 +87,8 @@ pub struct Gateway {
     pub supervisor: ingest::Supervisor,
     /// What is known of their feeds.
     pub feeds: Feeds,
+    /// Feeds for viewers who cannot decode what a camera sends.
+    pub transcodes: ingest::Transcodes,
     /// Recordings.
     pub archive: Archive,
     /// Packages of evidence.
@@ -428,6 +430,7 @@ async fn assemble(
         book,
         hub,
         feeds: Feeds::new(supervisor.clone()),
+        transcodes: ingest::Transcodes::start(config.transcode.clone(), &supervisor),
         supervisor,
         archive: journals.archive,
         plans: journals.plans,

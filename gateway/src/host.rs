@@ -13,6 +13,7 @@ use relay::{Viewer, Wish};
 use crate::{
     access::{self, Action, Target, User, sessions::Hold},
     audit::{Entry, Outcome},
+    codecs,
     gateway::Gateway,
 };
 
@@ -66,7 +67,7 @@ impl relay::Host for Host {
             camera,
             profile,
             priority,
-            ..
+            decodes,
         } = *wish;
         let gateway = self.gateway()?;
         let account = gateway.users.read().get(&viewer.user).map(|a| a.user());
@@ -96,10 +97,16 @@ impl relay::Host for Host {
             }
             Ok(()) => {
                 let feed = FeedId { camera, profile };
-                let pulled = gateway.supervisor.pull(feed, granted(&user, priority));
-                if let Err(reason) = &pulled {
-                    entry.outcome = Outcome::Failed;
-                    entry.detail = format!("{profile}: {}", reason.code.as_str());
+                let pulled = codecs::open(&gateway, feed, granted(&user, priority), decodes);
+                match &pulled {
+                    Err(reason) => {
+                        entry.outcome = Outcome::Failed;
+                        entry.detail = format!("{profile}: {}", reason.code.as_str());
+                    }
+                    Ok(lease) if lease.feed.id.profile != profile => {
+                        entry.detail = format!("{} for {profile}", lease.feed.id.profile);
+                    }
+                    Ok(_) => {}
                 }
                 pulled
             }

@@ -25,6 +25,7 @@ pub mod api;
 pub mod audit;
 pub mod book;
 pub mod cli;
+mod codecs;
 pub mod config;
 pub mod district;
 pub mod evidence;

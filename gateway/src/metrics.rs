@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use command::health;
+use ingest::transcode::Kind;
 
 use crate::{
     api::view::{Known, State},
@@ -118,6 +119,8 @@ pub fn render(gateway: &Gateway) -> String {
         relay.stale_groups,
     );
 
+    transcodes(&mut t, &gateway.transcodes);
+
     let tagger = gateway.tagger.stats();
     t.one(
         "tagger_watched",
@@ -228,6 +231,34 @@ pub fn render(gateway: &Gateway) -> String {
     );
     t.one("memory_bytes", "gauge", "Resident memory.", memory_bytes());
     t.0
+}
+
+fn transcodes(t: &mut Text, transcodes: &ingest::Transcodes) {
+    let running = transcodes.running();
+    t.head("transcodes", "gauge", "Re-encodings for viewers that run.");
+    for kind in [Kind::Video, Kind::Sound] {
+        let count = running.iter().filter(|r| r.kind == kind).count();
+        t.labelled("transcodes", "kind", kind.as_str(), count);
+    }
+    let totals = transcodes.totals();
+    t.one(
+        "transcodes_refused_total",
+        "counter",
+        "Re-encodings refused because the most there may be were running.",
+        totals.refused,
+    );
+    t.one(
+        "transcode_failures_total",
+        "counter",
+        "Pipelines that failed or stood still, and were begun anew.",
+        totals.failures,
+    );
+    t.one(
+        "transcode_cpu_seconds_total",
+        "counter",
+        "Processor time of re-encoding.",
+        totals.cpu_us as f64 / 1e6,
+    );
 }
 
 /// CPU time used by this process, seconds.

@@ -466,11 +466,6 @@ fn source(camera: &Camera, seal: &Seal) -> Result<ingest::Camera, ingest::UrlErr
         tracing::error!(%error);
         None
     });
-    let transport = match camera.transport {
-        command::register::Transport::Tcp => ingest::Transport::Tcp,
-        command::register::Transport::Udp => ingest::Transport::Udp,
-        command::register::Transport::Auto => ingest::Transport::Auto,
-    };
     let stream = |url: &Option<String>| {
         let Some(url) = url else { return Ok(None) };
         let (url, _) = ingest::parse_camera_url(url)?;
@@ -478,7 +473,7 @@ fn source(camera: &Camera, seal: &Seal) -> Result<ingest::Camera, ingest::UrlErr
             url,
             username: camera.username.clone(),
             password: password.clone(),
-            transport,
+            transport: camera.transport,
             declared: None,
             audio: true,
         }))

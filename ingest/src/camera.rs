@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+pub use media::Transport;
 use media::{BitRate, CameraId, Profile, RegionCode};
-use serde::{Deserialize, Serialize};
 use url::Url;
 
 /// A camera as the register gives it.
@@ -104,19 +104,6 @@ impl fmt::Debug for Source {
             .field("audio", &self.audio)
             .finish()
     }
-}
-
-/// How RTP packets come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Transport {
-    /// Interleaved in the RTSP connection (RFC 2326, 10.12).
-    Tcp,
-    /// By UDP: no reordering, no receiver reports; what is lost is lost.
-    Udp,
-    /// TCP, and UDP where the camera answers 461 (Unsupported Transport) to it.
-    #[default]
-    Auto,
 }
 
 /// Why a text is no camera URL. The text itself is not repeated: it may hold a password.

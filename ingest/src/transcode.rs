@@ -191,6 +191,14 @@ impl Transcodes {
     /// # Errors
     /// [`ReasonCode::TranscodeLimit`] where all are taken, [`ReasonCode::Codec`] where it is turned off or has no encoder.
     pub fn open(&self, of: Lease, kind: Kind) -> Result<Lease, Reason> {
+        self.try_open(of, kind).map_err(|(_, reason)| reason)
+    }
+
+    /// The same; what cannot be had leaves the lease it was asked for.
+    ///
+    /// # Errors
+    /// As [`Transcodes::open`], with `of`.
+    pub fn try_open(&self, of: Lease, kind: Kind) -> Result<Lease, (Lease, Reason)> {
         self.0.open(of, kind)
     }
 
@@ -211,21 +219,17 @@ impl Transcodes {
     /// Those that run now.
     pub fn running(&self) -> Vec<Running> {
         let state = self.0.lock();
-        state
+        let all = state.entries.iter();
+        all.map(|(key, entry)| entry.running(*key)).collect()
+    }
+
+    /// Those of one feed.
+    pub fn of(&self, feed: FeedId) -> Vec<Running> {
+        let state = self.0.lock();
+        let of = state
             .entries
-            .iter()
-            .map(|((feed, kind), entry)| Running {
-                feed: *feed,
-                kind: *kind,
-                encoder: match entry.work {
-                    Work::Video(e) => e.name,
-                    Work::Sound(e) => e.name,
-                },
-                hardware: matches!(entry.work, Work::Video(e) if e.hardware),
-                viewers: entry.leases,
-                status: entry.feed.status.borrow().clone(),
-            })
-            .collect()
+            .range((feed, Kind::Video)..=(feed, Kind::Sound));
+        of.map(|(key, entry)| entry.running(*key)).collect()
     }
 
     /// What was counted since the start.
@@ -290,7 +294,7 @@ impl Hub {
         .ok_or_else(none)
     }
 
-    fn open(self: &Arc<Self>, of: Lease, kind: Kind) -> Result<Lease, Reason> {
+    fn open(self: &Arc<Self>, of: Lease, kind: Kind) -> Result<Lease, (Lease, Reason)> {
         let mut guard = self.lock();
         let state = &mut *guard;
         let root = state
@@ -308,6 +312,19 @@ impl Hub {
             // The original has ended since, and another has begun.
             self.end(state, key);
         }
+        let work = match self.room(state, kind) {
+            Ok(work) => work,
+            // Its end takes locks of its own: not under this one.
+            Err(reason) => return Err((of, reason)),
+        };
+        let entry = self.begin(&of, root, kind, work);
+        let lease = self.lease(&entry, of, kind);
+        state.entries.insert(key, entry);
+        Ok(lease)
+    }
+
+    /// Room for one more, and what it is to work with. One that nobody watches any more gives way.
+    fn room(&self, state: &mut State, kind: Kind) -> Result<Work, Reason> {
         let max = self.max(kind);
         if max == 0 {
             let key = match kind {
@@ -318,15 +335,6 @@ impl Hub {
             return Err(Reason::new(ReasonCode::Codec, text));
         }
         let work = self.work(kind)?;
-        self.make_room(state, kind, max)?;
-        let entry = self.begin(&of, root, kind, work);
-        let lease = self.lease(&entry, of, kind);
-        state.entries.insert(key, entry);
-        Ok(lease)
-    }
-
-    /// One that nobody watches any more gives way.
-    fn make_room(&self, state: &mut State, kind: Kind, max: usize) -> Result<(), Reason> {
         let of_kind = |state: &State| state.entries.keys().filter(|(_, k)| *k == kind).count();
         while of_kind(state) >= max {
             let unused = state
@@ -348,7 +356,7 @@ impl Hub {
             };
             self.end(state, key);
         }
-        Ok(())
+        Ok(work)
     }
 
     fn begin(self: &Arc<Self>, of: &Lease, root: u32, kind: Kind, work: Work) -> Entry {
@@ -453,6 +461,20 @@ impl Hub {
 }
 
 impl Entry {
+    fn running(&self, (feed, kind): (FeedId, Kind)) -> Running {
+        Running {
+            feed,
+            kind,
+            encoder: match self.work {
+                Work::Video(e) => e.name,
+                Work::Sound(e) => e.name,
+            },
+            hardware: matches!(self.work, Work::Video(e) if e.hardware),
+            viewers: self.leases,
+            status: self.feed.status.borrow().clone(),
+        }
+    }
+
     fn tell(&self) {
         let used = self.leases > 0;
         self.unused.send_modify(|unused| {

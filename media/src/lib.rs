@@ -29,6 +29,7 @@ pub mod reason;
 pub mod ring;
 pub mod time;
 pub mod track;
+pub mod transport;
 pub mod units;
 pub mod wire;
 
@@ -42,4 +43,5 @@ pub use reason::{Reason, ReasonCode};
 pub use ring::{Cursor, Next, Ring};
 pub use time::{MediaTime, WallTime};
 pub use track::{AudioCodec, AudioTrack, TrackKind, Tracks, VideoCodec, VideoTrack};
+pub use transport::Transport;
 pub use units::{BitRate, ByteCount};

@@ -7,6 +7,7 @@ mod alarm_to_incident;
 mod bad_input;
 mod fall_and_climb;
 mod killed_while_writing;
+mod old_codecs;
 mod one_pull_many_viewers;
 mod playback;
 mod shared;

@@ -2,23 +2,11 @@
 
 use std::{borrow::Cow, fmt};
 
+pub use media::Transport;
 use media::{CameraId, Place, RegionCode};
 use serde::{Deserialize, Serialize};
 
 use crate::{secret::Secret, zone::Zone};
-
-/// How a camera's media travel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Transport {
-    /// Interleaved in the RTSP connection.
-    Tcp,
-    /// RTP over UDP.
-    Udp,
-    /// TCP, and UDP where the camera refuses it.
-    #[default]
-    Auto,
-}
 
 /// One camera's file. What it shows right now is no part of it.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]

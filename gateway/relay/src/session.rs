@@ -239,6 +239,10 @@ impl Session {
                         moved = true;
                         self.sources_version += 1;
                     }
+                    Step::Unfit => {
+                        moved = true;
+                        self.refit(now, at);
+                    }
                     Step::Ended => {
                         self.measuring.gone += self.tiles.remove(at).skipped();
                         self.turn = at;

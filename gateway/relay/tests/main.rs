@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
 mod auto;
+mod codecs;
 mod control_messages;
 mod harm;
 mod harness;

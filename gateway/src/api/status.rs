@@ -2,6 +2,7 @@
 
 use ::media::WallTime;
 use http::{HeaderValue, header};
+use ingest::transcode::Kind;
 use serde::Serialize;
 
 use super::{Answer, Call, Problem, bytes, json, view};
@@ -18,6 +19,7 @@ struct Status {
     recording: usize,
     ingest_bps: u64,
     egress_bps: u64,
+    transcode: Transcode,
     disk: Disk,
     cpu_seconds: f64,
     memory_bytes: u64,
@@ -30,6 +32,37 @@ struct Cameras {
     idle: usize,
     offline: usize,
     disabled: usize,
+}
+
+/// Re-encoding for viewers.
+#[derive(Serialize)]
+struct Transcode {
+    /// None while encoders are tried, and where there is none.
+    video_encoder: Option<&'static str>,
+    hardware: bool,
+    sound_encoder: Option<&'static str>,
+    video: usize,
+    max_video: usize,
+    sound: usize,
+    max_sound: usize,
+}
+
+impl Transcode {
+    fn of(transcodes: &ingest::Transcodes) -> Self {
+        let found = transcodes.encoders();
+        let video = found.as_ref().and_then(|f| f.video);
+        let running = transcodes.running();
+        let count = |kind| running.iter().filter(|r| r.kind == kind).count();
+        Self {
+            video_encoder: video.map(|v| v.name),
+            hardware: video.is_some_and(|v| v.hardware),
+            sound_encoder: found.and_then(|f| f.sound).map(|s| s.name),
+            video: count(Kind::Video),
+            max_video: transcodes.config().max_video,
+            sound: count(Kind::Sound),
+            max_sound: transcodes.config().max_sound,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -68,6 +101,7 @@ pub(super) async fn status(call: Call) -> Answer {
         recording: gateway.recorders.recording(),
         ingest_bps: feeds.iter().map(|(_, s)| s.bit_rate.0).sum(),
         egress_bps: gateway.egress.bits_per_second(),
+        transcode: Transcode::of(&gateway.transcodes),
         disk: Disk {
             used_bytes: usage.used.0,
             free_bytes: usage.free.0,

@@ -7,6 +7,7 @@ use ::media::{
     SourceStatus, WallTime, event::Acknowledgement, id::Level,
 };
 use command::Register;
+use ingest::transcode::{Kind, Running};
 use serde::Serialize;
 
 use crate::{gateway::Gateway, recording::recorders};
@@ -75,10 +76,52 @@ struct Stream<'a> {
     height: Option<u16>,
     bit_rate_bps: u64,
     frame_rate: f64,
+    /// What is re-encoded of it just now, for viewers.
+    transcodes: Vec<Transcode>,
+}
+
+/// A re-encoding that runs.
+#[derive(Debug, Serialize)]
+struct Transcode {
+    kind: &'static str,
+    encoder: &'static str,
+    hardware: bool,
+    state: SourceState,
+    reason: Option<Reason>,
+    codec: Option<String>,
+    width: Option<u16>,
+    height: Option<u16>,
+    bit_rate_bps: u64,
+    viewers: usize,
+}
+
+impl Transcode {
+    fn of(running: Running) -> Self {
+        let tracks = running.status.tracks.as_deref();
+        let video = tracks
+            .filter(|_| running.kind == Kind::Video)
+            .map(|t| &t.video);
+        let sound = tracks.filter(|_| running.kind == Kind::Sound);
+        let sound = sound.and_then(|t| t.audio.as_ref());
+        Self {
+            kind: running.kind.as_str(),
+            encoder: running.encoder,
+            hardware: running.hardware,
+            state: running.status.state,
+            codec: video
+                .map(|v| v.codec_string.clone())
+                .or(sound.map(|a| a.codec_string.clone())),
+            width: video.map(|v| v.width),
+            height: video.map(|v| v.height),
+            bit_rate_bps: running.status.bit_rate.0,
+            viewers: running.viewers,
+            reason: running.status.reason,
+        }
+    }
 }
 
 impl<'a> Stream<'a> {
-    fn of(status: &'a SourceStatus) -> Self {
+    fn of(status: &'a SourceStatus, transcodes: Vec<Running>) -> Self {
         let video = status.tracks.as_ref().map(|t| &t.video);
         Self {
             state: status.state,
@@ -87,6 +130,7 @@ impl<'a> Stream<'a> {
             height: video.map(|v| v.height),
             bit_rate_bps: status.bit_rate.0,
             frame_rate: f64::from(status.frame_rate_x100) / 100.0,
+            transcodes: transcodes.into_iter().map(Transcode::of).collect(),
         }
     }
 }
@@ -169,6 +213,13 @@ pub fn camera<T>(
     let (state, reason, since) = known.state(gateway, camera.disabled);
     let recording_state = gateway.recorders.state(&camera.code);
     let region = register.region(&camera.region);
+    let of = |profile| {
+        gateway.transcodes.of(FeedId {
+            camera: camera.code,
+            profile,
+        })
+    };
+    let (of_main, of_sub) = (of(Profile::Main), of(Profile::Sub));
     with(&Camera {
         code: camera.code,
         name: &camera.name,
@@ -188,8 +239,8 @@ pub fn camera<T>(
         recording: recording_state == recorders::State::Recording,
         recording_state,
         profiles: Profiles {
-            main: known.main.as_ref().map(Stream::of),
-            sub: known.sub.as_ref().map(Stream::of),
+            main: known.main.as_ref().map(|s| Stream::of(s, of_main)),
+            sub: known.sub.as_ref().map(|s| Stream::of(s, of_sub)),
         },
         clock_offset_ms: known.clock_offset_ms(),
         tags: &camera.tags,

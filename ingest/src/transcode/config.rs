@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::seconds;
 
-/// The table `[transcode]`. Pictures cost a third of a core and more each, so their number is bounded and small; sound costs
+/// The table `[transcode]`. Pictures cost a third of a core each, so their number is bounded and small; sound costs
 /// next to nothing.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]

@@ -100,7 +100,7 @@ fn kilobits(w: &Wanted) -> String {
 fn x264(w: &Wanted) -> Vec<(&'static str, String)> {
     vec![
         ("tune", "zerolatency".into()),
-        // A step slower than the fastest is a third more of the processor for a tenth less bits.
+        // The next step is a fifth more of the processor (docs/design/transcode.md).
         ("speed-preset", "ultrafast".into()),
         // In the caller's thread: what a re-encoding may cost is then one core at most, and known.
         ("threads", "1".into()),

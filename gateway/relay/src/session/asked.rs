@@ -228,6 +228,19 @@ impl Session {
         }
     }
 
+    /// What a tile's source sends cannot be decoded by the viewer: the host, who knows that by now, is asked for what can.
+    pub(super) fn refit(&mut self, now: Instant, at: usize) {
+        let tile = self.tiles[at].id;
+        let given = self.hold(self.tiles[at].unfit(), Some(tile));
+        let ended = self.tiles[at].refit(now, given, self.bell.as_ref(), &mut self.ready);
+        self.sources_version += 1;
+        if let Some(reason) = ended {
+            self.measuring.gone += self.tiles.remove(at).skipped();
+            self.turn = at;
+            self.control(ServerMessage::Refused { tile, reason });
+        }
+    }
+
     pub(super) fn position(&self, tile: u32) -> Option<usize> {
         self.tiles.iter().position(|t| t.id == tile)
     }

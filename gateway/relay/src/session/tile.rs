@@ -1,5 +1,6 @@
 //! One tile: its source, the one it is switching to, its place in the ring, and what its viewer has been told.
 
+mod fit;
 mod held;
 mod marks;
 mod told;
@@ -23,6 +24,7 @@ use super::{
     cruise::{Audio, Cruise},
 };
 use crate::Wish;
+use fit::{Fit, Fits, is_sound};
 pub(super) use held::Held;
 use marks::Marks;
 use told::{Told, tell};
@@ -36,6 +38,8 @@ pub(super) enum Step {
     Moved,
     /// The tile now shows another source.
     Switched,
+    /// The viewer cannot decode what comes: the host is to be asked for something else ([`Tile::unfit`], [`Tile::refit`]).
+    Unfit,
     /// The tile is closed.
     Ended,
 }
@@ -71,6 +75,7 @@ pub(super) struct Tile {
     marks: Marks,
     /// What its ring had been given when this was last asked.
     seen: u64,
+    fit: Fit,
 }
 
 /// How a tile is to be shown.
@@ -115,6 +120,7 @@ impl Tile {
             missed: Missed::default(),
             skipped: 0,
             marks: Marks::default(),
+            fit: Fit::default(),
         }
     }
 
@@ -193,6 +199,7 @@ impl Tile {
 
     pub(super) fn pause(&mut self) {
         self.cursor = None;
+        self.fit.held = None;
         self.marks.clear();
         if let Some(next) = self.next.take() {
             (self.shown, self.told, self.sent) = (next.held, next.told, Sent::default());
@@ -282,7 +289,7 @@ impl Tile {
         delivery: Delivery,
         out: &mut VecDeque<Output>,
     ) -> Step {
-        if let Some(step) = self.try_switch(now, delivery, out) {
+        if let Some(step) = self.try_switch(now, out) {
             return step;
         }
         self.skip_if_late(now, max_delay);
@@ -290,16 +297,24 @@ impl Tile {
             let Some(cursor) = &mut self.cursor else {
                 return Step::Idle;
             };
-            match cursor.try_next() {
+            let next = match self.fit.held.take() {
+                Some(frame) => Some(Next::Frame(frame)),
+                None => cursor.try_next(),
+            };
+            match next {
                 None => {
                     self.marks.clear();
                     return Step::Idle;
                 }
-                Some(Next::Frame(frame)) => {
-                    if self.queue(frame, delivery, out) {
-                        return Step::Moved;
+                Some(Next::Frame(frame)) => match self.fits(&frame) {
+                    Fits::Yes => {
+                        if self.queue(frame, delivery, out) {
+                            return Step::Moved;
+                        }
                     }
-                }
+                    Fits::No => {}
+                    Fits::Ask => return self.hold_back(frame),
+                },
                 Some(Next::Skipped(missed)) => self.miss(missed),
                 Some(Next::Closed(reason)) => {
                     let tile = self.id;
@@ -315,18 +330,22 @@ impl Tile {
 
     /// If it is level, and nothing but the next frame is due.
     pub(super) fn take_off(&self) -> Option<Cruise> {
-        let steady = self.next.is_none() && self.missed.frames == 0 && self.marks.is_empty();
+        let steady = self.next.is_none()
+            && self.missed.frames == 0
+            && self.marks.is_empty()
+            && self.fit.held.is_none();
         let place = self.cursor.as_ref().filter(|_| steady)?.place()?;
         let [video, audio] = self.sent.initialised.map(|since| since.is_some());
+        let tracks = self.sent.tracks.as_ref()?;
         Some(Cruise {
             place,
-            tracks: Arc::as_ptr(self.sent.tracks.as_ref()?).addr(),
+            tracks: Arc::as_ptr(tracks).addr(),
             feed: self.shown.feed().number,
             tile: self.id,
             group: self.sent.group?,
             format: self.format,
             video,
-            audio: match (self.audio, audio) {
+            audio: match (self.hears(tracks), audio) {
                 (false, _) => Audio::Unwanted,
                 (true, false) => Audio::NotBegun,
                 (true, true) => Audio::Playing,
@@ -342,12 +361,7 @@ impl Tile {
     }
 
     /// Goes over to the new source at its first key frame.
-    fn try_switch(
-        &mut self,
-        now: Instant,
-        delivery: Delivery,
-        out: &mut VecDeque<Output>,
-    ) -> Option<Step> {
+    fn try_switch(&mut self, now: Instant, out: &mut VecDeque<Output>) -> Option<Step> {
         loop {
             match self.next.as_mut()?.cursor.try_next() {
                 None => return None,
@@ -356,6 +370,7 @@ impl Tile {
                     self.give_up_switch(now, reason, out);
                     return Some(Step::Switched);
                 }
+                Some(Next::Frame(frame)) if !self.next_shows(&frame) => return Some(Step::Unfit),
                 Some(Next::Frame(frame)) => {
                     let next = self.next.take()?;
                     if let Told::Lost(_) = self.told {
@@ -365,7 +380,8 @@ impl Tile {
                         (next.held, next.told, Some(next.cursor));
                     (self.sent, self.missed, self.marks) = Default::default();
                     self.seen = self.shown.feed().ring.total().0;
-                    self.queue(frame, delivery, out);
+                    // Its sound may be what the viewer cannot decode.
+                    self.fit = Fit::holding(frame);
                     return Some(Step::Switched);
                 }
             }
@@ -410,7 +426,8 @@ impl Tile {
 
     /// Queues a frame and what must precede it; false if the viewer does not want it.
     fn queue(&mut self, frame: Arc<Frame>, delivery: Delivery, out: &mut VecDeque<Output>) -> bool {
-        if frame.track == TrackKind::Audio && !self.audio {
+        let hears = self.hears(&frame.tracks);
+        if is_sound(&frame) && !hears {
             return false;
         }
         let tile = self.id;
@@ -432,7 +449,7 @@ impl Tile {
                 tile,
                 feed: frame.feed,
                 profile: self.shown.profile(),
-                tracks: TrackInfo::of(&frame.tracks, self.audio),
+                tracks: TrackInfo::of(&frame.tracks, hears),
                 auto: self.why(),
                 transcoded: self.shown.is_transcoded(),
             }));
