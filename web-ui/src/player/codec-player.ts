@@ -3,7 +3,7 @@
  * decoded. Bare access units in, one frame at a time; every frame is closed where it is drawn.
  */
 import { type UtcMicros, utcMicros } from "../domain/ids";
-import type { MediaMessage } from "../wire/media";
+import { isBare, type MediaMessage } from "../wire/media";
 import { Pacer } from "./pacer";
 import type { Player, PlayerEvents } from "./player";
 import { type Limits, type Piece, PieceQueue } from "./queue";
@@ -67,7 +67,7 @@ export class CodecPlayer implements Player {
   }
 
   push(message: MediaMessage): void {
-    if (this.#closed || this.#failed || message.track !== 0) return;
+    if (this.#closed || this.#failed || message.track !== 0 || !isBare(message)) return;
     const init = message.kind === "initialisation";
     if (init && this.#description && equal(this.#description, message.payload)) return;
     if (init) this.#description = message.payload;

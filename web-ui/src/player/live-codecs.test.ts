@@ -5,7 +5,7 @@ import { ServerClock } from "./clock";
 import { decodable, forgetDecodable } from "./codecs";
 import { LiveView } from "./live-view";
 import { MediaClient } from "./media-client";
-import { type Browser, browser, Decoder, FakeLine, fakeWays, unbrowser, webCodecs } from "./testing";
+import { type Browser, browser, Decoder, FakeLine, fakeWays, INIT, unbrowser, webCodecs } from "./testing";
 
 const camera = cameraCode("44140300001320000001");
 let page: Browser;
@@ -19,7 +19,8 @@ async function play(feed: number) {
   FakeLine.last.opened(last().tile, feed);
   await settle();
   const kind = last().format === "raw" ? "access-unit" : "fragment";
-  FakeLine.last.media(feed, 1, 0, { kind: "initialisation" });
+  const payload = last().format === "raw" ? new Uint8Array([9]) : INIT;
+  FakeLine.last.media(feed, 1, 0, { kind: "initialisation", payload });
   for (let frame = 0; frame < 10; frame++) FakeLine.last.media(feed, 1, frame, { kind });
   await vi.advanceTimersByTimeAsync(500);
   page.frame();

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { feedId, mediaTicks, utcMicros } from "../domain/ids";
 import type { MediaMessage } from "../wire/media";
 import { canPlay, MsePlayer, mediaSourceClass } from "./mse";
-import { browser, Source, unbrowser } from "./testing";
+import { browser, INIT, Source, unbrowser } from "./testing";
 
 /** As iOS has it: it says when it takes data. */
 class Managed extends Source {
@@ -35,7 +35,7 @@ const message = (frame: number, more: Partial<MediaMessage> = {}): MediaMessage 
   payload: new Uint8Array([1]),
   ...more,
 });
-const init = (track: 0 | 1 = 0) => message(0, { kind: "initialisation", track, payload: new Uint8Array([255]) });
+const init = (track: 0 | 1 = 0) => message(0, { kind: "initialisation", track, payload: INIT });
 const settle = () => vi.advanceTimersByTimeAsync(1);
 const events = () => ({ onFrame: vi.fn(), onError: vi.fn() });
 
@@ -121,6 +121,17 @@ describe("a track in an element", () => {
     await vi.advanceTimersByTimeAsync(250);
     expect(sound.video.playbackRate).toBe(1);
     sound.close();
+  });
+  it("bare access units are not for it, nor their configuration", async () => {
+    browser();
+    const told = events();
+    const player = new MsePlayer("avc1.42c01e", told);
+    await settle();
+    player.push(message(0, { kind: "initialisation", payload: new Uint8Array([1, 100, 0, 22]) }));
+    player.push(message(0, { kind: "access-unit" }));
+    await settle();
+    expect(Source.made[0]?.buffers[0]?.appended).toBe(0);
+    player.close();
   });
   it("a full buffer drops what it was given and goes on; any other error is told", async () => {
     browser();

@@ -3,7 +3,7 @@
  * its number gets a new one of these.
  */
 import { type MediaTicks, mediaSeconds, monoMillis } from "../domain/ids";
-import type { MediaMessage } from "../wire/media";
+import { isBare, type MediaMessage } from "../wire/media";
 import { decide, EDGE, type Range, trim } from "./live-edge";
 import type { Player, PlayerEvents } from "./player";
 import { concat, type Piece, PieceQueue } from "./queue";
@@ -97,7 +97,7 @@ export class MsePlayer implements Player {
 
   /** Takes a media message of its track. */
   push(message: MediaMessage): void {
-    if (this.#closed || message.track !== (this.#sound ? 1 : 0)) return;
+    if (this.#closed || message.track !== (this.#sound ? 1 : 0) || isBare(message)) return;
     if (message.kind === "initialisation") {
       // Over WebTransport every group brings its own: the same again is no news.
       if (this.#head && equal(this.#head, message.payload)) return;

@@ -3,7 +3,7 @@
  * G.711 (which no browser takes) decoded here, both played by WebAudio. One at a time in a page; `close()` leaves nothing behind.
  */
 import type { Format, TrackInfo } from "../wire/control";
-import type { MediaMessage } from "../wire/media";
+import { isBare, type MediaMessage } from "../wire/media";
 import { decodeG711, type Law, lawOf, mdatOf } from "./g711";
 import { canPlay, MsePlayer } from "./mse";
 import { PacketClock } from "./sound-clock";
@@ -124,7 +124,7 @@ class DecodedSound implements Sound {
 
   push(message: MediaMessage): void {
     const decoder = this.#decoder;
-    if (!decoder || message.track !== 1) return;
+    if (!decoder || message.track !== 1 || !isBare(message)) return;
     try {
       if (message.kind === "initialisation") {
         // Over WebTransport every group brings its own: the same again would only cut the sound.

@@ -62,7 +62,7 @@ export class FakeLine implements Line {
       frame,
       mediaTime: mediaTicks((group * 50 + frame) * 3600),
       captureTime: utcMicros(1e15 + (group * 50 + frame) * 40_000),
-      payload: new Uint8Array([more.kind === "initialisation" ? INIT : 1]),
+      payload: more.kind === "initialisation" ? INIT : new Uint8Array([1]),
       ...more,
     });
   }
@@ -138,9 +138,10 @@ export class Wire {
       mediaTime: mediaTicks(frame * 3600),
       captureTime: utcMicros(1e15 + frame * 40_000),
     });
-    const bytes = new Uint8Array(header.byteLength + 1);
+    const payload = more.kind === "initialisation" ? INIT : [1];
+    const bytes = new Uint8Array(header.byteLength + payload.length);
     bytes.set(header);
-    bytes[header.byteLength] = more.kind === "initialisation" ? INIT : 1;
+    bytes.set(payload, header.byteLength);
     this.onmessage?.({ data: bytes.buffer });
   }
   /** What was said of tiles. */
@@ -151,7 +152,8 @@ export class Wire {
   }
 }
 
-const INIT = 255;
+/** An initialisation segment as far as anybody here looks. */
+export const INIT = Uint8Array.from([0, 0, 0, 8, 0x66, 0x74, 0x79, 0x70]);
 const FRAME_S = 0.04;
 
 /** Takes one byte a frame; what it holds is as long as that. */
@@ -168,7 +170,7 @@ export class Buffer extends EventTarget {
   appendBuffer(bytes: Uint8Array) {
     if (this.fails) throw this.fails;
     this.appended += 1;
-    this.end += bytes.filter((byte) => byte !== INIT).length * FRAME_S;
+    this.end += bytes[4] === INIT[4] ? 0 : bytes.length * FRAME_S;
     this.#done();
   }
   remove() {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { feedId, mediaTicks, utcMicros } from "../domain/ids";
 import { encodeHeader } from "../wire/media";
 import { CLOSED, type LineEvents } from "./line";
-import { type Ticket, WebTransportLine } from "./webtransport-line";
+import { haveWebTransport, type Ticket, WebTransportLine } from "./webtransport-line";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 type Push = ReadableStreamDefaultController<Bytes>;
@@ -187,6 +187,23 @@ describe("a line over WebTransport", () => {
     expect(heard).toEqual(["7:3.0", "7:4.0"]);
     line.close();
   });
+  it("what a stream from before still brings is not for the tile that opens the feed anew", async () => {
+    const line = await connected();
+    const old = Transport.last.group();
+    old.enqueue(message(7, 3, 0));
+    await settle();
+    line.forget(feedId(7));
+    const fresh = Transport.last.group();
+    fresh.enqueue(message(7, 3, 0));
+    await settle();
+    old.enqueue(message(7, 3, 1));
+    await settle();
+    fresh.enqueue(message(7, 3, 1));
+    await settle();
+    expect(heard).toEqual(["7:3.0", "7:3.0", "7:3.1"]);
+    expect(() => old.enqueue(message(7, 3, 2))).toThrow();
+    line.close();
+  });
   it("a stream of rubbish harms itself only", async () => {
     const warn = vi.spyOn(console, "warn").mockImplementation(() => undefined);
     const line = await connected();
@@ -199,6 +216,21 @@ describe("a line over WebTransport", () => {
     expect(warn).toHaveBeenCalledOnce();
     expect(closed).toEqual([]);
     line.close();
+  });
+});
+
+describe("a browser", () => {
+  it("with it, on a secure origin, is one that uses it; WebKit is not", () => {
+    expect(haveWebTransport()).toBe(true);
+    const vendor = vi.spyOn(navigator, "vendor", "get").mockReturnValue("Apple Computer, Inc.");
+    expect(haveWebTransport()).toBe(false);
+    vendor.mockReturnValue("Google Inc.");
+    expect(haveWebTransport()).toBe(true);
+    vi.stubGlobal("isSecureContext", false);
+    expect(haveWebTransport()).toBe(false);
+    vi.stubGlobal("isSecureContext", true);
+    vi.stubGlobal("WebTransport", undefined);
+    expect(haveWebTransport()).toBe(false);
   });
 });
 

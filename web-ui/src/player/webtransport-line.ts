@@ -23,15 +23,22 @@ const LATE_MS = 100;
 /** A control line may be this long; the gateway's longest is far below. */
 const MOST_LINE_CHARS = 1024 * 1024;
 
-/** Whether this page could use it: a browser that has it, on a secure origin. */
+/**
+ * Whether this page could use it: a browser that has it, on a secure origin. WebKit's loses streams and is left alone, on iOS in
+ * every browser.
+ */
 export const haveWebTransport = (): boolean =>
-  typeof WebTransport !== "undefined" && globalThis.isSecureContext !== false;
+  typeof WebTransport !== "undefined" &&
+  globalThis.isSecureContext !== false &&
+  !globalThis.navigator?.vendor?.startsWith("Apple");
 
 export class WebTransportLine implements Line {
   readonly kind = "webtransport";
   #transport: WebTransport | null = null;
   #writer: WritableStreamDefaultWriter<Uint8Array> | null = null;
   #order: GroupOrder;
+  /** How often a feed was let go of: what a stream from before still brings is not for the tile that opens it anew. */
+  #epochs = new Map<FeedId, number>();
   #late: ReturnType<typeof setInterval> | undefined;
   #over = false;
 
@@ -53,6 +60,7 @@ export class WebTransportLine implements Line {
 
   forget(feed: FeedId): void {
     this.#order.forget(feed);
+    this.#epochs.set(feed, (this.#epochs.get(feed) ?? 0) + 1);
   }
 
   close(): void {
@@ -80,7 +88,7 @@ export class WebTransportLine implements Line {
     );
     await transport.ready;
     if (this.#over) return;
-    this.#late = setInterval(() => this.#hand(this.#order.late(now())), LATE_MS);
+    this.#late = setInterval(() => this.#hand(this.#order.late(clock())), LATE_MS);
     const control = await transport.createBidirectionalStream();
     if (this.#over) return;
     this.#writer = control.writable.getWriter();
@@ -121,6 +129,7 @@ export class WebTransportLine implements Line {
     const reader = stream.getReader();
     const splitter = new Splitter();
     let last: MediaMessage | null = null;
+    let epoch: number | undefined;
     try {
       for (;;) {
         const { value, done } = await reader.read();
@@ -130,8 +139,15 @@ export class WebTransportLine implements Line {
         for (const buffer of messages) {
           const decoded = decodeMedia(buffer);
           if (!decoded.ok) throw new Error(decoded.error);
+          const now = this.#epochs.get(decoded.message.feed);
+          if (last && epoch !== now) {
+            // Says so to the gateway, which stops sending it.
+            void reader.cancel().catch(() => undefined);
+            return;
+          }
+          epoch = now;
           last = decoded.message;
-          this.#hand(this.#order.media(now(), last));
+          this.#hand(this.#order.media(clock(), last));
         }
       }
     } catch (error) {
@@ -141,7 +157,7 @@ export class WebTransportLine implements Line {
         void reader.cancel().catch(() => undefined);
       }
     }
-    if (last && !this.#over) this.#hand(this.#order.ended(now(), last.feed, last.track, last.group));
+    if (last && !this.#over) this.#hand(this.#order.ended(clock(), last.feed, last.track, last.group));
   }
 
   #hand(messages: readonly MediaMessage[]): void {
@@ -171,7 +187,7 @@ export class WebTransportLine implements Line {
   }
 }
 
-const now = (): MonoMillis => monoMillis(performance.now());
+const clock = (): MonoMillis => monoMillis(performance.now());
 
 function fromBase64(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(atob(text), (char) => char.charCodeAt(0));

@@ -71,6 +71,16 @@ export function decodeMedia(buffer: ArrayBuffer): Decoded {
   };
 }
 
+const FTYP = [0x66, 0x74, 0x79, 0x70];
+
+/**
+ * Whether a message is of bare access units. The same feed may be opened in one format right after the other, and what was on
+ * its way is no use to who waits for the other kind.
+ */
+export function isBare({ kind, payload }: MediaMessage): boolean {
+  return kind === "initialisation" ? !FTYP.every((byte, i) => payload[4 + i] === byte) : kind === "access-unit";
+}
+
 /** Writes the 32 bytes of a header. */
 export function encodeHeader(header: MediaHeader): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(HEADER_BYTES);
