@@ -89,7 +89,9 @@ try {
   page.on("console", (line) => line.type() === "error" && errors.push(line.text()));
   await page.goto(pathToFileURL(join(unpacked, "index.html")).href);
   const shown = () =>
-    page.evaluate(() => [...document.querySelectorAll("video")].map((v) => [v.readyState, v.currentTime, v.videoWidth, v.error?.message]));
+    page.evaluate(() =>
+      [...document.querySelectorAll("video")].map((v) => [v.readyState, v.currentTime, v.videoWidth, v.error?.message]),
+    );
   await until(page, () => [...document.querySelectorAll("video")].every((v) => v.readyState >= 2 && v.videoWidth > 0));
   if ((await page.locator("video").count()) !== 2) fail("not two cameras");
   if (!(await page.locator("#about").textContent()).includes("case 17 </script>")) fail("the reason is not there");
@@ -102,7 +104,11 @@ try {
   });
   // To the middle of the range: both jump there and stand.
   await page.mouse.click(apart[0] + apart[2] * 0.6, apart[1] + apart[3] / 2);
-  await until(page, () => [...document.querySelectorAll("video")].every((v) => !v.seeking && v.paused && v.readyState >= 2 && v.currentTime > 4));
+  await until(page, () =>
+    [...document.querySelectorAll("video")].every(
+      (v) => !v.seeking && v.paused && v.readyState >= 2 && v.currentTime > 4,
+    ),
+  );
   const stands = await shown();
   if (shots) await page.screenshot({ path: join(shots, "evidence.png") });
   if (strays.length) fail(`it asked for ${strays}`);

@@ -115,17 +115,18 @@ try {
   await page.click(".rail a[href='/wall']");
   const states = () =>
     page.evaluate(() => [...document.querySelectorAll(".live-tile")].map((tile) => tile.dataset.state));
-  /** Live is what moves: the element's time rises. */
-  const playing = async () => {
-    await page.waitForSelector(".live-tile[data-state=live] video");
-    const start = await page.evaluate(() => document.querySelector(".live-tile[data-state=live] video").currentTime);
-    await until(
+  /** Live is what moves: the time of an element rises, from where it stood when it was first seen by this call. */
+  let calls = 0;
+  const playing = () =>
+    until(
       page,
-      (from) =>
-        [...document.querySelectorAll(".live-tile[data-state=live] video")].some((one) => one.currentTime !== from),
-      start,
+      (call) =>
+        [...document.querySelectorAll(".live-tile[data-state=live] video")].some((one) => {
+          if (one.seen?.call !== call) one.seen = { call, from: one.currentTime };
+          return one.currentTime !== one.seen.from;
+        }),
+      ++calls,
     );
-  };
   const gone = () =>
     until(page, () => {
       const tiles = [...document.querySelectorAll(".live-tile")];
