@@ -64,12 +64,7 @@ fn main() -> Result<()> {
             print!("{}", results::table(&figures));
             Ok(())
         }
-        None => {
-            let figures = rows::measure(&args.rows)?;
-            print!("{}", results::table(&figures));
-            println!("written to {}", results::append(&figures)?.display());
-            Ok(())
-        }
+        None => rows::measure(&args.rows),
         Some(Part::Serve(args)) => serve::run(&args),
         Some(Part::Drain(args)) => drain::run(&args),
         Some(Part::Source(args)) => peer::source(&args),

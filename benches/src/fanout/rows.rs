@@ -122,7 +122,8 @@ fn all() -> Vec<Row> {
     ]
 }
 
-pub(crate) fn measure(args: &Args) -> Result<Vec<Figure>> {
+/// Measures and enters each row into results.json as it is known.
+pub(crate) fn measure(args: &Args) -> Result<()> {
     let rows = all();
     let known: Vec<_> = rows.iter().flat_map(Row::names).collect();
     for name in &args.only {
@@ -132,16 +133,29 @@ pub(crate) fn measure(args: &Args) -> Result<Vec<Figure>> {
             known.join(", ")
         );
     }
-    let mut figures = Vec::new();
+    let (mut figures, mut failed) = (Vec::new(), Vec::new());
     for row in rows {
         let names = row.names();
-        if args.only.is_empty() || names.iter().any(|n| args.only.iter().any(|o| o == n)) {
-            let new = one(args, &row).with_context(|| names.join(", "))?;
-            eprint!("{}", results::table(&new));
-            figures.extend(new);
+        if !args.only.is_empty() && !names.iter().any(|n| args.only.iter().any(|o| o == n)) {
+            continue;
+        }
+        // A row that cannot be measured on this machine takes no other with it.
+        match one(args, &row) {
+            Ok(new) => {
+                eprint!("{}", results::table(&new));
+                results::append(&new)?;
+                figures.extend(new);
+            }
+            Err(error) => {
+                eprintln!("{}: {error:#}", names.join(", "));
+                failed.push(names.join(", "));
+            }
         }
     }
-    Ok(figures)
+    print!("{}", results::table(&figures));
+    println!("written to {}", results::file("results.json")?.display());
+    ensure!(failed.is_empty(), "not measured: {}", failed.join(", "));
+    Ok(())
 }
 
 fn one(args: &Args, row: &Row) -> Result<Vec<Figure>> {
