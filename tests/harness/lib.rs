@@ -5,6 +5,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod bare;
 mod gateway;
 pub mod netns;
 pub mod rough;

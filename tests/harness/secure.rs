@@ -15,8 +15,8 @@ use url::Url;
 
 use crate::{ADMIN, Demo, Options};
 
-/// It ends only what hangs.
-const DEADLINE: Duration = Duration::from_secs(120);
+/// It ends only what hangs; nothing depends on how fast the machine is.
+pub const DEADLINE: Duration = Duration::from_secs(120);
 
 /// A running one, and a session of its administrator.
 #[derive(Debug)]
@@ -79,11 +79,21 @@ impl Secure {
 
     /// A request; the status and the body.
     pub async fn request(&self, method: &str, path: &str) -> anyhow::Result<(u16, String)> {
+        self.request_by(&self.token, method, path).await
+    }
+
+    /// A request by another session.
+    pub async fn request_by(
+        &self,
+        token: &str,
+        method: &str,
+        path: &str,
+    ) -> anyhow::Result<(u16, String)> {
         let mut stream = self.tls().await?;
         // HTTP/1.0: the answer ends with the connection.
         let head = format!(
             "{method} {path} HTTP/1.0\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Length: 0\r\n\r\n",
-            self.address, self.token
+            self.address, token
         );
         stream.write_all(head.as_bytes()).await?;
         let mut answer = Vec::new();
@@ -119,6 +129,19 @@ impl Secure {
     pub async fn until(&self, name: &str, is: impl Fn(f64) -> bool) -> anyhow::Result<f64> {
         crate::eventually(name, DEADLINE, || async {
             Ok(Some(self.metric(name).await?).filter(|value| is(*value)))
+        })
+        .await
+    }
+}
+
+impl Secure {
+    /// Waits until a line of the log holds all of these.
+    pub async fn logged(&self, parts: &[&str]) -> anyhow::Result<String> {
+        let what = format!("a line of the log with {parts:?}");
+        crate::eventually(&what, DEADLINE, || async {
+            let log = self.demo.log();
+            let found = log.lines().find(|l| parts.iter().all(|p| l.contains(p)));
+            Ok(found.map(str::to_owned))
         })
         .await
     }

@@ -74,4 +74,27 @@ impl Seen {
         }
         held
     }
+
+    /// Of every group but the last: all frames up to its last one. How many there were.
+    ///
+    /// # Panics
+    /// If one is missing.
+    pub fn assert_whole(&self) -> usize {
+        let mut held = 0;
+        for (feed, places) in &self.feeds {
+            let mut next = None;
+            for &(group, frame) in places {
+                let begins = frame == 0;
+                let follows = next
+                    .is_none_or(|(g, f)| (group, frame) == (g, f) || (begins && group == g + 1));
+                assert!(
+                    follows,
+                    "feed {feed}: {group}/{frame} where {next:?} or a new group should be"
+                );
+                next = Some((group, frame + 1));
+                held += 1;
+            }
+        }
+        held
+    }
 }

@@ -4,6 +4,7 @@
 mod a_district_in_one_command;
 mod access_by_region;
 mod alarm_to_incident;
+mod bad_clients;
 mod bad_input;
 mod fall_and_climb;
 mod killed_while_writing;
@@ -11,4 +12,5 @@ mod old_codecs;
 mod one_pull_many_viewers;
 mod playback;
 mod shared;
+mod slow_link;
 mod slow_viewer;

@@ -55,8 +55,10 @@ grace_s = 2
 [relay]
 hello_ms = 3000
 ping_ms = 2000
-silence_ms = 10000
+silence_ms = 30000
 stall_ms = 10000
+[log]
+level = "info,relay=debug,ingest=debug"
 "#;
 
 /// A demonstration over TLS and QUIC that scenarios about viewers and networks share.
