@@ -28,7 +28,8 @@
 //! What does not belong here: decoding, and the gateway's HTTP interface beyond signing in.
 
 mod error;
-mod order;
+#[doc(hidden)] // for the fuzzers
+pub mod order;
 pub mod pull;
 mod quic;
 mod roam;

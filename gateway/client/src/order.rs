@@ -17,18 +17,22 @@ use crate::Message;
 /// A group whose successor waits this long is given up: by then the gateway has reset it, or will. The gateway's own default.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Most bytes held back; beyond them the oldest group is given up at once.
-const MAX_HELD_BYTES: usize = 8 * 1024 * 1024;
+pub const MAX_HELD_BYTES: usize = 8 * 1024 * 1024;
 
 /// Which stream: feed, track, group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Key {
-    pub(crate) feed: u32,
-    pub(crate) track: TrackKind,
-    pub(crate) group: u32,
+pub struct Key {
+    /// The feed's number.
+    pub feed: u32,
+    /// Video or audio.
+    pub track: TrackKind,
+    /// Its number in the feed.
+    pub group: u32,
 }
 
 impl Key {
-    pub(crate) fn of(header: &Header) -> Self {
+    /// That of a message.
+    pub fn of(header: &Header) -> Self {
         Self {
             feed: header.feed,
             track: header.track,
@@ -37,7 +41,8 @@ impl Key {
     }
 }
 
-pub(crate) struct Order {
+/// What arrived and was not handed out yet.
+pub struct Order {
     patience: Duration,
     tracks: HashMap<(u32, TrackKind), Track>,
     /// Feeds that `opened` has announced; media that overtook it waits.
@@ -75,11 +80,12 @@ impl Default for Order {
 
 impl Order {
     /// The viewer's maximum delay, as the gateway was told it.
-    pub(crate) fn set_patience(&mut self, patience: Duration) {
+    pub fn set_patience(&mut self, patience: Duration) {
         self.patience = patience;
     }
 
-    pub(crate) fn control(&mut self, message: ServerMessage) {
+    /// A control message came.
+    pub fn control(&mut self, message: ServerMessage) {
         match &message {
             ServerMessage::Opened { tile, feed, .. } => {
                 self.known.insert(*feed);
@@ -105,7 +111,8 @@ impl Order {
         self.control.push_back(message);
     }
 
-    pub(crate) fn media(&mut self, now: Instant, header: Header, payload: Bytes) {
+    /// A media message came.
+    pub fn media(&mut self, now: Instant, header: Header, payload: Bytes) {
         let track = self.tracks.entry((header.feed, header.track)).or_default();
         if header.group < track.floor {
             return;
@@ -121,7 +128,7 @@ impl Order {
     }
 
     /// A stream ended or was reset.
-    pub(crate) fn done(&mut self, key: Key) {
+    pub fn done(&mut self, key: Key) {
         if let Some(group) = self
             .tracks
             .get_mut(&(key.feed, key.track))
@@ -132,11 +139,12 @@ impl Order {
     }
 
     /// Whether time alone can make something ready.
-    pub(crate) fn is_waiting(&self) -> bool {
+    pub fn is_waiting(&self) -> bool {
         self.held_bytes > 0
     }
 
-    pub(crate) fn poll(&mut self, now: Instant) -> Option<Message> {
+    /// What to hand out now, if anything.
+    pub fn poll(&mut self, now: Instant) -> Option<Message> {
         if let Some(message) = self.control.pop_front() {
             return Some(Message::Control(message));
         }
@@ -153,6 +161,11 @@ impl Order {
             }
         }
         None
+    }
+
+    /// Bytes that wait.
+    pub fn held_bytes(&self) -> usize {
+        self.held_bytes
     }
 
     /// Gives up the oldest group of every track that holds a newer one, and all that nobody announced.
