@@ -124,9 +124,31 @@ impl Inner {
         len: usize,
         mut open: Option<(u32, File)>,
     ) -> Result<(Bytes, Option<(u32, File)>), Error> {
+        let first = self.extents.partition_point(|e| e.at + e.len <= at);
+        // Most chunks lie in one piece: they are read without being zeroed first.
+        if let Some(extent) = self.extents.get(first)
+            && extent.source != INLINE
+            && extent.at + extent.len >= at + len as u64
+        {
+            let (file, path) = self.open(extent.source, &mut open)?;
+            let offset = extent.offset + (at - extent.at);
+            let fail = |e| Error::io_at("read", path, offset, e);
+            let mut out = Vec::with_capacity(len);
+            while out.len() < len {
+                let from = offset + out.len() as u64;
+                let read = rustix::io::pread(file, rustix::buffer::spare_capacity(&mut out), from);
+                match read {
+                    Ok(0) => return Err(fail(std::io::ErrorKind::UnexpectedEof.into())),
+                    Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                    Err(e) => return Err(fail(e.into())),
+                }
+            }
+            // The allocator may have given more room than was asked for, and the system filled it.
+            out.truncate(len);
+            return Ok((out.into(), open));
+        }
         let mut out = vec![0; len];
         let mut rest = &mut out[..];
-        let first = self.extents.partition_point(|e| e.at + e.len <= at);
         for extent in &self.extents[first..] {
             if rest.is_empty() {
                 break;
@@ -141,18 +163,30 @@ impl Inner {
                 piece.copy_from_slice(&self.inline[offset as usize..offset as usize + n]);
                 continue;
             }
-            let path = &self.sources[extent.source as usize].path;
-            let file = match &open {
-                Some((source, file)) if *source == extent.source => file,
-                _ => {
-                    let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
-                    &open.insert((extent.source, file)).1
-                }
-            };
+            let (file, path) = self.open(extent.source, &mut open)?;
             file.read_exact_at(piece, offset)
                 .map_err(|e| Error::io_at("read", path, offset, e))?;
         }
         Ok((out.into(), open))
+    }
+
+    /// The file of a source. The one read before is let go of: a day that is read once does not push out what others need.
+    fn open<'a>(
+        &'a self,
+        source: u32,
+        open: &'a mut Option<(u32, File)>,
+    ) -> Result<(&'a File, &'a PathBuf), Error> {
+        let path = &self.sources[source as usize].path;
+        if open.as_ref().is_none_or(|(s, _)| *s != source) {
+            let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+            if let Some((_, before)) = open.replace((source, file)) {
+                let _ = rustix::fs::fadvise(&before, 0, None, rustix::fs::Advice::DontNeed);
+            }
+        }
+        match open {
+            Some((_, file)) => Ok((file, path)),
+            None => Err(Error::Closed("the segment")),
+        }
     }
 }
 

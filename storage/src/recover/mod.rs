@@ -184,8 +184,8 @@ pub(crate) fn take(path: &Path, volume: u16) -> Result<Taken, Error> {
     }
     let layout = match Layout::read(path, &file, None) {
         Ok(layout) => layout,
-        // Cut inside `moov`: the file was just made.
-        Err(Error::Content { .. }) if is_young(&file) => return remove(path),
+        // It was never completed, and its head never came to the disk: nothing of it can be played.
+        Err(Error::Content { .. }) if !reader::is_sealed(path, &file)? => return remove(path),
         Err(e) => return Err(e),
     };
     if layout.fragments.is_empty() {
@@ -215,13 +215,9 @@ fn content_is_none<T>(e: Error) -> Result<Option<T>, Error> {
     }
 }
 
-/// So short that it can hold no group worth keeping.
-fn is_young(file: &File) -> bool {
-    file.metadata().is_ok_and(|m| m.len() < 16 * 1024)
-}
-
 fn remove(path: &Path) -> Result<Taken, Error> {
+    let bytes = fs::metadata(path).map_or(0, |m| m.len());
     fs::remove_file(path).map_err(|e| Error::io("remove", path, e))?;
-    tracing::warn!(path = %path.display(), "recordings: a segment without a whole fragment was removed");
+    tracing::warn!(bytes, path = %path.display(), "recordings: a segment without a whole fragment was removed");
     Ok(Taken::Empty)
 }

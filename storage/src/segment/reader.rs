@@ -217,10 +217,29 @@ impl Layout {
 
 /// The head and the seal of a complete file, read from its two ends; none where the end is not that of a complete file.
 pub(crate) fn read_ends(path: &Path, file: &File) -> Result<Option<(Header, Seal, u64)>, Error> {
-    let size = file
-        .metadata()
-        .map_err(|e| Error::io("stat", path, e))?
-        .len();
+    let size = size(path, file)?;
+    let Some(seal) = read_seal(path, file, size)? else {
+        return Ok(None);
+    };
+    let seal_at = seal.covered_bytes;
+    // Fragments are of no interest: the head ends before 4 KiB unless parameter sets are unusual.
+    let head = Layout::read(path, file, Some(seal_at.min(4096)))
+        .or_else(|_| Layout::read(path, file, Some(seal_at)))?;
+    Ok(Some((head.header, seal, size)))
+}
+
+/// Whether a file ends as a complete one does, whatever the rest of it is.
+pub(crate) fn is_sealed(path: &Path, file: &File) -> Result<bool, Error> {
+    Ok(read_seal(path, file, size(path, file)?)?.is_some())
+}
+
+fn size(path: &Path, file: &File) -> Result<u64, Error> {
+    let meta = file.metadata();
+    Ok(meta.map_err(|e| Error::io("stat", path, e))?.len())
+}
+
+/// The seal at the end of a file of `size` bytes, if one is there.
+fn read_seal(path: &Path, file: &File, size: u64) -> Result<Option<Seal>, Error> {
     // `mfro` is the last 16 bytes and says how long `mfra` is; the seal is a `uuid` of fixed length before it.
     const SEAL: u64 = 8 + 16 + 8 + 8 + 32;
     let read = |at: u64, len: usize| -> Result<Vec<u8>, Error> {
@@ -229,24 +248,24 @@ pub(crate) fn read_ends(path: &Path, file: &File) -> Result<Option<(Header, Seal
             .map_err(|e| Error::io_at("read", path, at, e))?;
         Ok(bytes)
     };
-    let Some(mfro) = size.checked_sub(16) else {
+    if size < 16 {
         return Ok(None);
-    };
-    let bytes = read(mfro, 16)?;
-    let table = find(&bytes, &[b"mfro"]).and_then(|body| Bytes(body.get(4..)?).u32());
+    }
+    // The table of a minute's key frames and the seal before it are under 4 KiB.
+    let tail = read(size - size.min(4096), size.min(4096) as usize)?;
+    let bytes = &tail[tail.len() - 16..];
+    let table = find(bytes, &[b"mfro"]).and_then(|body| Bytes(body.get(4..)?).u32());
     let Some(seal_at) = table.and_then(|len| size.checked_sub(u64::from(len))?.checked_sub(SEAL))
     else {
         return Ok(None);
     };
-    let bytes = read(seal_at, SEAL as usize)?;
-    let seal = find(&bytes, &[b"uuid"]).and_then(format::parse_seal);
-    let Some(seal) = seal.filter(|seal| seal.covered_bytes == seal_at) else {
-        return Ok(None);
+    let in_tail = seal_at.checked_sub(size - tail.len() as u64);
+    let bytes = match in_tail.and_then(|at| tail.get(at as usize..at as usize + SEAL as usize)) {
+        Some(bytes) => bytes.to_vec(),
+        None => read(seal_at, SEAL as usize)?,
     };
-    // Fragments are of no interest: the head ends before 4 KiB unless parameter sets are unusual.
-    let head = Layout::read(path, file, Some(seal_at.min(4096)))
-        .or_else(|_| Layout::read(path, file, Some(seal_at)))?;
-    Ok(Some((head.header, seal, size)))
+    let seal = find(&bytes, &[b"uuid"]).and_then(format::parse_seal);
+    Ok(seal.filter(|seal| seal.covered_bytes == seal_at))
 }
 
 /// SHA-256 over the first `len` bytes of a file, to be continued.

@@ -3,26 +3,31 @@
 //! One job of a recorder is under way at a time; while it is, frames are gathered within the budget that all recorders share.
 //! Where the budget is spent the cursor is not read: the ring goes on without it, and what it skips is a gap with a reason.
 
+mod reader;
+mod turn;
+
 use std::{
     collections::VecDeque,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
-use media::{
-    Cursor, FeedId, Frame, Lease, Next, Reason, ReasonCode, SourceState, WallTime, ring::Missed,
-};
+use media::{FeedId, Frame, Lease, Reason, ReasonCode, SourceState, WallTime, ring::Missed};
 use tokio::{
-    sync::{Mutex, Notify, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, oneshot, watch},
+    sync::{Notify, OwnedSemaphorePermit, oneshot, watch},
     time::{Instant, MissedTickBehavior},
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use self::{
+    reader::{Read, Reader, batch_kib, cursor_since},
+    turn::Turn,
+};
 use crate::{
     AlarmKind, Error,
     archive::Shared,
     disk::Disk,
-    segmenter::{Batch, Limits, Segmenter, Step},
+    segmenter::{Limits, Segmenter, Step},
     timeline::Gap,
 };
 
@@ -64,8 +69,6 @@ impl Recorder {
     }
 }
 
-/// How often a ring is looked into: 25 frames a second in one go are cheaper than 25 times one.
-const PACE: Duration = Duration::from_millis(100);
 /// Frames taken before anything else gets its turn.
 const TURN: usize = 512;
 /// How long after a disk's error it is tried again.
@@ -133,52 +136,7 @@ pub(crate) fn start(shared: &Arc<Shared>, lease: Lease, since: Option<WallTime>)
     }
 }
 
-/// A cursor at the newest key frame that was captured at `since` or before, else at the oldest there is.
-fn cursor_since(ring: &media::Ring, since: WallTime) -> Cursor {
-    let mut cursor = ring.cursor_at_start(Arc::new(Notify::new()));
-    let mut probe = ring.cursor_at_start(Arc::new(Notify::new()));
-    let (mut before, mut seen) = (0, 0);
-    while let Some(Next::Frame(frame)) = probe.try_next() {
-        if frame.key {
-            if frame.captured > since {
-                break;
-            }
-            before = seen;
-        }
-        seen += 1;
-    }
-    for _ in 0..before {
-        // What has gone meanwhile is skipped here as anywhere.
-        let _ = cursor.try_next();
-    }
-    cursor
-}
-
 type Done = (Disk, Result<(), Error>);
-
-/// One recorder of a feed writes at a time: the one before may be sealing its last segment, which is the first one's
-/// predecessor in the chain.
-enum Turn {
-    /// Waited for until then: one that hangs is not waited for any longer.
-    Wanted(Arc<Mutex<()>>, Instant),
-    /// Has it, or does without.
-    Taken { _guard: Option<OwnedMutexGuard<()>> },
-}
-
-impl Turn {
-    fn is_taken(&self) -> bool {
-        matches!(self, Self::Taken { .. })
-    }
-
-    /// Waits for it; for ever where it is taken. Cancel safe.
-    async fn come(&mut self) {
-        let Self::Wanted(turn, until) = self else {
-            return std::future::pending().await;
-        };
-        let guard = tokio::time::timeout_at(*until, Arc::clone(turn).lock_owned()).await;
-        *self = Self::Taken { _guard: guard.ok() };
-    }
-}
 
 struct Task {
     shared: Arc<Shared>,
@@ -620,82 +578,4 @@ async fn finished(writing: &mut Option<oneshot::Receiver<Done>>) -> Option<Done>
         Some(done) => done.await.ok(),
         None => std::future::pending().await,
     }
-}
-
-enum Read {
-    Frame(Arc<Frame>, OwnedSemaphorePermit),
-    Skipped(Missed),
-    Closed(Option<Reason>),
-}
-
-/// The cursor, and the budget that lets it be read.
-struct Reader {
-    cursor: Cursor,
-    /// Read, and waiting for its share.
-    pending: Option<Arc<Frame>>,
-    budget: Arc<Semaphore>,
-    budget_kib: usize,
-    /// Not looked into before.
-    look: Instant,
-}
-
-impl Reader {
-    /// What is next. Cancel safe.
-    async fn next(&mut self) -> Read {
-        let frame = match self.pending.take() {
-            Some(frame) => frame,
-            None => {
-                tokio::time::sleep_until(self.look).await;
-                match self.cursor.next().await {
-                    Next::Frame(frame) => frame,
-                    Next::Skipped(missed) => return Read::Skipped(missed),
-                    Next::Closed(reason) => return Read::Closed(reason),
-                }
-            }
-        };
-        let kib = frame_kib(&frame, self.budget_kib) as u32;
-        self.pending = Some(Arc::clone(&frame));
-        match Arc::clone(&self.budget).acquire_many_owned(kib).await {
-            Ok(share) => {
-                self.pending = None;
-                Read::Frame(frame, share)
-            }
-            // Closed when the archive is.
-            Err(_) => Read::Closed(None),
-        }
-    }
-
-    /// What is there already.
-    fn try_next(&mut self) -> Option<Read> {
-        let frame = match self.pending.take() {
-            Some(frame) => frame,
-            None => match self.cursor.try_next() {
-                Some(Next::Frame(frame)) => frame,
-                Some(Next::Skipped(missed)) => return Some(Read::Skipped(missed)),
-                Some(Next::Closed(reason)) => return Some(Read::Closed(reason)),
-                None => {
-                    self.look = Instant::now() + PACE;
-                    return None;
-                }
-            },
-        };
-        let kib = frame_kib(&frame, self.budget_kib) as u32;
-        match Arc::clone(&self.budget).try_acquire_many_owned(kib) {
-            Ok(share) => Some(Read::Frame(frame, share)),
-            Err(_) => {
-                self.pending = Some(frame);
-                None
-            }
-        }
-    }
-}
-
-/// A frame's share of the budget, in KiB; one that is larger than all of it takes all of it.
-fn frame_kib(frame: &Frame, budget_kib: usize) -> usize {
-    (frame.cost_bytes().div_ceil(1024) as usize).min(budget_kib)
-}
-
-fn batch_kib(batch: &Batch, budget_kib: usize) -> usize {
-    let frames = batch.video.iter().chain(&batch.audio);
-    frames.map(|f| frame_kib(&f.frame, budget_kib)).sum()
 }

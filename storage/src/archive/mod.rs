@@ -1,107 +1,44 @@
 //! The archive: records feeds, and answers for what was recorded.
 
+mod config;
+mod shared;
+
 use std::{
-    collections::{HashMap, VecDeque},
     fmt,
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError, Weak, atomic::AtomicUsize},
+    sync::{Arc, Mutex, atomic::AtomicUsize},
     time::Duration,
 };
 
 use bytes::Bytes;
-use media::{ByteCount, CameraId, FeedId, Lease, Profile, Reason, ReasonCode, Tracks, WallTime};
-use serde::{Deserialize, Serialize};
+use media::{CameraId, Lease, Tracks, WallTime};
 use tokio::{
     sync::{Notify, Semaphore, broadcast, watch},
     time::MissedTickBehavior,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub use self::config::{Config, Usage};
+use self::shared::CHANNEL;
+pub(crate) use self::shared::{Head, Shared};
 use crate::{
-    AlarmKind, DataDir, Error,
+    DataDir, Error,
     alarm::{RecorderAlarm, VolumeAlarm},
     claims::Claims,
     completeness::{self, Day},
     events::blocking,
     files::Files,
     hold::{Hold, NewHold},
-    index::{Entry, Segments},
+    index::Segments,
     ledger::Ledger,
     plan::Plan,
     playback::{self, Hls, Pins, Plans, Playback},
     recorder::{self, Recorder},
     recover::{self, Progress, Rebuild},
-    retention::{self, Deleted, Due, Room},
+    retention::{Deleted, Due, Room},
     signature::Signer,
-    timeline::{self, Gap, Timeline},
-    volume::{self, Policy, VolumeStatus, Volumes},
+    timeline::Timeline,
+    volume::{self, VolumeStatus, Volumes},
 };
-
-/// How recordings are kept.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Config {
-    /// A segment is cut at the first key frame after this many seconds.
-    pub segment_seconds: u32,
-    /// Days to keep, where a camera has no number of its own.
-    pub keep_days: u32,
-    /// Directories that recordings are put in, each on a disk of its own; the data directory's own if there are none. That one
-    /// is written to as well only where it is listed; it is always read.
-    pub volumes: Vec<PathBuf>,
-    /// Which recording goes where.
-    pub policy: Policy,
-    /// The oldest recordings of a disk go when it has less than this free, bytes.
-    pub keep_free: ByteCount,
-    /// Once they go for want of room, they go until the disk has this free, bytes; `keep_free` if absent.
-    pub free_target: Option<ByteCount>,
-    /// Days that no want of room takes away, where a camera has no number of its own. What cannot be freed for it is said on
-    /// [`Archive::room`].
-    pub floor_days: u32,
-    /// The oldest recordings go when they are more than this, bytes; no limit if absent.
-    pub max_bytes: Option<ByteCount>,
-    /// What all recorders together may hold in memory before the disk has it, bytes.
-    pub recorder_budget: ByteCount,
-    /// Threads that write to a volume.
-    pub disk_threads: usize,
-    /// Cache of the index, bytes.
-    pub index_cache: ByteCount,
-    /// Seconds between two looks at what retention says.
-    pub sweep_seconds: u32,
-    /// The longest range one playback may have, seconds.
-    pub playback_limit_seconds: u32,
-    /// The local clock's lead over UTC, minutes: where days begin, for plans and completeness.
-    pub utc_offset_minutes: i32,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            segment_seconds: 60,
-            keep_days: 30,
-            volumes: Vec::new(),
-            policy: Policy::Spread,
-            keep_free: ByteCount::mebibytes(2 * 1024),
-            free_target: None,
-            floor_days: 0,
-            max_bytes: None,
-            recorder_budget: ByteCount::mebibytes(256),
-            disk_threads: 4,
-            index_cache: ByteCount::mebibytes(64),
-            sweep_seconds: 60,
-            playback_limit_seconds: 24 * 3600,
-            utc_offset_minutes: 8 * 60,
-        }
-    }
-}
-
-/// How full it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Usage {
-    /// Bytes of all segments.
-    pub used: ByteCount,
-    /// Bytes free on the disks that new ones are put on; zero where they do not tell.
-    pub free: ByteCount,
-}
 
 /// Handle of the archive; clones are of the same one. The last one dropped stops every recorder, without waiting for it.
 #[derive(Clone)]
@@ -126,314 +63,6 @@ impl Drop for Handle {
         self.shared.stop.cancel();
     }
 }
-
-/// What recorders, the sweeper and readers share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    /// Holds the lock for as long as anything here runs.
-    _data: Arc<DataDir>,
-    pub(crate) config: Config,
-    pub(crate) volumes: Volumes,
-    /// Who has a segment's file in hand.
-    pub(crate) claims: Claims,
-    pub(crate) rebuild: Rebuild,
-    pub(crate) files: Files,
-    /// Stands in every segment's head.
-    pub(crate) writer: u64,
-    pub(crate) segments: Segments,
-    pub(crate) ledger: Ledger,
-    pub(crate) signer: Signer,
-    /// In KiB: what recorders may hold.
-    pub(crate) budget: Arc<Semaphore>,
-    pub(crate) budget_kib: usize,
-    /// How many there are.
-    pub(crate) recorders: AtomicUsize,
-    pub(crate) tasks: TaskTracker,
-    /// For threads that are none of its own.
-    runtime: tokio::runtime::Handle,
-    /// Recorders take turns: one that ends comes before the next of its feed.
-    turns: Mutex<HashMap<FeedId, Weak<tokio::sync::Mutex<()>>>>,
-    pub(crate) stop: CancellationToken,
-    /// Retention is wanted before its time: the disk is full.
-    pub(crate) sweep_soon: Notify,
-    pub(crate) pins: Pins,
-    plans: Plans,
-    lists: playback::hls::Kept,
-    live: Mutex<HashMap<FeedId, Live>>,
-    notes: Mutex<HashMap<FeedId, Notes>>,
-    alarms: broadcast::Sender<RecorderAlarm>,
-    deletions: broadcast::Sender<Arc<Vec<Deleted>>>,
-    room: watch::Sender<Room>,
-    pub(crate) due: Due,
-    /// Days before this one have been noted, by the local clock.
-    noted_days: Mutex<Option<WallTime>>,
-    /// Says when the gateway ran last.
-    alive: PathBuf,
-    sweeping: tokio::sync::Mutex<()>,
-}
-
-/// What only memory knows of a feed.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Live {
-    /// The segment being written, as far as it is in its file.
-    pub(crate) head: Option<Head>,
-    /// Nothing is recorded since, and why.
-    pub(crate) waiting: Option<(WallTime, Reason)>,
-    /// How many record it.
-    pub(crate) recorders: u32,
-}
-
-/// Gaps of a feed on their way to the ledger.
-#[derive(Debug, Default)]
-struct Notes {
-    list: VecDeque<Gap>,
-    /// A task takes them out.
-    writing: bool,
-}
-
-/// A segment being written.
-#[derive(Clone, Debug)]
-pub(crate) struct Head {
-    /// Its `bytes` are those that are whole.
-    pub(crate) entry: Entry,
-    pub(crate) path: PathBuf,
-}
-
-/// Alarms and deletions that a late receiver may lag behind.
-const CHANNEL: usize = 1024;
-
-impl Shared {
-    /// Looks at, or changes, what memory knows of a feed.
-    pub(crate) fn live<T>(&self, feed: FeedId, change: impl FnOnce(&mut Live) -> T) -> T {
-        let mut all = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        let live = all.entry(feed).or_default();
-        let answer = change(live);
-        if live.recorders == 0 && live.head.is_none() && live.waiting.is_none() {
-            all.remove(&feed);
-        }
-        answer
-    }
-
-    /// What memory knows of a feed.
-    pub(crate) fn live_now(&self, feed: FeedId) -> Live {
-        let all = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(&feed).cloned().unwrap_or_default()
-    }
-
-    pub(crate) fn alarm(&self, feed: FeedId, kind: AlarmKind) {
-        let alarm = RecorderAlarm {
-            feed,
-            at: WallTime::now(),
-            kind,
-        };
-        // Nobody listening is no error: the state says it too.
-        let _ = self.alarms.send(alarm);
-    }
-
-    /// Notes a gap in the ledger, behind the caller's back, in the order of the calls for a feed: a later note of the same
-    /// gap replaces the one before.
-    pub(crate) fn note(self: &Arc<Self>, feed: FeedId, gap: Gap) {
-        let writing = {
-            let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
-            let waiting = notes.entry(feed).or_default();
-            // The newest note of a gap is all that is wanted of it: so what waits is bounded by what is different.
-            match waiting.list.iter_mut().find(|g| g.start == gap.start) {
-                Some(same) => *same = gap,
-                None => waiting.list.push_back(gap),
-            }
-            std::mem::replace(&mut waiting.writing, true)
-        };
-        if writing {
-            return;
-        }
-        let shared = Arc::clone(self);
-        let write = async move {
-            while let Some(gap) = shared.next_note(feed) {
-                if let Err(e) = shared.ledger.gap(feed, gap).await {
-                    tracing::error!(%feed, error = %e, "recorder: a gap's reason is not kept");
-                }
-            }
-        };
-        self.tasks.spawn_on(write, &self.runtime);
-    }
-
-    fn next_note(&self, feed: FeedId) -> Option<Gap> {
-        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = notes.get_mut(&feed).and_then(|w| w.list.pop_front());
-        if next.is_none() {
-            notes.remove(&feed);
-        }
-        next
-    }
-
-    /// Feeds of a camera, the main one first.
-    fn feeds(camera: CameraId) -> [FeedId; 2] {
-        Profile::ALL.map(|profile| FeedId { camera, profile })
-    }
-
-    /// How far the index has been made again; none where it is whole.
-    pub(crate) fn rebuilding(&self) -> Option<Progress> {
-        // What was just found damaged is begun with in a moment.
-        let lost = || (!self.segments.lost().is_empty()).then(Progress::default);
-        self.rebuild.now().or_else(lost)
-    }
-
-    /// The turn of a feed's recorder.
-    pub(crate) fn turn(&self, feed: FeedId) -> Arc<tokio::sync::Mutex<()>> {
-        let mut all = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(turn) = all.get(&feed).and_then(Weak::upgrade) {
-            return turn;
-        }
-        all.retain(|_, turn| turn.strong_count() > 0);
-        let turn = Arc::default();
-        all.insert(feed, Arc::downgrade(&turn));
-        turn
-    }
-
-    fn usage(&self) -> Usage {
-        Usage {
-            used: self.segments.used(),
-            free: ByteCount(self.volumes.free()),
-        }
-    }
-
-    async fn sweep(self: &Arc<Self>) -> Vec<Deleted> {
-        let _alone = self.sweeping.lock().await;
-        self.plans.expire();
-        self.lists.expire();
-        let shared = Arc::clone(self);
-        let swept = blocking(move || {
-            shared.segments.enter_waiting();
-            Ok(retention::sweep(&shared, WallTime::now()))
-        })
-        .await;
-        let (deleted, room) = swept.unwrap_or_else(|e| {
-            tracing::error!(error = %e, "retention: a sweep was cut short");
-            Default::default()
-        });
-        self.room.send_if_modified(|was| {
-            let is_other = *was != room;
-            if is_other && room != Room::Enough {
-                tracing::error!(?room, "retention: there is not the room that is wanted, and nothing that may be deleted");
-            }
-            *was = room;
-            is_other
-        });
-        let now = WallTime::now();
-        let days = |camera| self.ledger.days(camera).unwrap_or(self.config.keep_days);
-        if let Err(e) = self
-            .ledger
-            .prune(|camera| now - retention::days(days(camera)))
-            .await
-        {
-            tracing::error!(error = %e, "recordings' journal: not made shorter");
-        }
-        deleted
-    }
-
-    /// What was recorded of a camera, and why not. Blocking.
-    pub(crate) fn timeline(
-        &self,
-        camera: CameraId,
-        from: WallTime,
-        to: WallTime,
-    ) -> Result<Timeline, Error> {
-        let now = WallTime::now();
-        let mut gaps = self.ledger.gaps(camera, from, to);
-        gaps.extend(self.ledger.downs(from, to).into_iter().map(|(start, end)| {
-            let reason = Reason::new(ReasonCode::NotRecording, "the gateway was not running");
-            (Profile::Main, Gap { start, end, reason })
-        }));
-        let mut feeds = Vec::new();
-        for feed in Self::feeds(camera) {
-            let live = self.live_now(feed);
-            let mut entries = self.segments.range(feed, from, to)?;
-            // Sealed in between, it is in the index by now and not twice.
-            entries.extend(live.head.as_ref().map(|head| head.entry).filter(|head| {
-                head.start < to
-                    && head.end > from
-                    && entries.iter().all(|e| e.sequence != head.sequence)
-            }));
-            feeds.push(timeline::Recorded {
-                profile: feed.profile,
-                entries,
-                waiting: live.waiting,
-                recording: live.recorders > 0,
-            });
-        }
-        let unavailable = |number| self.volumes.unavailable(number);
-        let mut timeline = timeline::draw(from, to, now, &feeds, gaps, unavailable);
-        timeline.incomplete = self.rebuilding().is_some();
-        Ok(timeline)
-    }
-
-    /// Notes the days that are over, once a day.
-    pub(crate) async fn note_days(self: &Arc<Self>, now: WallTime) {
-        let today = crate::plan::midnight(now, self.config.utc_offset_minutes);
-        if *self
-            .noted_days
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            == Some(today)
-        {
-            return;
-        }
-        let shared = Arc::clone(self);
-        let noted = async {
-            let days = blocking(move || completeness::over(&shared, now)).await?;
-            for (camera, day) in days {
-                self.ledger.day(camera, day).await?;
-            }
-            Ok::<(), Error>(())
-        };
-        match noted.await {
-            Err(e) => tracing::error!(error = %e, "completeness: a day is not noted"),
-            // Yesterday settles only some minutes into today.
-            Ok(()) if now.since(today) > Duration::from_secs(900) => {
-                *self
-                    .noted_days
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner) = Some(today);
-            }
-            Ok(()) => {}
-        }
-    }
-
-    /// Signs the heads of the chains, once an hour and at the end.
-    async fn sign(self: &Arc<Self>, is_end: bool) {
-        let shared = Arc::clone(self);
-        let signed = blocking(move || shared.signer.sign(WallTime::now(), is_end)).await;
-        if let Err(e) = signed {
-            tracing::error!(error = %e, "recordings: the chains' heads are not signed; tried again");
-        }
-    }
-
-    /// Says that the gateway runs now: what a start reads to know since when it did not.
-    fn say_alive(&self) {
-        if let Err(e) = std::fs::write(&self.alive, WallTime::now().to_string()) {
-            tracing::warn!(path = %self.alive.display(), error = %e, "it is not noted that the gateway runs");
-        }
-    }
-
-    /// Notes since when the gateway did not run.
-    fn note_down(self: &Arc<Self>) {
-        let last = std::fs::read_to_string(&self.alive);
-        let last = last.ok().and_then(|text| text.trim().parse().ok());
-        let (now, shared) = (WallTime::now(), Arc::clone(self));
-        self.say_alive();
-        let Some(last) = last.filter(|last| now.since(*last) > DOWN) else {
-            return;
-        };
-        self.tasks.spawn(async move {
-            if let Err(e) = shared.ledger.down(last, now).await {
-                tracing::error!(error = %e, "it is not noted that the gateway did not run");
-            }
-        });
-    }
-}
-
-/// A shorter time in which the gateway did not run is not noted: it says that it runs about once a minute.
-const DOWN: Duration = Duration::from_secs(120);
 
 impl Archive {
     /// Opens the recordings of a data directory: takes in what a crash left unindexed, and begins to make the index again where
@@ -760,7 +389,28 @@ impl Archive {
         })
     }
 
-    /// How full it is. One system call.
+    /// Up to where a camera's recording is in files: what a crash of this process cannot take any more.
+    ///
+    /// # Errors
+    /// The index's.
+    pub async fn written(&self, camera: CameraId) -> Result<Option<WallTime>, Error> {
+        let shared = Arc::clone(self.shared());
+        blocking(move || {
+            let mut until = None;
+            for feed in Shared::feeds(camera) {
+                let head = shared.live_now(feed).head.map(|head| head.entry.end);
+                let last = match head {
+                    Some(end) => Some(end),
+                    None => shared.segments.last(feed)?.map(|e| e.end),
+                };
+                until = until.max(last);
+            }
+            Ok(until)
+        })
+        .await
+    }
+
+    /// How full it is. A system call a disk.
     pub fn usage(&self) -> Usage {
         self.shared().usage()
     }
