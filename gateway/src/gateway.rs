@@ -165,7 +165,6 @@ pub struct Running {
     /// SHA-256 of the authority to trust.
     pub fingerprint: Option<String>,
     pub(crate) listening: CancellationToken,
-    pub(crate) endpoint: Option<quinn::Endpoint>,
 }
 
 struct Journals {

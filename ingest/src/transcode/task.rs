@@ -216,11 +216,9 @@ impl Task {
     fn begin(&self) -> Result<Worker, String> {
         let alive = self.hub.alive(self.kind);
         let max = self.hub.max(self.kind);
-        // Those that got stuck in a driver count: they still hold what they hold.
-        if alive.load(Relaxed) >= max {
-            return Err(format!(
-                "{max} pipelines are at work or stuck, the most there may be"
-            ));
+        // Those that end at this moment or got stuck in a driver still hold what they hold: as many again, and not one more.
+        if alive.load(Relaxed) >= max.saturating_mul(2) {
+            return Err(format!("{max} pipelines are at work and as many are stuck"));
         }
         Worker::start(
             self.work,
