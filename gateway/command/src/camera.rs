@@ -6,7 +6,7 @@ pub use media::Transport;
 use media::{CameraId, Place, RegionCode};
 use serde::{Deserialize, Serialize};
 
-use crate::{secret::Secret, zone::Zone};
+use crate::{asset::Asset, secret::Secret, zone::Zone};
 
 /// One camera's file. What it shows right now is no part of it.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -71,7 +71,10 @@ pub struct Camera {
     /// Out of service.
     #[serde(default)]
     pub disabled: bool,
-    /// Free words to search by.
+    /// The rest of its file.
+    #[serde(default)]
+    pub asset: Asset,
+    /// Free words to search by; groups across regions.
     #[serde(default)]
     pub tags: Vec<String>,
     /// Where in the picture motion counts; none: everywhere.
@@ -111,6 +114,7 @@ impl Camera {
             keep_days: thirty(),
             tag: yes(),
             disabled: false,
+            asset: Asset::default(),
             tags: Vec::new(),
             zones: Vec::new(),
         }
@@ -118,6 +122,15 @@ impl Camera {
 
     /// What is wrong with it, whatever else is in the register: the path of the field, and what was expected.
     pub(crate) fn fault(&self) -> Option<(Cow<'static, str>, String)> {
+        if self.main_url.is_none() && self.sub_url.is_none() {
+            let text = "a camera needs a main_url or a sub_url";
+            return Some(("main_url".into(), text.into()));
+        }
+        self.file_fault()
+    }
+
+    /// The same, without how it is reached.
+    pub(crate) fn file_fault(&self) -> Option<(Cow<'static, str>, String)> {
         let field = |field: &'static str, text: String| Some((field.into(), text));
         let length = self.name.trim().chars().count();
         if !(1..=100).contains(&length) {
@@ -149,8 +162,8 @@ impl Camera {
                 return field(name, "longer than 200 characters".into());
             }
         }
-        if self.main_url.is_none() && self.sub_url.is_none() {
-            return field("main_url", "a camera needs a main_url or a sub_url".into());
+        if let Some((name, text)) = self.asset.fault() {
+            return field(name, text);
         }
         if !(1..=3650).contains(&self.keep_days) {
             return field(

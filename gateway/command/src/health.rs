@@ -131,6 +131,20 @@ pub fn missing_fields(camera: &Camera, register: &Register) -> Vec<&'static str>
     if camera.place.is_none() {
         missing.push("place");
     }
+    let asset = &camera.asset;
+    for (name, text) in [
+        ("asset.location_type", &asset.location_type),
+        ("asset.network", &asset.network),
+        ("asset.manager", &asset.manager),
+        ("asset.contact", &asset.contact),
+        ("asset.police_unit", &asset.police_unit),
+        ("asset.installed_on", &asset.installed_on),
+        ("asset.condition", &asset.condition),
+    ] {
+        if text.is_empty() {
+            missing.push(name);
+        }
+    }
     if register.region(&camera.region).is_none() {
         missing.push("region");
     }
@@ -188,10 +202,9 @@ mod tests {
             "a",
             "441403".parse().unwrap(),
         );
-        assert_eq!(
-            missing_fields(&camera, &register),
-            ["maker", "site_class", "address", "place"]
-        );
+        let missing = missing_fields(&camera, &register);
+        assert_eq!(missing[..4], ["maker", "site_class", "address", "place"]);
+        assert_eq!(missing.len(), 11);
         register.apply(
             at0(),
             crate::register::Change::Add(Box::new(camera.clone())),
@@ -200,6 +213,17 @@ mod tests {
         camera.maker = "m".into();
         camera.site_class = "1".into();
         camera.address = "x".into();
+        for text in [
+            &mut camera.asset.location_type,
+            &mut camera.asset.network,
+            &mut camera.asset.manager,
+            &mut camera.asset.contact,
+            &mut camera.asset.police_unit,
+            &mut camera.asset.installed_on,
+            &mut camera.asset.condition,
+        ] {
+            *text = "x".into();
+        }
         camera.place = Some(media::Place {
             lon: 116.0,
             lat: 24.0,

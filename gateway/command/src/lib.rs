@@ -16,16 +16,21 @@
 //!
 //! What does not belong here: sockets, streams, HTTP, who may do what. The gateway asks its access check before it asks here.
 
+pub mod asset;
 pub mod camera;
 pub mod contingency;
+pub mod coordinates;
 pub mod health;
+pub mod import;
 pub mod incident;
+pub mod outline;
 pub mod register;
 pub mod secret;
 pub mod state;
 pub mod store;
 pub mod zone;
 
+pub use asset::Asset;
 pub use camera::Camera;
 pub use contingency::{Plan as ContingencyPlan, Plans as ContingencyPlans};
 pub use incident::{Incident, Incidents, Stage, Task};

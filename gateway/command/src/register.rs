@@ -35,6 +35,8 @@ pub enum Change {
     Replace(Box<Camera>),
     /// Takes a camera out of the register.
     Remove(CameraId),
+    /// Adds or replaces all of these, or none.
+    Import(Vec<Camera>),
 }
 
 /// Why the register refuses a change.
@@ -114,6 +116,7 @@ impl State for Register {
             Change::Add(_) => "camera-added",
             Change::Replace(_) => "camera-changed",
             Change::Remove(_) => "camera-removed",
+            Change::Import(_) => "cameras-imported",
         }
     }
 
@@ -136,6 +139,15 @@ impl State for Register {
             Change::Replace(camera) => self.check_camera(camera),
             Change::Remove(code) if !self.cameras.contains_key(code) => Err(Error::NotFound(*code)),
             Change::Remove(_) => Ok(()),
+            Change::Import(cameras) => cameras.iter().try_for_each(|camera| {
+                self.check_camera(camera).map_err(|error| match error {
+                    Error::Field { field, text } => Error::Field {
+                        field: format!("{}: {field}", camera.code).into(),
+                        text,
+                    },
+                    other => other,
+                })
+            }),
         }
     }
 
@@ -151,6 +163,11 @@ impl State for Register {
             }
             Change::Remove(code) => {
                 self.cameras.remove(&code);
+            }
+            Change::Import(cameras) => {
+                for camera in cameras {
+                    self.cameras.insert(camera.code, Arc::new(camera));
+                }
             }
         }
     }

@@ -105,6 +105,8 @@ struct CameraRecord {
     #[serde(default)]
     disabled: bool,
     #[serde(default)]
+    asset: Option<command::Asset>,
+    #[serde(default)]
     tags: Vec<String>,
     #[serde(default)]
     zones: Vec<Zone>,
@@ -131,6 +133,7 @@ impl CameraRecord {
             keep_days: self.keep_days.unwrap_or(30),
             tag: self.tag.unwrap_or(true),
             disabled: self.disabled,
+            asset: self.asset.unwrap_or_default(),
             tags: self.tags,
             zones: self.zones,
             ..command::Camera::new(code, self.name, self.region)
@@ -207,9 +210,13 @@ pub(super) async fn replace(call: Call) -> Answer {
     // URLs and credentials are write only: who reads a camera and writes it back must not lose them.
     // One that is left out stays; one that is empty goes.
     let (keep_main, keep_sub) = (record.main_url.is_none(), record.sub_url.is_none());
+    let keep_asset = record.asset.is_none();
     let mut camera = record.into_camera(before.code, &call.gateway.seal)?;
     if keep_main {
         camera.main_url.clone_from(&before.main_url);
+    }
+    if keep_asset {
+        camera.asset.clone_from(&before.asset);
     }
     if keep_sub {
         camera.sub_url.clone_from(&before.sub_url);

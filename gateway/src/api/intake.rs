@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode, header};
 
 use super::{Problem, routes::Route};
 
-/// The longest request body, in bytes.
+/// The longest request body, in bytes, where a route does not say otherwise.
 pub const MAX_BODY: usize = 1024 * 1024;
 /// Of a body that is too long, so much is read before the connection is closed on it, bytes.
 const MAX_DRAINED: usize = 16 * MAX_BODY;
@@ -68,6 +68,7 @@ pub(super) fn read_query(route: &Route, text: &str) -> Result<BTreeMap<String, S
 }
 
 pub(super) async fn read_body(
+    most: usize,
     headers: &HeaderMap,
     body: impl Stream<Item = Result<impl Buf, warp::Error>>,
 ) -> Result<Bytes, Problem> {
@@ -75,13 +76,13 @@ pub(super) async fn read_body(
         Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "too-large",
-            format!("a request body is at most {MAX_BODY} bytes long"),
+            format!("a request body is at most {most} bytes long"),
         )
     };
     let declared = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
-    if declared.is_some_and(|n| n > MAX_DRAINED as u64) {
+    if declared.is_some_and(|n| n > most.max(MAX_DRAINED) as u64) {
         return Err(too_large());
     }
     let read = async {
@@ -90,10 +91,10 @@ pub(super) async fn read_body(
         while let Some(piece) = body.next().await {
             let piece = piece.map_err(|e| Problem::bad("body", e))?;
             seen = seen.saturating_add(piece.remaining());
-            if seen > MAX_DRAINED {
+            if seen > most.max(MAX_DRAINED) {
                 return Err(too_large());
             }
-            if seen > MAX_BODY {
+            if seen > most {
                 // Read and thrown away: most clients look for the answer only when they have sent everything.
                 whole = BytesMut::new();
                 continue;
@@ -106,7 +107,7 @@ pub(super) async fn read_body(
                 piece.advance(n);
             }
         }
-        match seen > MAX_BODY {
+        match seen > most {
             true => Err(too_large()),
             false => Ok(whole.freeze()),
         }

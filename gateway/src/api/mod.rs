@@ -24,6 +24,7 @@ pub mod openapi;
 pub mod plans;
 pub mod problem;
 pub mod recordings;
+mod register;
 pub mod routes;
 pub mod session;
 pub mod sse;
@@ -138,7 +139,7 @@ async fn prepare(
         same_origin(&head.headers)?;
     }
     let query = read_query(route, &head.query)?;
-    let body = read_body(&head.headers, body).await?;
+    let body = read_body(route.max_body(), &head.headers, body).await?;
     Ok(Call {
         gateway,
         route,

@@ -6,7 +6,7 @@ use http::Method;
 
 use super::{
     Call, Handling, archive, audit, cameras, contingency, events, evidence, hls, holds, incidents,
-    map, openapi, plans, recordings, session, sse, status, tasks, timeline, users,
+    map, openapi, plans, recordings, register, session, sse, status, tasks, timeline, users,
 };
 use crate::access::Action;
 
@@ -82,6 +82,16 @@ pub struct Route {
     pub handler: fn(Call) -> Handling,
 }
 
+impl Route {
+    /// The longest body it takes, bytes.
+    pub fn max_body(&self) -> usize {
+        match self.path {
+            "/api/v1/cameras/import" => super::register::MAX_FILE,
+            _ => super::MAX_BODY,
+        }
+    }
+}
+
 impl fmt::Debug for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.method, self.path)
@@ -132,6 +142,9 @@ pub static ROUTES: &[Route] = &[
     route!(GET "/api/v1/regions", May(Action::Look), query &[], body None, 200 Many("Region"), "Regions below the user's own", cameras::regions),
     route!(GET "/api/v1/cameras", May(Action::Look), query &[], body None, 200 Many("Camera"), "Cameras with their state", cameras::list),
     route!(POST "/api/v1/cameras", May(Action::ChangeRegister), query &[], body Some("CameraRecord"), 201 One("Camera"), "Add a camera", cameras::add),
+    route!(POST "/api/v1/cameras/import", May(Action::ChangeRegister), query &[opt("commit", Number)], body None, 200 One("Import"), "A spreadsheet (CSV, XLSX; up to 16 MiB, as the body itself): what it would change, and every fault by row and column; with commit=1 it is done, all of it or nothing (409)", register::import),
+    route!(GET "/api/v1/cameras/export.csv", May(Action::Look), query &[opt("language", Text), opt("region", Text)], body None, 200 Media("text/csv"), "The register as a spreadsheet that imports again", register::export),
+    route!(GET "/api/v1/cameras/filing.csv", May(Action::Look), query &[opt("language", Text), opt("region", Text)], body None, 200 Media("text/csv"), "What decree 799, article 14, wants on file", register::filing),
     route!(GET "/api/v1/cameras/{code}", May(Action::Look), query &[], body None, 200 One("Camera"), "One camera", cameras::one),
     route!(PUT "/api/v1/cameras/{code}", May(Action::ChangeRegister), query &[], body Some("CameraRecord"), 200 One("Camera"), "Replace a camera's file; a password left out stays", cameras::replace),
     route!(DELETE "/api/v1/cameras/{code}", May(Action::ChangeRegister), query &[], body None, 204 Nothing, "Take a camera out of the register; its recordings stay", cameras::remove),

@@ -19,6 +19,46 @@ pub(super) enum Command {
     Add(Box<Add>),
     /// List the cameras
     List(List),
+    /// Take cameras from a spreadsheet (CSV or XLSX): says what it would change and what is wrong with it
+    Import(Import),
+    /// Write the register as a spreadsheet (CSV) that imports again
+    Export(Export),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Import {
+    /// The spreadsheet: UTF-8 or GB18030, headings in Chinese or English, columns in any order
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Change the register if nothing is wrong; without it nothing is changed
+    #[arg(long)]
+    commit: bool,
+    /// A running gateway: a URL, or HOST[:PORT]
+    #[arg(long, value_name = "URL")]
+    url: String,
+    #[command(flatten)]
+    sign_in: SignIn,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Export {
+    /// Where to write it
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Headings: zh or en
+    #[arg(long, default_value = "zh", value_parser = ["zh", "en"])]
+    language: String,
+    /// Only this region and what lies below it
+    #[arg(long, value_name = "CODE")]
+    region: Option<RegionCode>,
+    /// What decree 799, article 14, wants on file, instead of every camera
+    #[arg(long)]
+    filing: bool,
+    /// A running gateway: a URL, or HOST[:PORT]
+    #[arg(long, value_name = "URL")]
+    url: String,
+    #[command(flatten)]
+    sign_in: SignIn,
 }
 
 /// Where the register is: in a data directory that no gateway uses, or behind a running gateway.
@@ -110,6 +150,8 @@ pub(super) fn run(command: Command) -> Result<ExitCode> {
         match command {
             Command::Add(args) => add(*args).await?,
             Command::List(args) => list(args).await?,
+            Command::Import(args) => return import(args).await,
+            Command::Export(args) => export(args).await?,
         }
         Ok(ExitCode::SUCCESS)
     })
@@ -166,6 +208,60 @@ async fn add(args: Add) -> Result<()> {
         (None, None) => bail!("give --data or --url"),
     }
     eprintln!("camera {} is in the register", args.code);
+    Ok(())
+}
+
+async fn import(args: Import) -> Result<ExitCode> {
+    let file = std::fs::read(&args.file)
+        .with_context(|| format!("cannot read {}", args.file.display()))?;
+    let api = Api::open(&SignIn::url(&args.url)?, &args.sign_in).await?;
+    let path = match args.commit {
+        true => "cameras/import?commit=1",
+        false => "cameras/import",
+    };
+    let (status, said) = api.upload(path, file).await?;
+    api.close().await;
+    if let Some(detail) = said["detail"].as_str() {
+        bail!("{detail} ({status})");
+    }
+    for fault in said["faults"].as_array().into_iter().flatten() {
+        let text = |key: &str| fault[key].as_str().unwrap_or_default();
+        println!(
+            "row {}, {}: {}: {}",
+            fault["row"],
+            text("column"),
+            text("severity"),
+            text("text")
+        );
+    }
+    let good = said["good"] == true;
+    let done = match (said["committed"] == true, good) {
+        (true, _) => "changed",
+        (false, true) => "nothing is changed yet",
+        (false, false) => "refused, nothing is changed",
+    };
+    eprintln!(
+        "{} rows: {} new, {} different, {} as they are; {done}",
+        said["rows"], said["added"], said["changed"], said["same"]
+    );
+    Ok(match good {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+async fn export(args: Export) -> Result<()> {
+    let api = Api::open(&SignIn::url(&args.url)?, &args.sign_in).await?;
+    let what = if args.filing { "filing" } else { "export" };
+    let mut path = format!("cameras/{what}.csv?language={}", args.language);
+    if let Some(region) = args.region {
+        path += &format!("&region={region}");
+    }
+    let file = api.bytes(&path).await?;
+    api.close().await;
+    std::fs::write(&args.file, &file)
+        .with_context(|| format!("cannot write {}", args.file.display()))?;
+    eprintln!("{} bytes in {}", file.len(), args.file.display());
     Ok(())
 }
 

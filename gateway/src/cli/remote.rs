@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use client::Trust;
-use http::{Method, Request, Response, header};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
@@ -116,6 +116,51 @@ impl Api {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Response<Incoming>> {
+        let body = Bytes::from(body.map(Value::to_string).unwrap_or_default());
+        let response = self
+            .exchange(method, path, "application/json", body, PATIENCE)
+            .await?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let problem = whole(response).await.unwrap_or_default();
+        let problem: Value = serde_json::from_slice(&problem).unwrap_or_default();
+        match problem["detail"].as_str() {
+            Some(detail) => bail!("{detail} ({status})"),
+            None => bail!("the gateway answered {status}"),
+        }
+    }
+
+    /// Sends a file; the answer's status and JSON, whatever the status.
+    pub(super) async fn upload(&self, path: &str, file: Vec<u8>) -> Result<(StatusCode, Value)> {
+        let patience = 6 * PATIENCE;
+        let response = self
+            .exchange(
+                Method::POST,
+                path,
+                "application/octet-stream",
+                file.into(),
+                patience,
+            )
+            .await?;
+        let status = response.status();
+        Ok((status, serde_json::from_slice(&whole(response).await?)?))
+    }
+
+    /// The bytes of an answer that is no JSON.
+    pub(super) async fn bytes(&self, path: &str) -> Result<Bytes> {
+        whole(self.send(Method::GET, path, None).await?).await
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: &'static str,
+        body: Bytes,
+        patience: Duration,
+    ) -> Result<Response<Incoming>> {
         let stream = timeout(PATIENCE, connect(&self.url, &self.trust))
             .await
             .with_context(|| format!("no answer from {}", self.url))??;
@@ -132,23 +177,12 @@ impl Api {
             .uri(format!("/api/v1/{path}"))
             .header(header::HOST, host)
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(Bytes::from(
-                body.map(Value::to_string).unwrap_or_default(),
-            )))?;
-        let response = timeout(PATIENCE, sender.send_request(request))
+            .header(header::CONTENT_TYPE, content_type)
+            .body(Full::new(body))?;
+        let response = timeout(patience, sender.send_request(request))
             .await
             .context("the gateway does not answer")??;
-        let status = response.status();
-        if status.is_success() {
-            return Ok(response);
-        }
-        let problem = whole(response).await.unwrap_or_default();
-        let problem: Value = serde_json::from_slice(&problem).unwrap_or_default();
-        match problem["detail"].as_str() {
-            Some(detail) => bail!("{detail} ({status})"),
-            None => bail!("the gateway answered {status}"),
-        }
+        Ok(response)
     }
 
     pub(super) async fn json(
