@@ -54,7 +54,8 @@ pub(super) fn build(
                 return Err(Failure::Cancelled);
             }
             let feed = FeedId { camera, profile };
-            films.extend(film::film(shared, feed, request.from, request.to)?);
+            let made = film::films(shared, feed, request.from, request.to)?;
+            films.extend(made.into_iter().enumerate());
         }
         let said = manifest::Camera {
             camera,
@@ -69,7 +70,7 @@ pub(super) fn build(
     if films.is_empty() {
         return Err(Failure::Nothing);
     }
-    let total: u64 = films.iter().map(Film::size).sum();
+    let total: u64 = films.iter().map(|(_, film)| film.size()).sum();
     progress.total.store(total, Relaxed);
     progress.done.store(0, Relaxed);
     let needs = total + total.div_ceil(BLOCK as u64) * RECORD as u64 + EXTRA;
@@ -82,8 +83,8 @@ pub(super) fn build(
     let made = (|| {
         let mut package = Package::create(&part, progress, stop)?;
         let mut described = Vec::new();
-        for film in films {
-            described.push(package.film(film)?);
+        for (n, film) in films {
+            described.push(package.film(n, film)?);
         }
         let mut described = described.into_iter();
         let cameras = cameras.into_iter().map(|(mut camera, range)| {
@@ -268,9 +269,14 @@ impl<'a> Package<'a> {
         self.entries.push(entry);
     }
 
-    /// A camera's film; its segments get their hashes as they are read.
-    fn film(&mut self, film: Film) -> Result<manifest::Film, Failure> {
-        let name = format!("{}-{}.mp4", film.feed.camera, film.feed.profile);
+    /// A camera's film, the first of its stream (0) or a later one; its segments get their hashes as they are read.
+    fn film(&mut self, n: usize, film: Film) -> Result<manifest::Film, Failure> {
+        let part = match n {
+            0 => String::new(),
+            n => format!("-{}", n + 1),
+        };
+        let FeedId { camera, profile } = film.feed;
+        let name = format!("{camera}-{profile}{part}.mp4");
         let mut entry = zip::Entry {
             name: name.clone(),
             size: film.size(),

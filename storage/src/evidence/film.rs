@@ -67,21 +67,21 @@ struct Known {
     pin: Pin,
 }
 
-/// Makes the film of a feed's range; none where nothing of it is recorded. Blocking: reads the tables of the segments.
-pub(crate) fn film(
+/// Makes the films of a feed's range, none where nothing of it is recorded: one after the other, a new one where the pictures'
+/// parameters change, since a browser that seeks behind such a change does not find them. Blocking: reads the tables of the
+/// segments.
+pub(crate) fn films(
     shared: &Shared,
     feed: FeedId,
     from: WallTime,
     to: WallTime,
-) -> Result<Option<Film>, Error> {
-    let mut mux = Mux::new(from, to);
-    let mut known = Vec::new();
+) -> Result<Vec<Film>, Error> {
+    let mut runs: Vec<(Mux, Vec<Known>)> = Vec::new();
     for (entry, path, until) in candidates(shared, feed, from, to)? {
         let pin = shared.pins.pin(&path);
         let file = File::open(&path).map_err(|e| Error::io("open", &path, e))?;
         // A damaged or missing one is no reason to leave it out in silence: whoever asks for evidence is told.
         let layout = Layout::read(&path, &file, Some(entry.bytes))?;
-        mux.segment(known.len() as u32, &layout, until);
         let size = match layout.seal {
             Some(_) => file
                 .metadata()
@@ -89,13 +89,29 @@ pub(crate) fn film(
                 .len(),
             None => layout.whole,
         };
-        known.push(Known {
-            path,
-            layout,
-            size,
-            pin,
-        });
+        let goes_on = runs
+            .last()
+            .and_then(|(_, known)| known.last())
+            .is_some_and(|k| k.layout.tracks.video == layout.tracks.video);
+        if !goes_on {
+            runs.push((Mux::new(from, to), Vec::new()));
+        }
+        if let Some((mux, known)) = runs.last_mut() {
+            mux.segment(known.len() as u32, &layout, until);
+            known.push(Known {
+                path,
+                layout,
+                size,
+                pin,
+            });
+        }
     }
+    let made = runs.into_iter().map(|(mux, known)| film(feed, mux, known));
+    made.filter_map(Result::transpose).collect()
+}
+
+/// The film of segments whose pictures have the same parameters.
+fn film(feed: FeedId, mux: Mux, known: Vec<Known>) -> Result<Option<Film>, Error> {
     let Some(muxed) = mux.finish() else {
         return Ok(None);
     };
