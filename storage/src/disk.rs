@@ -386,10 +386,20 @@ impl Disk {
         let Some(_claim) = self.shared.claims.claim_within(path, IN_HAND) else {
             return true;
         };
-        match recover::take(path, volume) {
+        let taken = match self.shared.in_doubt {
+            true => recover::take_in_doubt(path, volume),
+            false => recover::take(path, volume),
+        };
+        match taken {
             Ok(taken) => {
                 if let Some((feed, entry)) = taken.entry() {
                     self.shared.segments.insert_sooner_or_later(feed, entry);
+                } else if let Some((entry, feed)) = self.known(path) {
+                    // It was taken for a complete one.
+                    let removed = self.shared.segments.remove(feed, &[entry]);
+                    if let Err(e) = removed {
+                        tracing::warn!(%feed, error = %e, "index: a row without a file is left");
+                    }
                 }
                 taken != recover::Taken::Empty
             }
@@ -398,6 +408,13 @@ impl Disk {
                 true
             }
         }
+    }
+
+    /// The newest row, if it is that of a file.
+    fn known(&self, path: &Path) -> Option<(Entry, FeedId)> {
+        let last = self.shared.segments.last(self.feed).ok().flatten()?;
+        let is_it = self.shared.volumes.path(self.feed, &last) == path;
+        is_it.then_some((last, self.feed))
     }
 
     /// Zeros where the file does not tell: the chain then shows that something is missing.
@@ -429,3 +446,6 @@ impl Open {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,6 +64,9 @@ impl Drop for Handle {
     }
 }
 
+/// Stands in the data directory from an orderly end to the next start.
+const ORDERLY: &str = "orderly";
+
 impl Archive {
     /// Opens the recordings of a data directory: takes in what a crash left unindexed, and begins to make the index again where
     /// it does not open or is not there, which goes on behind ([`Archive::rebuilding`]). Blocking, and to be called within a tokio runtime (the timer of retention runs on it).
@@ -86,7 +89,15 @@ impl Archive {
         let ledger = Ledger::open(data)?;
         let signer = Signer::open(data)?;
         let claims = Claims::default();
-        recover::take_in(&volumes, &segments, &claims)?;
+        let orderly = data.path().join(ORDERLY);
+        let in_doubt = !orderly.exists();
+        match std::fs::remove_file(&orderly) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::io("remove", &orderly, e));
+            }
+            _ => {}
+        }
+        recover::take_in(&volumes, &segments, &claims, in_doubt)?;
         volumes.start(config.disk_threads)?;
         let budget_kib =
             ((config.recorder_budget.0 / 1024) as usize).clamp(1024, u32::MAX as usize);
@@ -96,6 +107,7 @@ impl Archive {
             volumes,
             claims,
             rebuild: Rebuild::default(),
+            in_doubt,
             files,
             segments,
             ledger,
@@ -426,10 +438,8 @@ impl Archive {
         let shared = Arc::clone(self.shared());
         shared.stop.cancel();
         shared.tasks.close();
-        if tokio::time::timeout(deadline, shared.tasks.wait())
-            .await
-            .is_err()
-        {
+        let ended = tokio::time::timeout(deadline, shared.tasks.wait()).await;
+        if ended.is_err() {
             tracing::error!(
                 seconds = deadline.as_secs(),
                 "recordings: not all were sealed in time; the next start does it"
@@ -437,9 +447,16 @@ impl Archive {
         }
         shared.say_alive();
         shared.sign(true).await;
+        let orderly = shared.alive.with_file_name(ORDERLY);
         let flushed = blocking(move || shared.segments.flush()).await;
         if let Err(e) = flushed {
             tracing::error!(error = %e, "index: not flushed; the next start reads the newest files");
+            return;
+        }
+        if ended.is_ok()
+            && let Err(e) = std::fs::write(&orderly, "")
+        {
+            tracing::warn!(path = %orderly.display(), error = %e, "an orderly end is not noted; the next start looks closely");
         }
     }
 }

@@ -39,6 +39,8 @@ pub(crate) struct Shared {
     /// Who has a segment's file in hand.
     pub(crate) claims: Claims,
     pub(crate) rebuild: Rebuild,
+    /// The one before did not end in order: what it wrote last may be torn.
+    pub(crate) in_doubt: bool,
     pub(crate) files: Files,
     /// Stands in every segment's head.
     pub(crate) writer: u64,

@@ -9,6 +9,7 @@ use std::{
 };
 
 use media::{FeedId, Profile, WallTime};
+use sha2::Digest;
 
 use crate::{
     Error,
@@ -152,14 +153,34 @@ pub(crate) fn name(path: &Path) -> Option<&str> {
 /// So much more than its length may a complete file have on the disk.
 const SLACK: u64 = 1024 * 1024;
 
-/// Brings one file of a volume into order.
+/// Brings one file of a volume into order. One that ends as a complete one does is taken for it.
 pub(crate) fn take(path: &Path, volume: u16) -> Result<Taken, Error> {
+    bring(path, volume, false)
+}
+
+/// The same where the power may have gone while the file was being sealed: its end may have come to the disk before the rest of
+/// it, so that all of it is read. What nobody was told to be recorded is cut back, or removed, as any other.
+pub(crate) fn take_in_doubt(path: &Path, volume: u16) -> Result<Taken, Error> {
+    bring(path, volume, true)
+}
+
+fn bring(path: &Path, volume: u16, in_doubt: bool) -> Result<Taken, Error> {
     let file = File::options()
         .read(true)
         .write(true)
         .open(path)
         .map_err(|e| Error::io("open", path, e))?;
-    if let Some((header, seal, bytes)) = reader::read_ends(path, &file).or_else(content_is_none)? {
+    let ends = reader::read_ends(path, &file).or_else(content_is_none)?;
+    let whole = match &ends {
+        Some((_, seal, _)) if in_doubt => {
+            let digest: [u8; 32] = reader::digest(path, &file, seal.covered_bytes)?
+                .finalize()
+                .into();
+            digest == seal.digest
+        }
+        _ => true,
+    };
+    if let Some((header, seal, bytes)) = ends.filter(|_| whole) {
         let entry = Entry {
             start: header.start,
             end: seal.end,
@@ -185,7 +206,9 @@ pub(crate) fn take(path: &Path, volume: u16) -> Result<Taken, Error> {
     let layout = match Layout::read(path, &file, None) {
         Ok(layout) => layout,
         // It was never completed, and its head never came to the disk: nothing of it can be played.
-        Err(Error::Content { .. }) if !reader::is_sealed(path, &file)? => return remove(path),
+        Err(Error::Content { .. }) if in_doubt || !reader::is_sealed(path, &file)? => {
+            return remove(path);
+        }
         Err(e) => return Err(e),
     };
     if layout.fragments.is_empty() {

@@ -15,7 +15,7 @@ use media::{CameraId, FeedId, Profile, WallTime};
 use serde::Serialize;
 use tokio::sync::watch;
 
-use super::{Taken, hours, list, name, take};
+use super::{Taken, hours, list, name, take, take_in_doubt};
 use crate::{
     Error,
     archive::Shared,
@@ -100,6 +100,7 @@ pub(crate) fn take_in(
     volumes: &Volumes,
     segments: &Segments,
     claims: &Claims,
+    in_doubt: bool,
 ) -> Result<(), Error> {
     let known: BTreeSet<u32> = segments.weeks().into_iter().collect();
     let mut cameras: BTreeMap<CameraId, Found> = BTreeMap::new();
@@ -115,7 +116,8 @@ pub(crate) fn take_in(
         segments.lose(*week)?;
     }
     let lost = segments.lost();
-    let taker = Taker::new(segments, claims);
+    let mut taker = Taker::new(segments, claims);
+    taker.in_doubt = in_doubt;
     for (camera, found) in &cameras {
         taker.newest(*camera, found, &lost)?;
     }
@@ -149,6 +151,8 @@ fn look(volume: &Volume, cameras: &mut BTreeMap<CameraId, Found>) -> Result<(), 
 struct Taker<'a> {
     segments: &'a Segments,
     claims: &'a Claims,
+    /// Files that the index does not know are read as a whole.
+    in_doubt: bool,
     found: AtomicU64,
     sealed: AtomicU64,
 }
@@ -158,6 +162,7 @@ impl<'a> Taker<'a> {
         Self {
             segments,
             claims,
+            in_doubt: false,
             found: AtomicU64::new(0),
             sealed: AtomicU64::new(0),
         }
@@ -224,7 +229,12 @@ impl<'a> Taker<'a> {
             let Some(_claim) = self.claims.claim(&path) else {
                 continue;
             };
-            match take(&path, volume) {
+            // Of a week that was lost the index knows nothing: then recorders look at the newest file of each.
+            let taken = match self.in_doubt && !known.is_empty() {
+                true => take_in_doubt(&path, volume),
+                false => take(&path, volume),
+            };
+            match taken {
                 Ok(taken) => {
                     if let Some((feed, entry)) = taken.entry() {
                         let row = rows.entry((feed, entry.start.hour())).or_default();
