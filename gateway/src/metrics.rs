@@ -87,6 +87,19 @@ pub fn render(gateway: &Gateway) -> String {
 
     let relay = gateway.relay_stats();
     t.one("viewers", "gauge", "Connections of viewers.", relay.viewers);
+    t.head(
+        "viewers_by_transport",
+        "gauge",
+        "Those who are let in, by transport.",
+    );
+    let watching = gateway
+        .relay()
+        .map(relay::Relay::viewers)
+        .unwrap_or_default();
+    for name in ["websocket", "quic", "webtransport"] {
+        let of_name = watching.iter().filter(|w| w.transport == name).count() as u64;
+        t.labelled("viewers_by_transport", "transport", name, of_name);
+    }
     t.one("tiles", "gauge", "Tiles they have open.", relay.tiles);
     t.one(
         "viewers_total",
