@@ -24,6 +24,8 @@ impl Close {
     pub const POLICY: u16 = 1008;
     /// A message above 4 KiB.
     pub const TOO_BIG: u16 = 1009;
+    /// A fault in the gateway.
+    pub const INTERNAL: u16 = 1011;
     /// Too many connections.
     pub const BUSY: u16 = 1013;
 

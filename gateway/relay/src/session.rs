@@ -237,6 +237,7 @@ impl Session {
                     Step::Moved => moved = true,
                     Step::Switched => {
                         moved = true;
+                        self.meter.restart();
                         self.sources_version += 1;
                     }
                     Step::Unfit => {

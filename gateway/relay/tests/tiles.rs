@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use media::{Profile, ReasonCode, SourceState, wire::ServerMessage};
-use relay::session::{Delivery, Input};
+use media::{ByteCount, Profile, ReasonCode, SourceState, wire::ServerMessage};
+use relay::{
+    Config,
+    session::{Delivery, Input},
+};
 
-use crate::harness::{Camera, GOP, TestHost, live, session::Rig};
+use crate::harness::{Camera, FPS, GOP, TestHost, link::Link, live, session::Rig};
 
 #[test]
 fn tiles_take_turns() {
@@ -132,4 +135,48 @@ fn paused_means_nothing_comes_and_resumed_starts_at_the_newest_key_frame() {
         "and no gap is told"
     );
     assert_eq!(seen.frames[0].2, 1);
+}
+
+#[test]
+fn on_a_thin_line_sixty_four_tiles_share_alike_are_told_each_and_stay_in_the_budget() {
+    let mut cams: Vec<Camera> = (0..64).map(live).collect();
+    cams.iter_mut().for_each(Camera::push);
+    let host = TestHost::with(&cams.iter().collect::<Vec<_>>());
+    let budget = 64 * 1024;
+    let config = Config {
+        viewer_budget: ByteCount(budget as u64),
+        ..Config::default()
+    };
+    let mut rig = Rig::with(&host, Delivery::Stream, config);
+    for n in 0..64 {
+        rig.open(n, n, "sub");
+    }
+    let mut link = Link::default();
+    let (mut of_tile, mut skipped) = ([0u64; 64], [0u64; 64]);
+    // All cameras together send 1.9 MB/s; the line takes a third of it, for a minute.
+    for _ in 0..60 * FPS {
+        cams.iter_mut().for_each(Camera::push);
+        let arrived = link.step(&mut rig, 600_000.0, cams[0].frames - 1);
+        assert!(arrived.queued <= budget + 6000, "{} wait", arrived.queued);
+        for tile in arrived.tiles {
+            of_tile[tile as usize] += 1;
+        }
+        for message in arrived.control {
+            if let ServerMessage::Skipped { tile, frames, .. } = message {
+                skipped[tile as usize] += frames;
+            }
+        }
+    }
+    let (least, most) = (of_tile.iter().min().unwrap(), of_tile.iter().max().unwrap());
+    assert!(*least > 0 && most - least <= most / 10, "{of_tile:?}");
+    assert!(skipped.iter().all(|n| *n > 0), "{skipped:?}");
+    // What is not skipped arrives, or waits still.
+    for (n, cam) in cams.iter().enumerate() {
+        let all = of_tile[n] + skipped[n];
+        assert!(all <= u64::from(cam.frames), "tile {n}: {all}");
+        assert!(
+            u64::from(cam.frames) - all < u64::from(5 * FPS),
+            "tile {n}: {all}"
+        );
+    }
 }

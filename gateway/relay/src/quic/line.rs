@@ -74,6 +74,11 @@ impl Line for Shell {
     fn ring(&self) {
         self.bell.notify_one();
     }
+
+    fn fail(&self) {
+        self.lock().close = Some(Close::new(Close::INTERNAL, "a fault in the gateway"));
+        self.bell.notify_one();
+    }
 }
 
 /// Ends the connection's part of the worker when its task is dropped.

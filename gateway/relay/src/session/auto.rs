@@ -4,7 +4,7 @@
 //!            a sign of congestion                        wait over, no sign since
 //! main tiles --------------------> all lowered to sub ---------------------------> one back to main, the largest first
 //!     ^                                 ^                                             |
-//!     +---- proof over: wait = first ---+-------- a sign within the proof: wait x 2 --+
+//!     +---- proof over: wait / 2 -------+-------- a sign within the proof: wait x 2 --+
 //! ```
 //!
 //! Between two lowerings lies a wait at least, and a line that never carries `main` is tried ever more seldom, up to
@@ -171,7 +171,7 @@ impl Steer {
             let failed = now.saturating_duration_since(at) < self.proof;
             self.wait = match failed {
                 true => (self.wait * 2).min(self.most),
-                false => self.first,
+                false => (self.wait / 2).max(self.first),
             };
         }
         self.sign = Some(now);
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_double_with_each_climb_that_fails_and_begin_anew_after_one_that_holds() {
+    fn waits_double_with_each_climb_that_fails_and_halve_with_one_that_holds() {
         let config = Config::default();
         let (first, most) = (config.auto_wait_ms, config.auto_wait_most_ms);
         let mut steer = Steer::new(&config, 0);
@@ -255,6 +255,9 @@ mod tests {
         assert_eq!(waits, doubled);
         now += Duration::from_millis(config.auto_proof_ms);
         steer.sign(now);
-        assert_eq!(steer.climbs_at(), Some(now + Duration::from_millis(first)));
+        assert_eq!(
+            steer.climbs_at(),
+            Some(now + Duration::from_millis(most / 2))
+        );
     }
 }

@@ -10,12 +10,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What is pushed is averaged over this.
-const DEMAND: Duration = Duration::from_secs(8);
+/// What is pushed is averaged over this: long beside a camera's silences, so that what comes at once after one, when the silence
+/// itself is no longer seen, does not look like much more.
+const DEMAND: Duration = Duration::from_secs(30);
 /// What is taken, over this.
 const SUPPLY: Duration = Duration::from_secs(4);
-/// Between two samples, so that their number is bounded.
-const SPACING: Duration = Duration::from_millis(200);
+/// Between two samples, so that their number is bounded: about sixty.
+const SPACING: Duration = Duration::from_millis(500);
 /// Marks of what was handed to the transport.
 const MARKS: usize = 64;
 const MARK_SPACING: Duration = Duration::from_millis(20);
@@ -53,6 +54,11 @@ pub(super) struct Meter {
 }
 
 impl Meter {
+    /// Another stream is shown: what the old one brought says nothing of it.
+    pub(super) fn restart(&mut self) {
+        self.samples.clear();
+    }
+
     pub(super) fn hand(&mut self, bytes: usize) {
         self.handed += bytes as u64;
     }
@@ -112,16 +118,11 @@ impl Meter {
         self.age(now) + behind.unwrap_or_default()
     }
 
-    /// Whether a viewer who is this late, or had to skip, is so for its line: see the module.
-    pub(super) fn is_thin(
-        &self,
-        now: Instant,
-        late: Duration,
-        skipped: bool,
-        max_delay: Duration,
-    ) -> bool {
+    /// Whether a viewer who is this late is so for its line: see the module. Who had to skip was late before; or what came at
+    /// once was more than the ring holds, and that is not the line's fault.
+    pub(super) fn is_thin(&self, now: Instant, late: Duration, max_delay: Duration) -> bool {
         let much = (max_delay / 2).clamp(LATE_LEAST, LATE);
-        if late < much && !skipped {
+        if late < much {
             return false;
         }
         let (Some(demand), Some(supply)) = (self.demand(now), self.supply(now)) else {
@@ -179,7 +180,7 @@ mod tests {
             since = (waiting > 0).then(|| since.unwrap_or(now));
             let behind = since.map(|since| now - since);
             let late = meter.look(now, behind);
-            thin |= meter.is_thin(now, late, false, DELAY);
+            thin |= meter.is_thin(now, late, DELAY);
         }
         thin
     }

@@ -93,8 +93,7 @@ impl Session {
         let late = self.meter.look(now, behind);
         let open: u64 = self.tiles.iter().map(|t| t.skipped()).sum();
         let skipped = self.measuring.gone + open;
-        let more = skipped > self.measuring.figures.skipped;
-        if self.meter.is_thin(now, late, more, self.config.max_delay()) {
+        if self.meter.is_thin(now, late, self.config.max_delay()) {
             self.steer.sign(now);
             for auto in self.tiles.iter_mut().filter_map(|t| t.auto.as_mut()) {
                 auto.lowered |= auto.target() == Profile::Main;

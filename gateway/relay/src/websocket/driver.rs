@@ -100,6 +100,10 @@ where
             return Poll::Ready(Stop::Close(close));
         }
         let mut hot = shell.lock();
+        if hot.failed {
+            let close = Close::new(Close::INTERNAL, "a fault in the gateway");
+            return Poll::Ready(Stop::Close(close));
+        }
         hot.land();
         let Some(Open { stream, connection }) = &mut hot.open else {
             return Poll::Ready(Stop::End(End::Left));

@@ -38,6 +38,8 @@ pub(super) struct Hot<S> {
     many: Vec<Cruise>,
     /// The transport takes nothing; the task is woken when it does.
     blocked: bool,
+    /// A worker panicked over it: nobody knows what is written.
+    pub(super) failed: bool,
     /// Bytes that workers wrote since the task last looked.
     written: u64,
     /// None once the task has taken it to close it.
@@ -58,6 +60,7 @@ impl<S> Shell<S> {
                 one: None,
                 many: Vec::new(),
                 blocked: false,
+                failed: false,
                 written: 0,
                 open: Some(Open { stream, connection }),
             }),
@@ -231,6 +234,11 @@ where
     }
 
     fn ring(&self) {
+        self.bell.notify_one();
+    }
+
+    fn fail(&self) {
+        self.lock().failed = true;
         self.bell.notify_one();
     }
 }

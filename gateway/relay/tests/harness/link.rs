@@ -10,7 +10,8 @@ use super::{FPS, GOP, session::Rig};
 /// A link of so many bytes a second between session and viewer, in steps of a frame's time.
 #[derive(Default)]
 pub struct Link {
-    queue: VecDeque<(usize, Option<u32>)>,
+    /// Bytes; and of a frame its number and tile.
+    queue: VecDeque<(usize, Option<(u32, u32)>)>,
     credit: f64,
 }
 
@@ -23,6 +24,10 @@ pub struct Arrived {
     pub control: Vec<ServerMessage>,
     /// Bytes of media that arrived.
     pub bytes: usize,
+    /// The tiles whose frames arrived, frame by frame.
+    pub tiles: Vec<u32>,
+    /// Most bytes that waited for the line.
+    pub queued: usize,
 }
 
 impl Link {
@@ -48,20 +53,24 @@ impl Link {
                 match output {
                     Output::Media(m) => {
                         let is_frame = !matches!(m.part, Part::Initialisation(_));
-                        let number = is_frame.then_some(m.frame.group * GOP + m.frame.number);
+                        let number =
+                            is_frame.then_some((m.frame.group * GOP + m.frame.number, m.tile));
                         self.queue.push_back((m.framed().message_len(), number));
                     }
                     Output::Control(message) => arrived.control.push(message),
                     Output::Close(close) => panic!("{close}"),
                 }
             }
+            let queued = self.queue.iter().map(|(bytes, _)| bytes).sum();
+            arrived.queued = arrived.queued.max(queued);
             while let Some((bytes, number)) = self.queue.front()
                 && self.credit >= *bytes as f64
             {
                 any = true;
                 self.credit -= *bytes as f64;
                 arrived.bytes += bytes;
-                let late = number.map_or(0, |n| newest.saturating_sub(n));
+                let late = number.map_or(0, |(n, _)| newest.saturating_sub(n));
+                arrived.tiles.extend(number.map(|(_, tile)| tile));
                 arrived.late = arrived.late.max(late);
                 self.queue.pop_front();
             }

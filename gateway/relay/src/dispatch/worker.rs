@@ -1,0 +1,325 @@
+//! What a worker does in one turn. No thread, no task: the time is given, and nothing waits.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use media::{Cursor, Next, Ring, ring::Bell};
+use tokio::time::Instant;
+
+use super::{
+    Due, Fresh, Line, MAX_GATHERED_BYTES, Sent,
+    post::{Inbox, LaneBell, Post, Request},
+};
+use crate::stats::Counters;
+
+/// A ring and who watches it.
+struct Lane {
+    ring: Ring,
+    cursor: Cursor,
+    bell: Arc<LaneBell>,
+    members: Vec<Member>,
+}
+
+/// A line in a lane: all that a frame's way needs, side by side.
+struct Member {
+    line: u64,
+    reach: Arc<dyn Line>,
+    gathers: bool,
+    hint: u32,
+}
+
+struct Place {
+    reach: Arc<dyn Line>,
+    gathers: bool,
+    lanes: Vec<usize>,
+    /// What waits for the beat: indices into what is gathered.
+    due: Vec<(u32, u32)>,
+}
+
+pub(super) struct Worker {
+    post: Arc<Post>,
+    gather: Duration,
+    /// From so many lines on a frame is put into one piece.
+    join_from: usize,
+    counters: Arc<Counters>,
+    inbox: Inbox,
+    lanes: HashMap<usize, Lane>,
+    places: HashMap<u64, Place>,
+    /// What is new in the ring that is looked into.
+    fresh: Vec<Fresh>,
+    gathered: Vec<Fresh>,
+    gathered_bytes: usize,
+    /// Lines that have something due.
+    waiting: Vec<u64>,
+    beat: Option<Instant>,
+    /// The line that something is being handed to: if that panics, this one is to blame.
+    handing: Option<u64>,
+}
+
+impl Worker {
+    pub(super) fn new(
+        post: Arc<Post>,
+        gather: Duration,
+        join_from: usize,
+        counters: Arc<Counters>,
+    ) -> Self {
+        Self {
+            post,
+            gather,
+            join_from,
+            counters,
+            inbox: Inbox::default(),
+            lanes: HashMap::new(),
+            places: HashMap::new(),
+            fresh: Vec::new(),
+            gathered: Vec::new(),
+            gathered_bytes: 0,
+            waiting: Vec::new(),
+            beat: None,
+            handing: None,
+        }
+    }
+
+    pub(super) fn post(&self) -> &Arc<Post> {
+        &self.post
+    }
+
+    /// When the next turn is due though nobody wakes.
+    pub(super) fn beat(&self) -> Option<Instant> {
+        self.beat
+    }
+
+    /// All that is due. Returns whether there was anything.
+    pub(super) fn turn(&mut self, now: Instant) -> bool {
+        let beats = self.beat.is_some_and(|at| now >= at);
+        if beats {
+            self.post.beats(false);
+        }
+        self.post.empty(&mut self.inbox);
+        let any = beats || !self.inbox.rung.is_empty() || !self.inbox.requests.is_empty();
+        // First the requests, and all of them before a line's own code runs: none is lost if that panics.
+        let mut requests = std::mem::take(&mut self.inbox.requests);
+        for request in requests.drain(..) {
+            self.handle(request);
+        }
+        self.inbox.requests = requests;
+        let mut rung = std::mem::take(&mut self.inbox.rung);
+        for key in rung.drain(..) {
+            self.lane(key);
+        }
+        self.inbox.rung = rung;
+        if beats {
+            self.end_beat(now);
+        } else if self.gathered_bytes > MAX_GATHERED_BYTES {
+            self.send_gathered();
+        } else if self.beat.is_none() && !self.waiting.is_empty() {
+            self.begin_beat(now + self.gather);
+        }
+        any
+    }
+
+    /// Sleeps until the next beat as long as beats find something: one wake for all that comes meanwhile, and none for the
+    /// first of it.
+    fn end_beat(&mut self, now: Instant) {
+        let found = !self.waiting.is_empty();
+        let at = self.beat.take();
+        self.send_gathered();
+        if found {
+            // On a grid, so that the beat's own work does not stretch it; unless that took longer than a beat.
+            let next = at.map_or(now, |at| at + self.gather);
+            self.begin_beat(next.max(now + self.gather / 2));
+        }
+    }
+
+    fn begin_beat(&mut self, at: Instant) {
+        self.beat = Some(at);
+        self.post.beats(true);
+    }
+
+    fn handle(&mut self, request: Request) {
+        match request {
+            Request::Leave(line) => self.leave(line),
+            Request::Follow {
+                line,
+                reach,
+                rings,
+                gathers,
+            } => self.follow(line, reach, &rings, gathers),
+        }
+    }
+
+    fn leave(&mut self, line: u64) {
+        if let Some(place) = self.places.remove(&line) {
+            for key in place.lanes {
+                self.leave_lane(line, key);
+            }
+        }
+    }
+
+    fn follow(&mut self, line: u64, reach: Arc<dyn Line>, rings: &[Ring], gathers: bool) {
+        let keys: Vec<usize> = rings.iter().map(Ring::key).collect();
+        let old = self.places.remove(&line);
+        let (had, due) = old.map_or_else(Default::default, |p| (p.lanes, p.due));
+        for key in had.iter().filter(|key| !keys.contains(key)) {
+            self.leave_lane(line, *key);
+        }
+        for ((ring, key), hint) in rings.iter().zip(&keys).zip(0..) {
+            let lane = self.lanes.entry(*key).or_insert_with(|| {
+                let bell = LaneBell::new(Arc::clone(&self.post), *key, gathers);
+                Lane {
+                    ring: ring.clone(),
+                    cursor: ring.cursor_at_edge(Arc::clone(&bell) as Arc<dyn Bell>),
+                    bell,
+                    members: Vec::new(),
+                }
+            });
+            match lane.members.iter_mut().find(|m| m.line == line) {
+                Some(member) => (member.gathers, member.hint) = (gathers, hint),
+                None => lane.members.push(Member {
+                    line,
+                    reach: Arc::clone(&reach),
+                    gathers,
+                    hint,
+                }),
+            }
+            lane.judge_hurry();
+        }
+        if keys.iter().any(|key| !had.contains(key)) {
+            // The cursor is there: what came before it is the line's own to find.
+            reach.ring();
+        }
+        let place = Place {
+            reach,
+            gathers,
+            lanes: keys,
+            due,
+        };
+        self.places.insert(line, place);
+    }
+
+    fn leave_lane(&mut self, line: u64, key: usize) {
+        if let Some(lane) = self.lanes.get_mut(&key) {
+            lane.members.retain(|member| member.line != line);
+            lane.judge_hurry();
+            if lane.members.is_empty() {
+                self.lanes.remove(&key);
+            }
+        }
+    }
+
+    /// Hands out what is new in a ring.
+    fn lane(&mut self, key: usize) {
+        let Some(lane) = self.lanes.get_mut(&key) else {
+            return;
+        };
+        lane.bell.rearm();
+        let mut fresh = std::mem::take(&mut self.fresh);
+        let mut ring_all = false;
+        while let Some(next) = lane.cursor.try_next() {
+            match next {
+                Next::Frame(frame) => fresh.push(Fresh {
+                    position: lane.cursor.position() - 1,
+                    frame,
+                    whole: None,
+                }),
+                Next::Skipped(_) => ring_all = true,
+                Next::Closed(_) => {
+                    ring_all = true;
+                    break;
+                }
+            }
+        }
+        if lane.members.len() >= self.join_from && !lane.bell.gathers() {
+            fresh.iter_mut().for_each(Fresh::join);
+        }
+        let mut sent = Sent::default();
+        let first = self.gathered.len() as u32;
+        let mut anybody_gathers = false;
+        for member in &lane.members {
+            if ring_all {
+                member.reach.ring();
+            }
+            if fresh.is_empty() {
+                continue;
+            }
+            if !member.gathers {
+                self.handing = Some(member.line);
+                sent.add(member.reach.offer(&fresh, Due::All));
+            } else if let Some(place) = self.places.get_mut(&member.line) {
+                anybody_gathers = true;
+                if place.due.is_empty() {
+                    self.waiting.push(member.line);
+                }
+                let indices = first..first + fresh.len() as u32;
+                place.due.extend(indices.map(|index| (index, member.hint)));
+            }
+        }
+        self.handing = None;
+        if anybody_gathers {
+            self.gathered_bytes += fresh.iter().map(|f| f.frame.data.len()).sum::<usize>();
+            self.gathered.append(&mut fresh);
+        }
+        fresh.clear();
+        self.fresh = fresh;
+        self.count(sent);
+    }
+
+    /// Every line that waits gets what was gathered for it.
+    fn send_gathered(&mut self) {
+        let mut sent = Sent::default();
+        let mut waiting = std::mem::take(&mut self.waiting);
+        for line in waiting.drain(..) {
+            // Gone meanwhile, perhaps.
+            let Some(place) = self.places.get_mut(&line) else {
+                continue;
+            };
+            self.handing = Some(line);
+            sent.add(place.reach.offer(&self.gathered, Due::Only(&place.due)));
+            place.due.clear();
+        }
+        self.handing = None;
+        self.waiting = waiting;
+        self.gathered.clear();
+        self.gathered_bytes = 0;
+        self.count(sent);
+    }
+
+    fn count(&self, sent: Sent) {
+        Counters::add(&self.counters.writes, sent.calls);
+        Counters::add(&self.counters.sent_messages, sent.messages);
+        Counters::add(&self.counters.sent_bytes, sent.bytes);
+    }
+
+    /// After a panic in a turn: a worker in order, with all lines but the one that something was being handed to. Each of them is
+    /// rung, so what the turn had not handed out yet is found by their own tasks.
+    pub(super) fn recovered(mut self) -> Self {
+        if let Some(culprit) = self.handing.take()
+            && let Some(place) = self.places.get(&culprit)
+        {
+            place.reach.fail();
+            self.leave(culprit);
+        }
+        let mut fresh = Self::new(
+            self.post,
+            self.gather,
+            self.join_from,
+            Arc::clone(&self.counters),
+        );
+        fresh.post.beats(false);
+        for (line, place) in self.places {
+            let rings: Vec<Ring> = place
+                .lanes
+                .iter()
+                .filter_map(|key| Some(self.lanes.get(key)?.ring.clone()))
+                .collect();
+            fresh.follow(line, place.reach, &rings, place.gathers);
+        }
+        fresh
+    }
+}
+
+impl Lane {
+    fn judge_hurry(&self) {
+        self.bell
+            .set_gathers(self.members.iter().all(|member| member.gathers));
+    }
+}
