@@ -111,6 +111,17 @@ impl Book {
         Ok(event)
     }
 
+    /// Writes down an event of the gateway itself: nothing is folded into it.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub async fn own(&self, event: Event) -> Result<(), Error> {
+        let _turn = self.newest.lock().await;
+        self.events.put(event.clone(), None).await?;
+        self.hub.event(&self.register.read(), event);
+        Ok(())
+    }
+
     /// Changes one event; none where it is not there.
     ///
     /// # Errors

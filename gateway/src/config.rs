@@ -88,6 +88,9 @@ impl Config {
         ] {
             path.as_mut().map(absolute);
         }
+        for volume in &mut config.recording.volume {
+            absolute(&mut volume.path);
+        }
         Ok(config)
     }
 
@@ -369,14 +372,14 @@ mod tests {
                 format!("{:?}", least.ingest),
             ),
             (
-                "relay",
-                format!("{:?}", documented.relay),
-                format!("{:?}", least.relay),
-            ),
-            (
                 "transcode",
                 format!("{:?}", documented.transcode),
                 format!("{:?}", least.transcode),
+            ),
+            (
+                "relay",
+                format!("{:?}", documented.relay),
+                format!("{:?}", least.relay),
             ),
             (
                 "tagger",

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use crate::{
-    audit,
+    audit, disks,
     feeds::{self, View},
     gateway::Gateway,
     recording::recorders::Settling,
@@ -26,10 +26,12 @@ pub(crate) fn spawn(gateway: &Arc<Gateway>, tags: mpsc::Receiver<Tag>) {
     let changes = gateway.supervisor.changes();
     let alarms = gateway.archive.alarms();
     let deletions = gateway.archive.deletions();
+    let disks = gateway.archive.volume_alarms();
     let of = || Arc::clone(gateway);
     gateway.tasks.spawn(cameras(of(), changes));
     gateway.tasks.spawn(recorders(of(), alarms));
     gateway.tasks.spawn(deleted(of(), deletions));
+    gateway.tasks.spawn(disks::run(of(), disks));
     gateway.tasks.spawn(findings(of(), tags));
     gateway.tasks.spawn(upkeep(of()));
 }

@@ -27,6 +27,7 @@ pub mod book;
 pub mod cli;
 mod codecs;
 pub mod config;
+mod disks;
 pub mod district;
 pub mod evidence;
 pub mod feeds;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ::media::{CameraId, Reason, RegionCode, WallTime};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
-use storage::{Day, Room};
+use storage::{Day, Policy, Progress, Room, VolumeStatus};
 
 use super::{Answer, Call, Problem, cameras::region_is_known, json};
 use crate::{access::Action, recording};
@@ -196,6 +196,43 @@ struct Storage {
     holds: usize,
     floor_days: Vec<Floor>,
     evidence: Evidence,
+    policy: Policy,
+    volumes: Vec<Volume>,
+    rebuilding: Option<Progress>,
+}
+
+#[derive(Serialize)]
+struct Volume {
+    number: u16,
+    path: String,
+    takes: bool,
+    state: &'static str,
+    since: Option<WallTime>,
+    reason: Option<Reason>,
+    free_bytes: u64,
+    total_bytes: u64,
+    writing: u32,
+}
+
+impl From<VolumeStatus> for Volume {
+    fn from(of: VolumeStatus) -> Self {
+        let (since, out) = of.out.unzip();
+        Self {
+            number: of.number,
+            path: of.path.display().to_string(),
+            takes: of.takes,
+            state: match (&of.unreadable, &out) {
+                (Some(_), _) => "missing",
+                (None, Some(_)) => "out",
+                (None, None) => "in",
+            },
+            since,
+            reason: of.unreadable.or(out),
+            free_bytes: of.free.0,
+            total_bytes: of.total.0,
+            writing: of.open,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -248,6 +285,14 @@ pub(super) async fn storage(call: Call) -> Answer {
                 days: *days,
             })
             .collect(),
+        policy: config.policy,
+        volumes: gateway
+            .archive
+            .volumes()
+            .into_iter()
+            .map(Volume::from)
+            .collect(),
+        rebuilding: gateway.archive.rebuilding(),
         evidence: Evidence {
             used_bytes: gateway.evidence.used(),
             room_bytes: gateway.config.evidence.room.0.0,

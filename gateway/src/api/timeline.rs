@@ -29,6 +29,8 @@ struct Timeline {
     gaps: Vec<Gap>,
     events: Vec<EventView>,
     marks: Vec<Mark>,
+    /// The index is being made again: more may have been recorded.
+    incomplete: bool,
 }
 
 #[derive(Debug, PartialEq, Serialize)]
@@ -38,6 +40,16 @@ struct Span {
     bytes: u64,
     /// Gaps in it that are too short for the resolution.
     missing_ms: u64,
+    /// How much of it lies on a disk that is not there.
+    unavailable_ms: u64,
+    /// And why that cannot be had.
+    unavailable: Option<Reason>,
+}
+
+impl Span {
+    fn is_unavailable(&self) -> bool {
+        u128::from(self.unavailable_ms) * 2 > self.end.since(self.start).as_millis()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -80,6 +92,11 @@ pub(super) async fn timeline(call: Call) -> Answer {
         end: s.end,
         bytes: s.bytes,
         missing_ms: 0,
+        unavailable_ms: match s.unavailable {
+            Some(_) => s.end.since(s.start).as_millis() as u64,
+            None => 0,
+        },
+        unavailable: s.unavailable,
     });
     let gaps = recorded.gaps.into_iter().map(|g| Gap {
         start: g.start,
@@ -95,6 +112,7 @@ pub(super) async fn timeline(call: Call) -> Answer {
         gaps: gaps.collect(),
         events: Vec::new(),
         marks: Vec::new(),
+        incomplete: recorded.incomplete,
     };
     match resolution.map(Duration::from_millis) {
         Some(step) => {
@@ -147,11 +165,18 @@ fn coarse_spans(spans: Vec<Span>, step: Duration) -> Vec<Span> {
     let mut out: Vec<Span> = Vec::new();
     for span in spans {
         match out.last_mut() {
-            Some(last) if span.start.since(last.end) < step || span.start <= last.end => {
+            Some(last)
+                if (span.start.since(last.end) < step || span.start <= last.end)
+                    && (last.is_unavailable() == span.is_unavailable()
+                        || last.end.since(last.start) < step
+                        || span.end.since(span.start) < step) =>
+            {
                 let missing = span.start.since(last.end).as_millis() as u64;
                 last.missing_ms = last.missing_ms.saturating_add(missing);
                 last.end = last.end.max(span.end);
                 last.bytes = last.bytes.saturating_add(span.bytes);
+                last.unavailable_ms = last.unavailable_ms.saturating_add(span.unavailable_ms);
+                last.unavailable = last.unavailable.take().or(span.unavailable);
             }
             _ => out.push(span),
         }
@@ -284,6 +309,8 @@ mod tests {
             end: at(end),
             bytes: 1,
             missing_ms: 0,
+            unavailable_ms: 0,
+            unavailable: None,
         }
     }
 

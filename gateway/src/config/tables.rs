@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf};
 
 use media::{BitRate, Place, Profile, RegionCode};
 use serde::Deserialize;
+use storage::Policy;
 
 use super::units::{Rate, Size, UtcOffset};
 
@@ -184,7 +185,11 @@ pub struct Recording {
     pub profile: Profile,
     /// A segment is cut at the first key frame after this many seconds.
     pub segment_s: u32,
-    /// The oldest goes when the disk has less than this free.
+    /// Disks that recordings are put on; the data directory's own if there are none.
+    pub volume: Vec<Volume>,
+    /// Which recording goes on which of them.
+    pub policy: Policy,
+    /// The oldest goes when a disk has less than this free.
     pub keep_free: Size,
     /// And once it goes, until the disk has this free; `keep_free` if absent.
     pub free_target: Option<Size>,
@@ -194,7 +199,7 @@ pub struct Recording {
     pub floor_days: BTreeMap<String, u32>,
     /// What all recorders may hold in memory.
     pub memory: Size,
-    /// Threads that write.
+    /// Threads that write to a disk.
     pub disk_threads: usize,
     /// Cache of the index.
     pub index_cache: Size,
@@ -209,6 +214,8 @@ impl Default for Recording {
             enabled: yes(),
             profile: Profile::Main,
             segment_s: d.segment_seconds,
+            volume: Vec::new(),
+            policy: d.policy,
             keep_free: Size(d.keep_free),
             free_target: None,
             max: None,
@@ -226,6 +233,8 @@ impl Recording {
     pub fn archive(&self, utc_offset: UtcOffset) -> storage::Config {
         storage::Config {
             segment_seconds: self.segment_s,
+            volumes: self.volume.iter().map(|v| v.path.clone()).collect(),
+            policy: self.policy,
             keep_free: self.keep_free.0,
             free_target: self.free_target.map(|s| s.0),
             utc_offset_minutes: utc_offset.0,
@@ -237,6 +246,14 @@ impl Recording {
             ..storage::Config::default()
         }
     }
+}
+
+/// A disk.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Volume {
+    /// A directory on it; made, and marked as ours, where it is not there or empty.
+    pub path: PathBuf,
 }
 
 /// Packages of evidence.
