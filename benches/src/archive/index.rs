@@ -222,9 +222,8 @@ pub(crate) fn serve(args: &Serve) -> Result<()> {
                 let camera = feed(camera);
                 let to = WallTime::from_secs(FIRST + 86_400);
                 let day = segments.range(camera, WallTime(0), to)?;
-                for row in day.chunk_by(|a, b| a.start.hour() == b.start.hour()) {
-                    segments.remove(camera, row)?;
-                }
+                // As retention does it.
+                segments.prune(camera, &day)?;
             }
             Ok(began.elapsed().as_secs_f64())
         });

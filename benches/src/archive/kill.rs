@@ -1,0 +1,194 @@
+//! SIGKILL at random instants of a process that records, again and again in one data directory: how much of the newest is lost,
+//! how long the next start takes, whether `check` finds anything.
+
+use std::{
+    collections::HashMap,
+    io::Write,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use media::{ByteCount, CameraId, Lease, WallTime};
+use rand::{Rng, SeedableRng, rngs::SmallRng};
+use sightline_bench::{
+    process::Helper,
+    results::Figure,
+    source::{Camera, FPS, GOP, Rate, camera_id},
+};
+use storage::{Archive, Config, DataDir, check};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// How often.
+    #[arg(long, default_value_t = 200)]
+    rounds: u32,
+    /// Cameras of 2 Mbit/s.
+    #[arg(long, default_value_t = 24)]
+    cameras: u32,
+    /// On which disk; the system's temporary directory if not given.
+    #[arg(long)]
+    dir: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Serve {
+    dir: PathBuf,
+    cameras: u32,
+}
+
+/// A group, what is gathered before it is written, and the pace at which rings are looked into.
+const BOUND: Duration = Duration::from_millis(2 * 1000 + 1000 + 100 + 500);
+
+fn config() -> Config {
+    Config {
+        keep_free: ByteCount(0),
+        // Seals are among what a kill falls on.
+        segment_seconds: 5,
+        keep_days: 36_500,
+        ..Config::default()
+    }
+}
+
+pub(crate) async fn run(args: &Args) -> Result<Vec<Figure>> {
+    let dir = match &args.dir {
+        Some(dir) => tempfile::tempdir_in(dir)?,
+        None => tempfile::tempdir()?,
+    };
+    let path = dir.path().join("data");
+    let mut rng = SmallRng::seed_from_u64(7);
+    let (mut worst_start, mut worst_loss, mut segments) = (0.0f64, Duration::ZERO, 0);
+    for round in 0..args.rounds {
+        let (killed, said) = tokio::task::block_in_place(|| one(&path, args.cameras, &mut rng))?;
+        let began = Instant::now();
+        let data = Arc::new(DataDir::open(&path)?);
+        let archive = Archive::open(&data, config())?;
+        worst_start = worst_start.max(began.elapsed().as_secs_f64());
+        for n in 0..args.cameras {
+            let camera = camera_id(n + 1);
+            let from = killed - Duration::from_secs(60);
+            let t = archive.timeline(camera, from, WallTime::now()).await?;
+            let end = t.spans.last().map_or(from, |span| span.end);
+            if let Some(acknowledged) = said.get(&camera) {
+                ensure!(
+                    end >= *acknowledged,
+                    "round {round}: {camera} was said to be recorded to {acknowledged}, and is to {end}"
+                );
+            }
+            worst_loss = worst_loss.max(killed.since(end));
+        }
+        archive.shutdown(Duration::from_secs(30)).await;
+        drop((archive, data));
+        if round % 10 == 9 || round + 1 == args.rounds {
+            let report = check(&path, false)?;
+            ensure!(report.faults.is_empty(), "round {round}: {report}");
+            segments = report.segments;
+            println!(
+                "{} kills: {report}; the most lost {worst_loss:.1?}, the longest start {worst_start:.3} s",
+                round + 1
+            );
+        }
+    }
+    if worst_loss > BOUND {
+        println!(
+            "more was lost than {BOUND:?}: the machine had no time for the recorders, or they are at fault"
+        );
+    }
+    println!("{segments} segments, all whole");
+    Ok(vec![
+        Figure::new(
+            "kill-lost",
+            worst_loss.as_secs_f64(),
+            "s",
+            Some(BOUND.as_secs_f64()),
+        ),
+        Figure::new("kill-start", worst_start, "s", None),
+    ])
+}
+
+/// Runs the recorder and kills it; when, and what it had said of each camera.
+fn one(
+    path: &std::path::Path,
+    cameras: u32,
+    rng: &mut SmallRng,
+) -> Result<(WallTime, HashMap<CameraId, WallTime>)> {
+    let mut helper = Helper::start(&[
+        "kill-serve".into(),
+        path.display().to_string(),
+        cameras.to_string(),
+    ])?;
+    ensure!(helper.line()? == "begun", "the recorders began");
+    let mut said = HashMap::new();
+    let until = Instant::now() + Duration::from_millis(rng.random_range(0..3000));
+    loop {
+        let line = helper.line()?;
+        if let Some((camera, end)) = line.split_once(' ') {
+            let end: i64 = end.parse().context("a time")?;
+            said.insert(camera.parse::<CameraId>()?, WallTime(end));
+        }
+        if Instant::now() >= until {
+            // Dropping it is SIGKILL.
+            drop(helper);
+            return Ok((WallTime::now(), said));
+        }
+    }
+}
+
+#[allow(clippy::disallowed_methods)] // a thread of its own that keeps a beat
+pub(crate) fn serve(args: &Serve) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let _entered = runtime.enter();
+    let data = Arc::new(DataDir::open(&args.dir)?);
+    let archive = Archive::open(&data, config())?;
+    let mut cameras: Vec<Camera> = (0..args.cameras)
+        .map(|n| Camera::new(n + 1, Rate::Main))
+        .collect();
+    let recorders: Vec<_> = cameras
+        .iter_mut()
+        .enumerate()
+        .map(|(n, camera)| {
+            // Groups, and so segments, begin at all times.
+            for _ in 0..(n as u32 * 7) % GOP {
+                camera.frame();
+            }
+            archive.record(Lease::new(Arc::clone(&camera.feed), ()), 30)
+        })
+        .collect();
+    std::thread::spawn(move || {
+        let mut due = Instant::now();
+        loop {
+            due += Duration::from_secs(1) / FPS;
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            for camera in &mut cameras {
+                let frame = camera.frame();
+                camera.feed.ring.push(frame);
+            }
+        }
+    });
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(2500) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    println!("begun");
+    loop {
+        let mut out = std::io::stdout().lock();
+        for n in 0..args.cameras {
+            let camera = camera_id(n + 1);
+            let t = runtime.block_on(archive.written(camera))?;
+            if let Some(end) = t {
+                writeln!(out, "{camera} {}", end.0)?;
+            }
+        }
+        writeln!(out, "-")?;
+        out.flush()?;
+        drop(out);
+        std::thread::sleep(Duration::from_millis(10));
+        if recorders.is_empty() {
+            return Ok(());
+        }
+    }
+}
