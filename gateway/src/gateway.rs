@@ -1,7 +1,7 @@
 //! The gateway: everything assembled.
 //!
 //! ```text
-//! DataDir (lock) -> journals: register, users, incidents, audit, events
+//! DataDir (lock) -> journals: register, users, incidents, contingency, audit, events
 //!     -> Supervisor (cameras) -> Archive (recordings), Tagger -> Book (events) -> Hub (pages)
 //!     -> Relay (viewers) -> accept loop (TLS, HTTP) and QUIC endpoint
 //! ```
@@ -262,6 +262,11 @@ impl Gateway {
     /// The relay's counters.
     pub fn relay_stats(&self) -> relay::Stats {
         self.relay.get().map(Relay::stats).unwrap_or_default()
+    }
+
+    /// Everybody who watches now.
+    pub fn relay_viewers(&self) -> Vec<relay::Watching> {
+        self.relay.get().map(Relay::viewers).unwrap_or_default()
     }
 
     /// The time of record: the clock that frames are stamped by, which a correction of the system's does not make jump.

@@ -33,6 +33,7 @@ pub(crate) mod tasks;
 pub mod timeline;
 pub mod users;
 pub mod view;
+pub mod viewers;
 
 use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc, time::Instant};
 
