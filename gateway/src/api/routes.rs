@@ -1,0 +1,318 @@
+//! The table of routes: what `dispatch` answers by, and what `openapi.json` is made of.
+
+use std::{collections::BTreeMap, fmt};
+
+use http::Method;
+
+use super::{
+    Call, Handling, archive, audit, cameras, contingency, events, evidence, hls, holds, incidents,
+    map, openapi, plans, recordings, register, session, sse, status, tasks, timeline, users,
+    viewers,
+};
+use crate::access::Action;
+
+/// Who may call a route at all. What they may do it with is the handler's question to the same check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// Everybody.
+    Public,
+    /// Everybody who is signed in.
+    Signed,
+    /// Roles that may do this.
+    May(Action),
+    /// This machine itself, and roles that may do this.
+    LoopbackOr(Action),
+}
+
+/// A parameter of the query.
+#[derive(Clone, Copy, Debug)]
+pub struct Param {
+    /// Its name.
+    pub name: &'static str,
+    /// JSON schema type and format.
+    pub kind: Kind,
+    /// Whether the call is refused without it.
+    pub required: bool,
+}
+
+/// What a parameter holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// RFC 3339.
+    Time,
+    /// A whole number.
+    Number,
+    /// Any text.
+    Text,
+}
+
+/// What an answer holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gives {
+    /// One of the schemas.
+    One(&'static str),
+    /// An array of them.
+    Many(&'static str),
+    /// Nothing: 204.
+    Nothing,
+    /// Another media type.
+    Media(&'static str),
+    /// 101: a WebSocket.
+    Upgrade,
+}
+
+/// One row of the table.
+pub struct Route {
+    /// GET, POST, PUT or DELETE. GET answers HEAD too.
+    pub method: &'static str,
+    /// With `{name}` where something is filled in.
+    pub path: &'static str,
+    /// Who may.
+    pub guard: Guard,
+    /// The parameters of the query; others are refused.
+    pub query: &'static [Param],
+    /// Schema of the body.
+    pub body: Option<&'static str>,
+    /// Status of success.
+    pub success: u16,
+    /// What success holds.
+    pub gives: Gives,
+    /// In a sentence.
+    pub summary: &'static str,
+    /// Who answers.
+    pub handler: fn(Call) -> Handling,
+}
+
+impl Route {
+    /// The longest body it takes, bytes.
+    pub fn max_body(&self) -> usize {
+        match self.path {
+            "/api/v1/cameras/import" => super::register::MAX_FILE,
+            _ => super::MAX_BODY,
+        }
+    }
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}
+
+const fn opt(name: &'static str, kind: Kind) -> Param {
+    Param {
+        name,
+        kind,
+        required: false,
+    }
+}
+const fn req(name: &'static str, kind: Kind) -> Param {
+    Param {
+        name,
+        kind,
+        required: true,
+    }
+}
+const RANGE: [Param; 2] = [req("from", Kind::Time), req("to", Kind::Time)];
+
+macro_rules! route {
+    ($method:ident $path:literal, $guard:expr, query $query:expr, body $body:expr, $success:literal $gives:expr, $summary:literal, $handler:path) => {
+        Route {
+            method: stringify!($method),
+            path: $path,
+            guard: $guard,
+            query: $query,
+            body: $body,
+            success: $success,
+            gives: $gives,
+            summary: $summary,
+            handler: |call| Box::pin($handler(call)),
+        }
+    };
+}
+
+use Gives::{Many, Media, Nothing, One, Upgrade};
+use Guard::{LoopbackOr, May, Public, Signed};
+use Kind::{Number, Text, Time};
+
+/// Every route there is, but for the pages.
+pub static ROUTES: &[Route] = &[
+    route!(POST "/api/v1/session", Public, query &[opt("token", Number)], body Some("SignIn"), 200 One("Session"), "Sign in; sets the session's cookie, and answers its token with token=1", session::sign_in),
+    route!(GET "/api/v1/session", Signed, query &[], body None, 200 One("Session"), "Who is signed in", session::current),
+    route!(DELETE "/api/v1/session", Signed, query &[], body None, 204 Nothing, "Sign out; streams opened with the session end", session::sign_out),
+    route!(GET "/api/v1/regions", May(Action::Look), query &[], body None, 200 Many("Region"), "Regions below the user's own", cameras::regions),
+    route!(GET "/api/v1/cameras", May(Action::Look), query &[], body None, 200 Many("Camera"), "Cameras with their state", cameras::list),
+    route!(POST "/api/v1/cameras", May(Action::ChangeRegister), query &[], body Some("CameraRecord"), 201 One("Camera"), "Add a camera", cameras::add),
+    route!(POST "/api/v1/cameras/import", May(Action::ChangeRegister), query &[opt("commit", Number)], body None, 200 One("Import"), "A spreadsheet (CSV, XLSX; up to 16 MiB, as the body itself): what it would change, and every fault by row and column; with commit=1 it is done, all of it or nothing (409)", register::import),
+    route!(GET "/api/v1/cameras/export.csv", May(Action::Look), query &[opt("language", Text), opt("region", Text)], body None, 200 Media("text/csv"), "The register as a spreadsheet that imports again", register::export),
+    route!(GET "/api/v1/cameras/filing.csv", May(Action::Look), query &[opt("language", Text), opt("region", Text)], body None, 200 Media("text/csv"), "What decree 799, article 14, wants on file", register::filing),
+    route!(GET "/api/v1/cameras/{code}", May(Action::Look), query &[], body None, 200 One("Camera"), "One camera", cameras::one),
+    route!(PUT "/api/v1/cameras/{code}", May(Action::ChangeRegister), query &[], body Some("CameraRecord"), 200 One("Camera"), "Replace a camera's file; a password left out stays", cameras::replace),
+    route!(DELETE "/api/v1/cameras/{code}", May(Action::ChangeRegister), query &[], body None, 204 Nothing, "Take a camera out of the register; its recordings stay", cameras::remove),
+    route!(GET "/api/v1/cameras/{code}/snapshot.jpg", May(Action::Watch), query &[opt("at", Time), opt("width", Number)], body None, 200 Media("image/jpeg"), "The newest picture, or the one at a recorded moment", cameras::snapshot),
+    route!(GET "/api/v1/cameras/{code}/recordings", May(Action::Playback), query &[RANGE[0], RANGE[1], opt("resolution_ms", Number)], body None, 200 One("Recordings"), "What is recorded, what is not and why, and what happened; with resolution_ms as coarse as a screen shows it", timeline::timeline),
+    route!(GET "/api/v1/cameras/{code}/thumbnail.jpg", May(Action::Playback), query &[req("at", Time), opt("width", Number)], body None, 200 Media("image/jpeg"), "A small picture of a recorded moment, for a timeline", timeline::thumbnail),
+    route!(GET "/api/v1/cameras/{code}/completeness", May(Action::Look), query &RANGE, body None, 200 Many("Day"), "How much of what was to be recorded was, a day each, with the reason of every gap", archive::of_camera),
+    route!(GET "/api/v1/cameras/{code}/recording-plan", May(Action::Look), query &[], body None, 200 One("EffectivePlan"), "The plan that holds for a camera, and how long its recordings are kept", plans::of_camera),
+    route!(GET "/api/v1/cameras/{code}/recording.m3u8", May(Action::Playback), query &[RANGE[0], RANGE[1], opt("reason", Text)], body None, 200 Media("application/vnd.apple.mpegurl"), "A range as HLS (fragmented MP4)", hls::playlist),
+    route!(GET "/api/v1/cameras/{code}/recording/{file}", May(Action::Playback), query &RANGE, body None, 200 Media("video/mp4"), "A file that the playlist names", hls::part),
+    route!(GET "/api/v1/cameras/{code}/recording.mp4", May(Action::Playback), query &[RANGE[0], RANGE[1], opt("reason", Text)], body None, 200 Media("video/mp4"), "A range as one seekable MP4; takes range requests", recordings::mp4),
+    route!(GET "/api/v1/cameras/{code}/recording.json", May(Action::Playback), query &[RANGE[0], RANGE[1], opt("reason", Text)], body None, 200 One("RecordingMap"), "The map from that file's time to wall time", recordings::map),
+    route!(GET "/api/v1/completeness", May(Action::Look), query &[RANGE[0], RANGE[1], opt("region", Text)], body None, 200 One("Completeness"), "The same of every camera of a region, all days together", archive::of_region),
+    route!(GET "/api/v1/recording-plans", May(Action::Look), query &[], body None, 200 Many("RecordingPlan"), "What is to be recorded: by default, by region, by camera; the most particular one holds", plans::list),
+    route!(PUT "/api/v1/recording-plans/{of}", May(Action::ChangeRegister), query &[], body Some("NewRecordingPlan"), 200 One("RecordingPlan"), "Say what is to be recorded of 'default', a region or a camera", plans::set),
+    route!(DELETE "/api/v1/recording-plans/{of}", May(Action::ChangeRegister), query &[], body None, 204 Nothing, "Take it back: what is less particular holds", plans::clear),
+    route!(GET "/api/v1/holds", May(Action::ReadEvents), query &[opt("camera", Text), opt("state", Text), opt("limit", Number)], body None, 200 Many("Hold"), "Recordings that nothing deletes, newest first", holds::list),
+    route!(POST "/api/v1/holds", May(Action::Handle), query &[], body Some("NewHold"), 201 One("Hold"), "Hold recordings: no rule deletes them until the hold ends", holds::place),
+    route!(GET "/api/v1/holds/{id}", May(Action::ReadEvents), query &[], body None, 200 One("Hold"), "One hold", holds::one),
+    route!(POST "/api/v1/holds/{id}/release", May(Action::Handle), query &[], body Some("Release"), 200 One("Hold"), "Take a hold back; confirmed by its number", holds::release),
+    route!(GET "/api/v1/evidence", May(Action::ReadEvents), query &[opt("state", Text), opt("limit", Number)], body None, 200 Many("EvidenceJob"), "Evidence jobs, newest first", evidence::list),
+    route!(POST "/api/v1/evidence", May(Action::Playback), query &[], body Some("NewEvidence"), 201 One("EvidenceJob"), "Have the recordings of several cameras and a range packed as evidence", evidence::ask),
+    route!(GET "/api/v1/evidence/{id}", May(Action::ReadEvents), query &[], body None, 200 One("EvidenceJob"), "One job, and how far it is", evidence::one),
+    route!(DELETE "/api/v1/evidence/{id}", May(Action::Playback), query &[], body None, 204 Nothing, "Delete a job's package", evidence::delete),
+    route!(POST "/api/v1/evidence/{id}/cancel", May(Action::Playback), query &[], body None, 200 One("EvidenceJob"), "Stop a job", evidence::cancel),
+    route!(GET "/api/v1/evidence/{id}/package.zip", May(Action::Playback), query &[], body None, 200 Media("application/zip"), "A job's package; takes range requests", evidence::package),
+    route!(GET "/api/v1/signing-key", May(Action::Look), query &[], body None, 200 One("SigningKey"), "The public key that evidence is signed with", evidence::key),
+    route!(GET "/api/v1/storage", May(Action::ReadStatus), query &[], body None, 200 One("Storage"), "The room that recordings have", archive::storage),
+    route!(GET "/api/v1/links", May(Action::Look), query &[], body None, 200 Many("Link"), "Links and what is given out on them", cameras::links),
+    route!(GET "/api/v1/events", May(Action::ReadEvents), query &[opt("from", Time), opt("to", Time), opt("camera", Text), opt("region", Text), opt("kind", Text), opt("state", Text), opt("limit", Number), opt("before", Text)], body None, 200 One("EventPage"), "Events, newest first", events::list),
+    route!(GET "/api/v1/events/{id}", May(Action::ReadEvents), query &[], body None, 200 One("Event"), "One event", events::one),
+    route!(GET "/api/v1/events/{id}/snapshot.jpg", May(Action::SeeEvent), query &[], body None, 200 Media("image/jpeg"), "An event's picture", events::snapshot),
+    route!(POST "/api/v1/events/{id}/acknowledge", May(Action::Acknowledge), query &[], body Some("Note"), 200 One("Event"), "Take note of an event", events::acknowledge),
+    route!(GET "/api/v1/incidents", May(Action::ReadEvents), query &[opt("state", Text), opt("limit", Number)], body None, 200 Many("Incident"), "Incidents, newest first", incidents::list),
+    route!(POST "/api/v1/incidents", May(Action::Handle), query &[], body Some("NewIncident"), 201 One("Incident"), "Open an incident", incidents::open),
+    route!(GET "/api/v1/incidents/{id}", May(Action::ReadEvents), query &[], body None, 200 One("Incident"), "One incident", incidents::one),
+    route!(POST "/api/v1/incidents/{id}/log", May(Action::Report), query &[], body Some("Words"), 200 One("Incident"), "Write into its log", incidents::note),
+    route!(POST "/api/v1/incidents/{id}/transitions", May(Action::Handle), query &[], body Some("Transition"), 200 One("Incident"), "Move it on", incidents::transition),
+    route!(POST "/api/v1/incidents/{id}/grade", May(Action::Handle), query &[], body Some("NewGrade"), 200 One("Incident"), "Give it another grade", incidents::grade),
+    route!(POST "/api/v1/incidents/{id}/tasks", May(Action::Handle), query &[], body Some("NewTask"), 200 One("Incident"), "Give a task", tasks::give),
+    route!(POST "/api/v1/incidents/{id}/tasks/{number}/steps", May(Action::Report), query &[], body Some("TaskStep"), 200 One("Incident"), "Take a step of a task", tasks::step),
+    route!(POST "/api/v1/incidents/{id}/plans", May(Action::Handle), query &[], body Some("StartPlan"), 200 One("Incident"), "Start a contingency plan: all of it, and once", contingency::start),
+    route!(GET "/api/v1/tasks", May(Action::ReadEvents), query &[opt("owner", Text), opt("state", Text), opt("limit", Number)], body None, 200 Many("ListedTask"), "Tasks, the most urgent first; owner=me for one's own", tasks::list),
+    route!(GET "/api/v1/contingency-plans", May(Action::ReadEvents), query &[], body None, 200 Many("ContingencyPlan"), "Contingency plans that may be used here", contingency::list),
+    route!(PUT "/api/v1/contingency-plans/{id}", May(Action::Handle), query &[], body Some("ContingencyPlan"), 200 One("ContingencyPlan"), "Add a contingency plan or replace it", contingency::put),
+    route!(DELETE "/api/v1/contingency-plans/{id}", May(Action::Handle), query &[], body None, 204 Nothing, "Take a contingency plan away; what it started goes on", contingency::remove),
+    route!(GET "/api/v1/stream", May(Action::Look), query &[], body None, 200 Media("text/event-stream"), "Server-sent events: hello, camera, event, incident, resync", sse::stream),
+    route!(GET "/api/v1/media", May(Action::Watch), query &[], body None, 101 Upgrade, "The viewers' WebSocket", super::media::not_upgraded),
+    route!(POST "/api/v1/media/ticket", May(Action::Watch), query &[], body None, 200 One("MediaTicket"), "A ticket to open a media session over QUIC or WebTransport: good once, for 30 s", super::media::ticket),
+    route!(GET "/api/v1/users", May(Action::ManageUsers), query &[], body None, 200 Many("User"), "Accounts", users::list),
+    route!(POST "/api/v1/users", May(Action::ManageUsers), query &[], body Some("NewUser"), 201 One("User"), "Add an account", users::add),
+    route!(PUT "/api/v1/users/{user}", May(Action::ManageUsers), query &[], body Some("ChangedUser"), 200 One("User"), "Change an account; a password left out stays; their sessions end", users::replace),
+    route!(DELETE "/api/v1/users/{user}", May(Action::ManageUsers), query &[], body None, 204 Nothing, "Remove an account; their sessions end", users::remove),
+    route!(GET "/api/v1/audit", May(Action::ReadAudit), query &[opt("from", Time), opt("to", Time), opt("user", Text), opt("action", Text), opt("limit", Number), opt("before", Number)], body None, 200 One("AuditPage"), "Who did what, newest first", audit::list),
+    route!(GET "/api/v1/map/sketch.geojson", May(Action::Look), query &[], body None, 200 Media("application/geo+json"), "The district's outline and towns", map::sketch),
+    route!(GET "/api/v1/map/config", May(Action::Look), query &[], body None, 200 One("MapConfig"), "Where the map opens", map::config),
+    route!(GET "/api/v1/viewers", May(Action::Handle), query &[], body None, 200 Many("Viewer"), "Who watches now, and what reaches them", viewers::list),
+    route!(GET "/api/v1/status", May(Action::ReadStatus), query &[], body None, 200 One("Status"), "How the gateway is", status::status),
+    route!(GET "/api/v1/openapi.json", Public, query &[], body None, 200 Media("application/json"), "This description", openapi::document),
+    route!(GET "/metrics", LoopbackOr(Action::ReadAudit), query &[], body None, 200 Media("text/plain; version=0.0.4"), "Figures for Prometheus", status::metrics),
+    route!(GET "/ca.crt", Public, query &[], body None, 200 Media("application/x-x509-ca-cert"), "The certificate of the district's authority", status::authority),
+];
+
+/// What a method and path lead to.
+#[derive(Debug)]
+pub enum Found {
+    /// A route, and what stands in its braces.
+    Route(&'static Route, BTreeMap<&'static str, String>),
+    /// The path is known, the method is not; these are.
+    OtherMethods(String),
+    /// No such path.
+    Nothing,
+}
+
+/// Finds the route of a request.
+pub fn find(method: &Method, path: &str) -> Found {
+    let mut others = Vec::new();
+    for route in ROUTES {
+        if let Some(params) = fits(route.path, path) {
+            if route.method == method.as_str() {
+                return Found::Route(route, params);
+            }
+            others.push(route.method);
+        }
+    }
+    if others.is_empty() {
+        Found::Nothing
+    } else {
+        Found::OtherMethods(others.join(", "))
+    }
+}
+
+fn fits(pattern: &'static str, path: &str) -> Option<BTreeMap<&'static str, String>> {
+    let mut params = BTreeMap::new();
+    let (mut wanted, mut given) = (pattern.split('/'), path.split('/'));
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return Some(params),
+            (Some(w), Some(g)) => match w.strip_prefix('{').and_then(|w| w.strip_suffix('}')) {
+                Some(name) if !g.is_empty() => {
+                    params.insert(name, decode(g)?);
+                }
+                None if w == g => {}
+                _ => return None,
+            },
+            _ => return None,
+        }
+    }
+}
+
+/// RFC 3986, 2.1; none where it is no UTF-8.
+fn decode(text: &str) -> Option<String> {
+    if !text.contains('%') {
+        return Some(text.to_owned());
+    }
+    // A path has no '+' for a space: protect it from the form's rules.
+    let protected = text
+        .replace('+', "%2B")
+        .replace('=', "%3D")
+        .replace('&', "%26");
+    let (name, _) = url::form_urlencoded::parse(protected.as_bytes()).next()?;
+    Some(name.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_lead_to_their_routes() {
+        match find(
+            &Method::GET,
+            "/api/v1/cameras/44140300001326000001/snapshot.jpg",
+        ) {
+            Found::Route(route, params) => {
+                assert_eq!(route.path, "/api/v1/cameras/{code}/snapshot.jpg");
+                assert_eq!(params["code"], "44140300001326000001");
+            }
+            other => panic!("{other:?}"),
+        }
+        match find(&Method::PATCH, "/api/v1/session") {
+            Found::OtherMethods(allow) => assert_eq!(allow, "POST, GET, DELETE"),
+            other => panic!("{other:?}"),
+        }
+        for path in [
+            "/api/v1/nothing",
+            "/api/v1/cameras//snapshot.jpg",
+            "/api/v1/cameras/",
+            "/",
+        ] {
+            assert!(matches!(find(&Method::GET, path), Found::Nothing), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_stands_in_braces_is_decoded() {
+        match find(&Method::PUT, "/api/v1/users/a%2Db+c") {
+            Found::Route(_, params) => assert_eq!(params["user"], "a-b+c"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_route_that_changes_something_needs_a_right() {
+        for route in ROUTES.iter().filter(|r| r.method != "GET") {
+            let session = route.path == "/api/v1/session";
+            assert!(session || matches!(route.guard, Guard::May(_)), "{route:?}");
+        }
+    }
+}
