@@ -4,15 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use media::wire::{Header, Kind};
 
+/// Group and frame.
+type Place = (u32, u32);
+
 /// Group and frame of everything that came, by feed.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
-    feeds: BTreeMap<u32, BTreeSet<(u32, u32)>>,
+    feeds: BTreeMap<u32, BTreeSet<Place>>,
     /// Where a gap was announced: nothing is asked of what lies between these two places of a feed, nor of the group in which it
     /// began, since tracks may have been apart.
-    holes: Vec<(u32, (u32, u32), (u32, u32))>,
+    holes: Vec<(u32, Place, Place)>,
     /// Feeds that just lost something, with where they were.
-    open: BTreeMap<u32, (u32, u32)>,
+    open: BTreeMap<u32, Place>,
     /// All frames.
     pub frames: u64,
 }
