@@ -40,7 +40,7 @@ describe("both languages", () => {
   });
   it("no view holds Chinese of its own", () => {
     for (const file of files(source)) {
-      if (file.endsWith("messages.ts")) continue;
+      if (file.includes("/i18n/texts/")) continue;
       const text = readFileSync(file, "utf8").replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");
       expect(/[\u4e00-\u9fff]/.test(text), file).toBe(false);
     }

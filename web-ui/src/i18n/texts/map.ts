@@ -1,0 +1,45 @@
+import type { Texts } from "./text";
+
+/** The map. */
+export const MAP = {
+  "map.sketch": ["示意底图", "Sketch map"],
+  "map.approval": ["审图号：{number}", "Map approval: {number}"],
+  "map.noApproval": ["审图号：未填（示意图不作为划界依据）", "Map approval: none (a sketch, no authority on borders)"],
+  "map.filter": ["按状态筛选", "Filter by state"],
+  "map.regions": ["区域", "Regions"],
+  "map.offlineOf": ["{offline} 离线 / 共 {total}", "{offline} offline of {total}"],
+  "map.toWall": ["放到电视墙", "To the wall"],
+  "map.playback": ["回放", "Playback"],
+  "map.up": ["返回上级", "Up"],
+  "map.legend": ["图例", "Legend"],
+  "map.noPlace": ["{n} 台没有坐标，未显示在图上", "{n} without coordinates are not on the map"],
+  "map.facing": [
+    "朝向 {heading}°，视角 {angle}°，视距 {distance} 米",
+    "Heading {heading}°, angle {angle}°, sees {distance} m",
+  ],
+  "map.label": ["摄像机地图，可用方向键平移，+ 和 - 缩放", "Map of cameras. Arrow keys pan, + and - zoom"],
+  "map.zoomIn": ["放大", "Zoom in"],
+  "map.zoomOut": ["缩小", "Zoom out"],
+  "map.home": ["全区", "Whole district"],
+  "map.find": ["为一处找摄像机", "Cameras for a place"],
+  "map.find.near": ["找最近的摄像机", "Nearest cameras"],
+  "map.find.circle": ["圈选", "Select by circle"],
+  "map.find.box": ["框选", "Select by box"],
+  "map.find.line": ["沿线选", "Select along a line"],
+  "map.draw.near": [
+    "在图上点一处，找最近的摄像机；Esc 取消",
+    "Press a place to find the cameras nearest to it; Esc cancels",
+  ],
+  "map.draw.circle": ["点圆心，再点圆边；Esc 取消", "Press the middle, then the rim; Esc cancels"],
+  "map.draw.box": ["点一角，再点对角；Esc 取消", "Press one corner, then the opposite one; Esc cancels"],
+  "map.draw.line": [
+    "沿道路或河道点几处，双击结束，选两侧 200 米内；Esc 取消",
+    "Press along a road or a river, twice to end: within 200 m of it; Esc cancels",
+  ],
+  "map.found": ["找到 {n} 台摄像机", "{n} cameras found"],
+  "map.foundNone": ["这里没有摄像机", "No camera is here"],
+  "map.foundNoneHint": ["画大一些，或放宽上方的状态筛选。", "Draw it larger, or widen the filter of states."],
+  "map.allToWall": ["全部放到电视墙", "All to the wall"],
+  "map.covers": ["可见此处", "sees it"],
+  "map.nearby": ["附近摄像机", "Nearby"],
+} as const satisfies Texts;
