@@ -1,0 +1,32 @@
+/** What a playback shows, in the address: it can be shared, and a reload restores it. */
+import { type CameraCode, toRfc3339 } from "../domain/ids";
+import { t } from "../i18n/t";
+import { navigate } from "../ui/router";
+import { toast } from "../ui/widgets";
+
+/**
+ * A recording that plays holds a connection, and over HTTP/1.1 a browser has six for everything: more cameras than this, and
+ * neither they nor the rest of the page would get one.
+ */
+export const MOST_CAMERAS = multiplexed() ? 9 : 4;
+
+function multiplexed(): boolean {
+  const [loaded] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
+  return loaded?.nextHopProtocol === "h2" || loaded?.nextHopProtocol === "h3";
+}
+
+export function urlOf(codes: readonly CameraCode[], time: number | null): string {
+  const at = time === null ? "" : `&t=${toRfc3339(time)}`;
+  return codes.length > 0 ? `/playback?c=${codes.join(",")}${at}` : "/playback";
+}
+
+/** The clipboard is withheld on plain HTTP: the address bar has the link anyway. */
+export async function share(path: string): Promise<void> {
+  navigate(path, "replace");
+  try {
+    await navigator.clipboard.writeText(location.origin + path);
+    toast(t("playback.copied"));
+  } catch {
+    prompt(t("playback.share"), location.origin + path);
+  }
+}
