@@ -49,6 +49,22 @@ pub struct Hold {
     pub placed: WallTime,
     /// Who took it back, when and why.
     pub released: Option<Release>,
+    /// How often it was made to last longer; the oldest first.
+    #[serde(default)]
+    pub extended: Vec<Extension>,
+}
+
+/// A hold that was made to last longer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extension {
+    /// When.
+    pub at: WallTime,
+    /// Who.
+    pub who: String,
+    /// Why.
+    pub why: String,
+    /// When it would have ended.
+    pub was: WallTime,
 }
 
 /// The end of a hold before its time.
@@ -69,6 +85,8 @@ impl Hold {
     }
 }
 
+/// Extensions of one hold; who needs more wants one without an end.
+pub(crate) const MAX_EXTENSIONS: usize = 1000;
 /// Cameras of one hold; more are several, or all.
 const MAX_CAMERAS: usize = 10_000;
 /// Characters of a name, and of a reason.

@@ -16,7 +16,7 @@ use crate::{
     DataDir, Error,
     archive::Config,
     completeness::Day,
-    hold::{self, Hold, Holds, NewHold, Release},
+    hold::{self, Extension, Hold, Holds, NewHold, Release},
     journal::{self, Journal, Options},
     plan::Plan,
     retention,
@@ -308,6 +308,7 @@ impl Ledger {
             of,
             placed,
             released: None,
+            extended: Vec::new(),
         };
         self.put(Entry::Hold(hold.clone())).await?;
         Ok(hold)
@@ -330,6 +331,43 @@ impl Ledger {
             self.put(Entry::Hold(hold.clone())).await?;
             self.rules.fetch_add(1, Ordering::Relaxed);
         }
+        Ok(Some(hold))
+    }
+
+    /// Makes a hold last longer, for ever without `until`; none where there is no such hold. Never shorter: that is a release.
+    pub(crate) async fn extend(
+        &self,
+        id: u64,
+        until: Option<WallTime>,
+        who: String,
+        why: String,
+    ) -> Result<Option<Hold>, Error> {
+        hold::check_words(&who, &why)?;
+        let bad = |why: String| {
+            Err(Error::Value {
+                what: "a hold",
+                why,
+            })
+        };
+        let at = WallTime::now();
+        let Some(mut hold) = self.lock().holds.get(&id).cloned() else {
+            return Ok(None);
+        };
+        if !hold.is_active(at) {
+            return bad(format!("hold {id} is over"));
+        }
+        let Some(was) = hold.of.until else {
+            return bad(format!("hold {id} has no end"));
+        };
+        if let Some(until) = until.filter(|until| *until <= was) {
+            return bad(format!("it ends at {was}, {until} is not later"));
+        }
+        if hold.extended.len() >= hold::MAX_EXTENSIONS {
+            return bad(format!("{} extensions are enough", hold::MAX_EXTENSIONS));
+        }
+        hold.extended.push(Extension { at, who, why, was });
+        hold.of.until = until;
+        self.put(Entry::Hold(hold.clone())).await?;
         Ok(Some(hold))
     }
 

@@ -12,6 +12,11 @@ const PAGES = [
   ["map?near=116.1,24.27", ".camera-panel"],
   ["map", ".map-canvas canvas"],
   ["playback", "canvas.timeline"],
+  ["recordings?tab=plans", ".plans-table td"],
+  ["recordings?tab=completeness", ".heat td"],
+  ["recordings?tab=holds", ".recordings table, .recordings .empty"],
+  ["recordings?tab=evidence", ".verify code"],
+  ["recordings?tab=storage", ".volumes li"],
   ["events", ".page table, .page .empty"],
   ["incidents", ".incidents .empty, .incidents .incident-item"],
   ["health", ".card"],
@@ -28,6 +33,13 @@ const DIALOGS = [
     there: ".zone-stage:not(.blank)",
     press: ".zone-side-panel .button",
   },
+  {
+    path: "recordings?tab=plans",
+    opener: ".plans-table .only-icon",
+    there: "dialog[open] .effect li",
+    press: "dialog[open] .choice [role=radio]:nth-child(2)",
+  },
+  ...["e", "l", "x"].map((key) => ({ path: "playback?c=", keys: ["i", key], there: "dialog[open] form" })),
   { path: "admin", opener: "tr[data-camera] .only-icon", nth: 1, there: "dialog[open] form" },
   {
     path: "events",
@@ -74,12 +86,17 @@ try {
       await until(page, () => !document.querySelector("main .loading"));
       await check(page, `${size}/${theme}/${path}`);
     }
-    for (const { path, opener, nth = 0, there, press } of DIALOGS) {
-      await page.goto(`${settings.url}/${path}`);
-      await page.locator(opener).filter({ visible: true }).nth(nth).click();
+    for (const { path, opener, keys, nth = 0, there, press } of DIALOGS) {
+      await page.goto(`${settings.url}/${path}${path.endsWith("=") ? code : ""}`);
+      if (opener) await page.locator(opener).filter({ visible: true }).nth(nth).click();
+      for (const key of keys ?? []) {
+        await page.waitForSelector(".recorded-at[data-at]");
+        await page.focus("canvas.timeline");
+        await page.keyboard.press(key);
+      }
       await page.waitForSelector(there);
       if (press) await page.click(press);
-      await check(page, `${size}/${theme}/${path} > ${opener}`);
+      await check(page, `${size}/${theme}/${path} > ${opener ?? keys}`);
     }
     for (const stray of strays) found.push({ page: size, rule: "other-origin", nodes: [stray], count: 1 });
     for (const error of errors) found.push({ page: size, rule: "page-error", nodes: [error], count: 1 });

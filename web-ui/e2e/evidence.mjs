@@ -1,11 +1,12 @@
 // Evidence in a real browser: a package is asked for by the API, verified by the command line, unpacked, and its page opened from
 // the disk. It must play and seek, and ask nobody for anything.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { DEADLINE_MS, launch, settings, until } from "./lib.mjs";
+import { unpack } from "./package.mjs";
 
 const binary = resolve("..", process.env.SIGHTLINE ?? "target/debug/sightline");
 const shots = process.env.SHOTS;
@@ -29,19 +30,6 @@ async function eventually(what, ask) {
     if (answer) return answer;
     if (Date.now() - begun > DEADLINE_MS * 2) fail(`still not: ${what}`);
     await new Promise((done) => setTimeout(done, 500));
-  }
-}
-
-/** The files of a package, which are stored: name and bytes, one after the other. */
-function unpack(package_, into) {
-  const bytes = readFileSync(package_);
-  for (let at = 0; bytes.readUInt32LE(at) === 0x04034b50; ) {
-    const [size, name, extra] = [bytes.readUInt32LE(at + 18), bytes.readUInt16LE(at + 26), bytes.readUInt16LE(at + 28)];
-    const file = join(into, bytes.toString("utf8", at + 30, at + 30 + name));
-    const data = at + 30 + name + extra;
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, bytes.subarray(data, data + size));
-    at = data + size;
   }
 }
 

@@ -1,10 +1,11 @@
 // Pictures of every page at three sizes in two languages into a directory, for someone to look at:
-//   URL=... PASSWORD=... node e2e/screens.mjs DIR [desk|hall|phone|all] [zh|en|all] [NAME]
+//   URL=... PASSWORD=... node e2e/screens.mjs DIR [desk|hall|phone|all] [zh|en|all] [NAME,...]
 import { mkdirSync } from "node:fs";
 import { DEADLINE_MS, launch, SIZES, settings, signedIn, until } from "./lib.mjs";
 
 const [dir = "screens", onlySize = "all", onlyLanguage = "all", onlyName] = process.argv.slice(2);
 mkdirSync(dir, { recursive: true });
+const named = (name) => !onlyName || onlyName.split(",").some((one) => name.startsWith(one));
 const LOCALES = { zh: "zh-CN", en: "en-GB" };
 const wanted = (only, one) => only === "all" || only === undefined || only === one;
 
@@ -15,6 +16,12 @@ const still = async (page, selector) => {
 };
 const live = (page, least) =>
   until(page, (count) => document.querySelectorAll(".live-tile[data-state=live]").length >= count, least);
+/** A range of the timeline, by keys. */
+const marked = async (page) => {
+  await page.focus("canvas.timeline");
+  await page.keyboard.press("i");
+  await page.waitForSelector(".marked");
+};
 const pages = ({ code, codes, incident }) => [
   ["wall-16", "/wall", (page, phone) => live(page, phone ? 1 : 16)],
   ["wall-1", `/wall?l=1&c=${code}&f=0`, (page) => live(page, 1)],
@@ -27,6 +34,47 @@ const pages = ({ code, codes, incident }) => [
   ["playback", `/playback?c=${codes.slice(0, 2).join()}`, (page) => still(page, ".recorded video")],
   ["playback-9", `/playback?c=${codes.slice(0, 9).join()}`, (page) => still(page, ".recorded video")],
   ["playback-empty", "/playback", (page) => still(page, ".empty")],
+  [
+    "playback-marked",
+    `/playback?c=${codes.slice(0, 2).join()}`,
+    async (page) => {
+      await still(page, ".recorded video");
+      await marked(page);
+    },
+  ],
+  [
+    "playback-month",
+    `/playback?c=${codes.slice(0, 2).join()}`,
+    async (page) => {
+      await still(page, ".recorded video");
+      await page.selectOption(".spans select", { index: 7 });
+    },
+  ],
+  ...["evidence", "hold", "export"].map((what) => [
+    `dialog-${what}`,
+    `/playback?c=${codes.slice(0, 3).join()}`,
+    async (page) => {
+      await still(page, ".recorded video");
+      await marked(page);
+      await page.keyboard.press({ evidence: "e", hold: "l", export: "x" }[what]);
+      await page.waitForSelector("dialog[open] form");
+    },
+  ]),
+  ["plans", "/recordings?tab=plans", (page) => still(page, ".plans-table tbody tr")],
+  [
+    "plan-form",
+    "/recordings?tab=plans",
+    async (page) => {
+      await still(page, ".plans-table tbody tr");
+      await page.locator(".plans-table tbody .only-icon").first().click();
+      await page.locator("dialog[open] .choice [role=radio]").nth(1).click();
+      await page.waitForSelector(".week-grid");
+    },
+  ],
+  ["completeness", "/recordings?tab=completeness", (page) => still(page, ".heat td")],
+  ["holds", "/recordings?tab=holds", (page) => still(page, ".recordings table, .recordings .empty")],
+  ["packages", "/recordings?tab=evidence", (page) => still(page, ".verify code")],
+  ["storage", "/recordings?tab=storage", (page) => still(page, ".volumes li")],
   ["events", "/events", (page) => still(page, ".page table, .page .empty, .event-list-phone")],
   ["incidents", incident ? `/incidents?id=${incident}` : "/incidents", (page) => still(page, ".incidents")],
   ["health", "/health", (page) => still(page, ".health-grid")],
@@ -76,7 +124,7 @@ try {
       const codes = (await ask("/cameras")).map((camera) => camera.code).slice(0, 25);
       const [incident] = await ask("/incidents?state=all&limit=1");
       for (const [name, path, ready] of pages({ code: codes[0], codes, incident: incident?.id })) {
-        if (onlyName && !name.startsWith(onlyName)) continue;
+        if (!named(name)) continue;
         await page.goto(settings.url + path);
         await page.waitForSelector(".shell h1", { state: "attached" });
         await ready(page, phone).catch((error) => problems.push(`${size}-${language}-${name}: ${error}`));
@@ -86,7 +134,7 @@ try {
       }
       problems.push(...strays.map((stray) => `stray request: ${stray}`), ...errors);
       await context.close();
-      if (onlyName && !"sign-in".startsWith(onlyName)) continue;
+      if (!named("sign-in")) continue;
       const out = await browser.newContext({
         viewport,
         locale,

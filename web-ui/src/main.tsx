@@ -19,6 +19,7 @@ import { WallPage } from "./wall/wall-page";
 
 const MapPage = lazyPage(() => import("./map/map-page"));
 const PlaybackPage = lazyPage(() => import("./playback/playback-page"));
+const RecordingsPage = lazyPage(() => import("./recordings/recordings-page"));
 const EventsPage = lazyPage(() => import("./incident/events-page"));
 const IncidentsPage = lazyPage(() => import("./incident/incidents-page"));
 const HealthPage = lazyPage(() => import("./health/health-page"));
@@ -86,6 +87,8 @@ function Route() {
       return <MapPage />;
     case "/playback":
       return <PlaybackPage />;
+    case "/recordings":
+      return <RecordingsPage />;
     case "/events":
       return <EventsPage />;
     case "/incidents":

@@ -48,15 +48,7 @@ impl DayView {
             planned_ms: day.planned_ms,
             recorded_ms: day.recorded_ms,
             share: day.share(),
-            missing: day
-                .missing
-                .iter()
-                .map(|m| MissingView {
-                    code: m.code.as_str(),
-                    gaps: m.gaps,
-                    ms: m.ms,
-                })
-                .collect(),
+            missing: missing(&day),
             gaps: day
                 .gaps
                 .into_iter()
@@ -66,6 +58,27 @@ impl DayView {
                     reason: g.reason,
                 })
                 .collect(),
+        }
+    }
+}
+
+fn missing(day: &Day) -> Vec<MissingView> {
+    let all = day.missing.iter().map(|m| MissingView {
+        code: m.code.as_str(),
+        gaps: m.gaps,
+        ms: m.ms,
+    });
+    all.collect()
+}
+
+impl ShortDay {
+    fn of(day: Day) -> Self {
+        Self {
+            start: day.start,
+            planned_ms: day.planned_ms,
+            recorded_ms: day.recorded_ms,
+            share: day.share(),
+            missing: missing(&day),
         }
     }
 }
@@ -115,6 +128,17 @@ struct OfCamera {
     recorded_ms: u64,
     share: Option<f64>,
     missing: Vec<MissingView>,
+    days: Option<Vec<ShortDay>>,
+}
+
+/// A day of a camera in the answer for many: its gaps are told by the camera's own.
+#[derive(Serialize)]
+struct ShortDay {
+    start: WallTime,
+    planned_ms: u64,
+    recorded_ms: u64,
+    share: Option<f64>,
+    missing: Vec<MissingView>,
 }
 
 fn share(recorded_ms: u64, planned_ms: u64) -> Option<f64> {
@@ -134,6 +158,7 @@ pub(super) async fn of_region(call: Call) -> Answer {
     };
     let (from, count) = days(&call, MAX_DAYS_OF_REGION)?;
     let (_, to) = call.range()?;
+    let by_day = call.query_within("days", 0, 1)? == Some(1);
     let register = call.gateway.register.read();
     let cameras: Vec<_> = register
         .cameras()
@@ -163,6 +188,7 @@ pub(super) async fn of_region(call: Call) -> Answer {
             recorded_ms,
             share: share(recorded_ms, planned_ms),
             missing,
+            days: by_day.then(|| days.into_iter().map(ShortDay::of).collect()),
         })
     });
     let asked = stream::iter(ask).buffered(AT_ONCE);
@@ -204,6 +230,7 @@ struct Storage {
 #[derive(Serialize)]
 struct Volume {
     number: u16,
+    id: Option<String>,
     path: String,
     takes: bool,
     state: &'static str,
@@ -219,6 +246,7 @@ impl From<VolumeStatus> for Volume {
         let (since, out) = of.out.unzip();
         Self {
             number: of.number,
+            id: of.id,
             path: of.path.display().to_string(),
             takes: of.takes,
             state: match (&of.unreadable, &out) {

@@ -22,6 +22,15 @@ struct View {
     until: Option<WallTime>,
     active: bool,
     released: Option<Released>,
+    extended: Vec<Extended>,
+}
+
+#[derive(Serialize)]
+struct Extended {
+    at: WallTime,
+    by: String,
+    reason: String,
+    was: WallTime,
 }
 
 #[derive(Serialize)]
@@ -45,6 +54,16 @@ impl View {
             placed: hold.placed,
             until: hold.of.until,
             active,
+            extended: hold
+                .extended
+                .into_iter()
+                .map(|e| Extended {
+                    at: e.at,
+                    by: e.who,
+                    reason: e.why,
+                    was: e.was,
+                })
+                .collect(),
             released: hold.released.map(|r| Released {
                 at: r.at,
                 by: r.who,
@@ -190,6 +209,39 @@ pub(super) async fn one(call: Call) -> Answer {
             )?;
         }
     }
+    json(&View::new(hold, call.gateway.now()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Extend {
+    reason: String,
+    until: Option<WallTime>,
+}
+
+/// `POST /holds/{id}/extend`.
+pub(super) async fn extend(call: Call) -> Answer {
+    let hold = existing(&call)?;
+    may_all(
+        &call,
+        Action::Handle,
+        &hold.of.cameras,
+        &hold.id.to_string(),
+    )?;
+    let asked: Extend = call.json()?;
+    let mut entry = call.entry("hold-extended", hold.id.to_string(), None)?;
+    entry.detail = match asked.until {
+        Some(until) => format!("until {until}"),
+        None => "without an end".to_owned(),
+    };
+    entry.reason.clone_from(&asked.reason);
+    let who = call.user()?.user.clone();
+    let archive = &call.gateway.archive;
+    let hold = archive
+        .extend(hold.id, asked.until, who, asked.reason)
+        .await?;
+    let hold = hold.ok_or_else(|| Problem::not_found("there is no such hold"))?;
+    call.audit(entry).await?;
     json(&View::new(hold, call.gateway.now()))
 }
 

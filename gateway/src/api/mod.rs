@@ -25,6 +25,7 @@ pub mod plans;
 pub mod problem;
 pub mod recordings;
 mod register;
+mod retention;
 pub mod routes;
 pub mod session;
 pub mod sse;

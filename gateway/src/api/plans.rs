@@ -17,7 +17,7 @@ use crate::{
 /// A plan as it is read and written.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Body {
+pub(super) struct Body {
     mode: Mode,
     #[serde(default)]
     windows: Option<Vec<Times>>,
@@ -33,11 +33,22 @@ struct Body {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Mode {
+pub(super) enum Mode {
     Off,
     Always,
     Weekly,
     OnEvent,
+}
+
+impl Mode {
+    pub(super) fn of(plan: &Plan) -> Self {
+        match plan {
+            Plan::Off => Self::Off,
+            Plan::Always => Self::Always,
+            Plan::Weekly { .. } => Self::Weekly,
+            Plan::OnEvent { .. } => Self::OnEvent,
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -60,7 +71,7 @@ struct LockBody {
 impl Body {
     fn of(setting: &Setting) -> Self {
         let mut body = Self {
-            mode: Mode::Always,
+            mode: Mode::of(&setting.plan),
             windows: None,
             pre_s: None,
             post_s: None,
@@ -73,10 +84,8 @@ impl Body {
             }),
         };
         match &setting.plan {
-            Plan::Off => body.mode = Mode::Off,
-            Plan::Always => {}
+            Plan::Off | Plan::Always => {}
             Plan::Weekly { windows } => {
-                body.mode = Mode::Weekly;
                 let times = windows.iter().map(|w| Times {
                     days: w.days,
                     from_min: w.from_min,
@@ -85,7 +94,6 @@ impl Body {
                 body.windows = Some(times.collect());
             }
             Plan::OnEvent { pre_s, post_s } => {
-                body.mode = Mode::OnEvent;
                 (body.pre_s, body.post_s) = (Some(*pre_s), Some(*post_s));
             }
         }
@@ -93,7 +101,7 @@ impl Body {
     }
 
     /// What belongs to another mode is refused: it would be taken for something it is not.
-    fn setting(self) -> Result<Setting, Problem> {
+    pub(super) fn setting(self) -> Result<Setting, Problem> {
         let Self {
             mode,
             windows,

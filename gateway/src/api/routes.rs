@@ -6,8 +6,8 @@ use http::Method;
 
 use super::{
     Call, Handling, archive, audit, cameras, contingency, events, evidence, hls, holds, incidents,
-    map, openapi, plans, recordings, register, session, sse, status, tasks, timeline, users,
-    viewers,
+    map, openapi, plans, recordings, register, retention, session, sse, status, tasks, timeline,
+    users, viewers,
 };
 use crate::access::Action;
 
@@ -158,13 +158,16 @@ pub static ROUTES: &[Route] = &[
     route!(GET "/api/v1/cameras/{code}/recording/{file}", May(Action::Playback), query &RANGE, body None, 200 Media("video/mp4"), "A file that the playlist names", hls::part),
     route!(GET "/api/v1/cameras/{code}/recording.mp4", May(Action::Playback), query &[RANGE[0], RANGE[1], opt("reason", Text)], body None, 200 Media("video/mp4"), "A range as one seekable MP4; takes range requests", recordings::mp4),
     route!(GET "/api/v1/cameras/{code}/recording.json", May(Action::Playback), query &[RANGE[0], RANGE[1], opt("reason", Text)], body None, 200 One("RecordingMap"), "The map from that file's time to wall time", recordings::map),
-    route!(GET "/api/v1/completeness", May(Action::Look), query &[RANGE[0], RANGE[1], opt("region", Text)], body None, 200 One("Completeness"), "The same of every camera of a region, all days together", archive::of_region),
+    route!(GET "/api/v1/completeness", May(Action::Look), query &[RANGE[0], RANGE[1], opt("region", Text), opt("days", Number)], body None, 200 One("Completeness"), "The same of every camera of a region, all days together", archive::of_region),
     route!(GET "/api/v1/recording-plans", May(Action::Look), query &[], body None, 200 Many("RecordingPlan"), "What is to be recorded: by default, by region, by camera; the most particular one holds", plans::list),
+    route!(POST "/api/v1/recording-plans", May(Action::ChangeRegister), query &[], body Some("NewPlans"), 200 One("ChangedPlans"), "Say the same of many cameras at once: their plan, their days to keep, or both; all of it or nothing", retention::change),
+    route!(GET "/api/v1/retention", May(Action::Look), query &[opt("region", Text)], body None, 200 One("Retention"), "What is kept of every camera, at which rate it grows, and for how many days there is room", retention::list),
     route!(PUT "/api/v1/recording-plans/{of}", May(Action::ChangeRegister), query &[], body Some("NewRecordingPlan"), 200 One("RecordingPlan"), "Say what is to be recorded of 'default', a region or a camera", plans::set),
     route!(DELETE "/api/v1/recording-plans/{of}", May(Action::ChangeRegister), query &[], body None, 204 Nothing, "Take it back: what is less particular holds", plans::clear),
     route!(GET "/api/v1/holds", May(Action::ReadEvents), query &[opt("camera", Text), opt("state", Text), opt("limit", Number)], body None, 200 Many("Hold"), "Recordings that nothing deletes, newest first", holds::list),
     route!(POST "/api/v1/holds", May(Action::Handle), query &[], body Some("NewHold"), 201 One("Hold"), "Hold recordings: no rule deletes them until the hold ends", holds::place),
     route!(GET "/api/v1/holds/{id}", May(Action::ReadEvents), query &[], body None, 200 One("Hold"), "One hold", holds::one),
+    route!(POST "/api/v1/holds/{id}/extend", May(Action::Handle), query &[], body Some("Extend"), 200 One("Hold"), "Make a hold last longer", holds::extend),
     route!(POST "/api/v1/holds/{id}/release", May(Action::Handle), query &[], body Some("Release"), 200 One("Hold"), "Take a hold back; confirmed by its number", holds::release),
     route!(GET "/api/v1/evidence", May(Action::ReadEvents), query &[opt("state", Text), opt("limit", Number)], body None, 200 Many("EvidenceJob"), "Evidence jobs, newest first", evidence::list),
     route!(POST "/api/v1/evidence", May(Action::Playback), query &[], body Some("NewEvidence"), 201 One("EvidenceJob"), "Have the recordings of several cameras and a range packed as evidence", evidence::ask),

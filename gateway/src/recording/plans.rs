@@ -166,6 +166,10 @@ pub enum Change {
     Set(Of, Box<Setting>),
     /// Takes it away: what is less particular holds again.
     Clear(Of),
+    /// Says the same of all of these.
+    SetAll(Vec<Of>, Box<Setting>),
+    /// Takes away what was said of these, where anything was.
+    ClearAll(Vec<Of>),
 }
 
 /// All that was said.
@@ -203,16 +207,16 @@ impl State for Plans {
 
     fn kind(change: &Change) -> &'static str {
         match change {
-            Change::Set(..) => "plan-set",
-            Change::Clear(_) => "plan-cleared",
+            Change::Set(..) | Change::SetAll(..) => "plan-set",
+            Change::Clear(_) | Change::ClearAll(_) => "plan-cleared",
         }
     }
 
     fn check(&self, change: &Change) -> Result<(), Error> {
         match change {
-            Change::Set(_, setting) => setting.check(),
+            Change::Set(_, setting) | Change::SetAll(_, setting) => setting.check(),
             Change::Clear(of) if !self.0.contains_key(of) => Err(Error::NotFound(*of)),
-            Change::Clear(_) => Ok(()),
+            Change::Clear(_) | Change::ClearAll(_) => Ok(()),
         }
     }
 
@@ -224,6 +228,11 @@ impl State for Plans {
             Change::Clear(of) => {
                 self.0.remove(&of);
             }
+            Change::SetAll(all, setting) => {
+                self.0
+                    .extend(all.into_iter().map(|of| (of, (*setting).clone())));
+            }
+            Change::ClearAll(all) => self.0.retain(|of, _| !all.contains(of)),
         }
     }
 }

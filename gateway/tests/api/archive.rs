@@ -128,6 +128,85 @@ async fn the_most_particular_plan_holds_and_the_archive_knows_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn many_cameras_are_changed_at_once_and_what_that_needs_is_told() {
+    let station = Station::start().await;
+    let (admin, officer) = (
+        station.sign_in("admin").await,
+        station.sign_in("officer").await,
+    );
+    recorded(&admin, WallTime::now(), 2).await;
+    let got = officer.get("retention").await.json();
+    let cameras = got["cameras"].as_array().unwrap();
+    let own = cameras.iter().find(|c| c["camera"] == CAMERA).unwrap();
+    assert!(cameras.iter().all(|c| c["camera"] != ELSEWHERE));
+    assert_eq!(
+        (&own["of"], &own["mode"], &own["kept_days"]),
+        (&json!("default"), &json!("always"), &json!(30))
+    );
+    assert!(own["rate_bps"].as_u64().unwrap() > 10_000, "{own}");
+    assert!(got["fits_days"].as_f64().unwrap() > 0.0, "{got}");
+
+    let both = json!([CAMERA, ELSEWHERE]);
+    let weekly = json!({"mode": "weekly", "windows": [{"days": 3, "from_min": 60, "to_min": 120}]});
+    for (body, word) in [
+        (json!({"cameras": both}), "nothing"),
+        (json!({"cameras": [], "clear": true}), "cameras"),
+        (
+            json!({"cameras": both, "clear": true, "plan": weekly}),
+            "clear",
+        ),
+        (json!({"cameras": both, "keep_days": 0}), "keep_days"),
+        (
+            json!({"cameras": both, "plan": {"mode": "weekly", "windows": []}}),
+            "windows",
+        ),
+        (
+            json!({"cameras": [CAMERA, "44140300001326008888"], "clear": true}),
+            "44140300001326008888",
+        ),
+    ] {
+        let got = admin.post("recording-plans", body).await;
+        assert_eq!(got.status, StatusCode::BAD_REQUEST, "{word}");
+        let detail = got.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains(word), "{detail}");
+    }
+    let body = json!({"cameras": [CAMERA], "clear": true});
+    assert_eq!(
+        officer.post("recording-plans", body).await.code(),
+        "forbidden"
+    );
+    let body = json!({"cameras": both, "plan": weekly, "keep_days": 45});
+    let got = admin.post("recording-plans", body).await.json();
+    assert_eq!(got, json!({"cameras": 2}));
+    let kept = |code: &'static str| {
+        let admin = &admin;
+        async move {
+            let all = admin.get("retention").await.json();
+            let all = all["cameras"].as_array().unwrap().clone();
+            all.into_iter().find(|c| c["camera"] == code).unwrap()
+        }
+    };
+    for code in [CAMERA, ELSEWHERE] {
+        let of = kept(code).await;
+        assert_eq!(
+            (&of["of"], &of["mode"], &of["keep_days"]),
+            (&json!(code), &json!("weekly"), &json!(45))
+        );
+    }
+    let body = json!({"cameras": both, "clear": true});
+    admin.post("recording-plans", body).await;
+    let of = kept(CAMERA).await;
+    assert_eq!(
+        (&of["of"], &of["keep_days"]),
+        (&json!("default"), &json!(45))
+    );
+    assert_eq!(admin.get("recording-plans").await.json(), json!([]));
+    let audit = admin.get("audit?action=plan-changed").await.json();
+    assert_eq!(audit["entries"].as_array().unwrap().len(), 2);
+    station.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_event_starts_a_recording_and_holds_it_where_the_plan_says_so() {
     use tagger::{Phase, Tag};
     let station = Station::start().await;
@@ -216,6 +295,43 @@ async fn a_hold_says_who_and_why_and_is_released_only_when_confirmed() {
     );
     let path = format!("holds/{}", placed["id"]);
     assert_eq!(admin.get(&path).await.json(), placed);
+    // It has no end: it cannot last longer. One that has lasts longer, and never shorter.
+    let extend = json!({"reason": "appeal", "until": null});
+    let got = officer.post(&format!("{path}/extend"), extend).await;
+    assert_eq!(got.status, StatusCode::BAD_REQUEST);
+    let soon = WallTime::now() + Duration::from_secs(3600);
+    let later = soon + Duration::from_secs(3600);
+    let mut short = hold("evidence", json!([CAMERA]), "case 18");
+    short["until"] = json!(soon);
+    let short = officer.post("holds", short).await.json();
+    let extend = format!("holds/{}/extend", short["id"]);
+    for (until, reason, status) in [
+        (json!(from), "appeal", StatusCode::BAD_REQUEST),
+        (json!(later), " ", StatusCode::BAD_REQUEST),
+        (json!(later), "appeal", StatusCode::OK),
+        (json!(soon), "appeal", StatusCode::BAD_REQUEST),
+        (Value::Null, "second appeal", StatusCode::OK),
+    ] {
+        let body = json!({"reason": reason, "until": until});
+        let got = officer.post(&extend, body).await;
+        assert_eq!(got.status, status, "{until}");
+    }
+    let extended = admin.get(&format!("holds/{}", short["id"])).await.json();
+    assert_eq!(extended["until"], Value::Null);
+    assert_eq!(extended["extended"][0]["was"], json!(soon));
+    assert_eq!(extended["extended"][1]["reason"], json!("second appeal"));
+    let audit = admin.get("audit?action=hold-extended").await.json();
+    assert_eq!(audit["entries"].as_array().unwrap().len(), 2);
+    let gone = json!({"reason": "over", "confirm": short["id"]});
+    let gone = officer
+        .post(&format!("holds/{}/release", short["id"]), gone)
+        .await;
+    assert_eq!(gone.status, StatusCode::OK);
+    let body = json!({"reason": "too late", "until": null});
+    assert_eq!(
+        officer.post(&extend, body).await.status,
+        StatusCode::BAD_REQUEST
+    );
     let release = format!("{path}/release");
     let sure = json!({"reason": "verdict", "confirm": placed["id"]});
     let denied = officer.post(&release, sure.clone()).await;
@@ -237,7 +353,7 @@ async fn a_hold_says_who_and_why_and_is_released_only_when_confirmed() {
     );
     assert_eq!(admin.post(&release, sure).await.code(), "conflict");
     assert_eq!(admin.get("holds").await.json(), json!([]));
-    assert_eq!(admin.get("holds?state=all").await.json()[0], released);
+    assert_eq!(admin.get("holds?state=all").await.json()[1], released);
     let audit = admin.get("audit?action=hold-released").await.json();
     let entry = &audit["entries"][0];
     assert_eq!(
@@ -276,6 +392,16 @@ async fn completeness_is_told_a_day_each_and_by_region() {
     let cameras = all["cameras"].as_array().unwrap();
     assert_eq!(cameras.len(), 1, "the other one is not to be recorded");
     assert_eq!(cameras[0]["camera"], CAMERA);
+    assert_eq!(cameras[0]["days"], Value::Null);
+    let by_day = format!("completeness?{}&days=1", range(1));
+    let by_day = auditor.get(&by_day).await.json();
+    let of_days = by_day["cameras"][0]["days"].as_array().unwrap();
+    let sum: u64 = of_days
+        .iter()
+        .map(|d| d["recorded_ms"].as_u64().unwrap())
+        .sum();
+    assert_eq!(by_day["cameras"][0]["recorded_ms"], json!(sum));
+    assert!(of_days.last().unwrap()["share"].as_f64().unwrap() > 0.0);
     let officer = station.sign_in("officer").await;
     let elsewhere = format!("completeness?{}&region=441403103", range(1));
     assert_eq!(officer.get(&elsewhere).await.code(), "forbidden");

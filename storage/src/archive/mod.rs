@@ -279,6 +279,20 @@ impl Archive {
         self.shared().ledger.release(id, who, why).await
     }
 
+    /// Makes a hold last longer, for ever without `until`; none where there is no such hold.
+    ///
+    /// # Errors
+    /// [`Error::Value`] where it is over, has no end, would end sooner, or does not say who or why; the disk's.
+    pub async fn extend(
+        &self,
+        id: u64,
+        until: Option<WallTime>,
+        who: String,
+        why: String,
+    ) -> Result<Option<Hold>, Error> {
+        self.shared().ledger.extend(id, until, who, why).await
+    }
+
     /// Every hold there is or was, the newest first.
     pub fn holds(&self) -> Vec<Hold> {
         self.shared().ledger.all_holds()

@@ -113,7 +113,7 @@ pub(super) fn build(
             files: Vec::new(),
             key: shared.signer.key(),
         };
-        package.small(PAGE, page::render(&manifest)?.as_bytes())?;
+        package.small(PAGE, page::render(&manifest, &package.files)?.as_bytes())?;
         for (name, bytes) in signatures(shared, &manifest)? {
             let name = format!("signatures/{name}");
             package.small(&name, &bytes)?;

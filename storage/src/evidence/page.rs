@@ -2,16 +2,19 @@
 
 use serde_json::json;
 
-use super::manifest::Manifest;
+use super::manifest::{File, Manifest};
 use crate::Error;
 
 const TEMPLATE: &str = include_str!("page.html");
 
-/// `index.html`.
-pub(super) fn render(manifest: &Manifest) -> Result<String, Error> {
+/// `index.html`. `files` are those that are in the package already: its films.
+pub(super) fn render(manifest: &Manifest, files: &[File]) -> Result<String, Error> {
     let cameras = manifest.cameras.iter().map(|c| {
         let films = c.films.iter().map(|f| {
-            json!({"file": f.file, "profile": f.profile, "codecs": f.codecs, "duration": f.duration_s, "pieces": f.pieces})
+            json!({
+                "file": f.file, "profile": f.profile, "codecs": f.codecs, "duration": f.duration_s, "pieces": f.pieces,
+                "segments": f.segments.len(), "whole": f.segments.iter().filter(|s| s.whole).count(),
+            })
         });
         json!({
             "code": c.camera, "name": c.name, "region": c.region, "offset": c.clock_offset_ms,
@@ -22,7 +25,7 @@ pub(super) fn render(manifest: &Manifest) -> Result<String, Error> {
         "id": manifest.id, "made": manifest.made, "software": manifest.software, "gateway": manifest.gateway,
         "by": manifest.by, "reason": manifest.reason, "incident": manifest.incident,
         "from": manifest.from, "to": manifest.to, "utcOffset": manifest.utc_offset_minutes,
-        "cameras": cameras.collect::<Vec<_>>(), "key": manifest.key,
+        "cameras": cameras.collect::<Vec<_>>(), "key": manifest.key, "files": files,
     });
     let data = serde_json::to_string(&data).map_err(|e| Error::Value {
         what: "a page",

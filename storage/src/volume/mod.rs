@@ -54,6 +54,8 @@ const CHANNEL: usize = 256;
 pub struct VolumeStatus {
     /// Its number, as the index has it; 0 is the data directory's own.
     pub number: u16,
+    /// What its identity file says, hexadecimal; none until it has been made a volume of ours.
+    pub id: Option<String>,
     /// Where it is.
     pub path: PathBuf,
     /// New recordings are put there; false for one that was taken out of the configuration and is only read.
@@ -182,6 +184,7 @@ impl Volume {
         let state = self.lock();
         VolumeStatus {
             number: self.number,
+            id: state.id.map(|id| format!("{id:032x}")),
             path: self.path.clone(),
             takes: self.listed,
             out: state.out.clone(),

@@ -172,6 +172,11 @@ export interface Span {
   readonly start: string;
   readonly end: string;
   readonly bytes?: number;
+  /** Gaps in it that the answer is too coarse to tell. */
+  readonly missing_ms?: number;
+  /** So much of it lies on a disk that is not there, and why. */
+  readonly unavailable_ms?: number;
+  readonly unavailable?: Reason | null;
 }
 export interface Gap {
   readonly start: string;
@@ -185,6 +190,17 @@ export interface Recordings {
   readonly spans: readonly Span[];
   readonly gaps: readonly Gap[];
   readonly events: readonly SightEvent[];
+  /** Events by kind and step, where the answer is coarse. */
+  readonly marks?: readonly Mark[];
+  /** The index is being made again: more may have been recorded. */
+  readonly incomplete?: boolean;
+}
+export interface Mark {
+  readonly start: string;
+  readonly end: string;
+  readonly kind: EventKind;
+  readonly count: number;
+  readonly event: EventId;
 }
 export interface RecordingMap {
   readonly pieces: readonly { readonly media_start_s: number; readonly start: string; readonly end: string }[];
@@ -248,4 +264,192 @@ export interface MapConfig {
   readonly zoom: number;
   readonly approval: string;
   readonly sketch: boolean;
+}
+
+export type PlanMode = "off" | "always" | "weekly" | "on-event";
+export const PLAN_MODES: readonly PlanMode[] = ["always", "weekly", "on-event", "off"];
+export interface PlanWindow {
+  /** Bit 0 is Monday, bit 6 Sunday. */
+  readonly days: number;
+  readonly from_min: number;
+  readonly to_min: number;
+}
+export interface PlanLock {
+  readonly before_s: number;
+  readonly after_s: number;
+  readonly days: number;
+  readonly kinds: readonly EventKind[];
+}
+export interface PlanBody {
+  readonly mode: PlanMode;
+  readonly windows?: readonly PlanWindow[] | null;
+  readonly pre_s?: number | null;
+  readonly post_s?: number | null;
+  readonly profile?: Profile | null;
+  readonly lock?: PlanLock | null;
+}
+export interface RecordingPlan extends PlanBody {
+  readonly of: string;
+  readonly kind: "default" | "region" | "camera";
+  readonly name: string | null;
+}
+export interface EffectivePlan extends RecordingPlan {
+  readonly camera: CameraCode;
+  readonly recorded: boolean;
+  readonly keep_days: number;
+  readonly floor_days: number;
+  readonly kept_days: number;
+  readonly oldest: string | null;
+}
+
+/** What is kept of a camera, and at which rate it grows. */
+export interface Kept {
+  readonly camera: CameraCode;
+  readonly name: string;
+  readonly region: RegionCode;
+  readonly site_class: string;
+  readonly of: string;
+  readonly mode: PlanMode;
+  readonly profile: Profile | null;
+  readonly recorded: boolean;
+  readonly keep_days: number;
+  readonly floor_days: number;
+  readonly kept_days: number;
+  readonly oldest: string | null;
+  readonly bytes_per_day: number;
+  readonly recorded_ms: number;
+  readonly rate_bps: number;
+}
+export interface Retention {
+  readonly region: RegionCode;
+  readonly hours: number;
+  readonly used_bytes: number;
+  readonly room_bytes: number;
+  readonly bytes_per_day: number;
+  readonly fits_days: number | null;
+  readonly cameras: readonly Kept[];
+}
+
+export type HoldKind = "legal" | "evidence";
+export interface Hold {
+  readonly id: number;
+  readonly kind: HoldKind;
+  /** None: all of them. */
+  readonly cameras: readonly CameraCode[];
+  readonly from: string;
+  readonly to: string;
+  readonly by: string;
+  readonly reason: string;
+  readonly placed: string;
+  readonly until: string | null;
+  readonly active: boolean;
+  readonly released: { readonly at: string; readonly by: string; readonly reason: string } | null;
+  readonly extended: readonly {
+    readonly at: string;
+    readonly by: string;
+    readonly reason: string;
+    readonly was: string;
+  }[];
+}
+export interface NewHold {
+  readonly kind: HoldKind;
+  readonly cameras: readonly CameraCode[];
+  readonly from: string;
+  readonly to: string;
+  readonly reason: string;
+  readonly until: string | null;
+}
+
+export const EVIDENCE_STATES = ["queued", "running", "done", "failed", "cancelled", "expired", "deleted"] as const;
+export type EvidenceState = (typeof EVIDENCE_STATES)[number];
+export interface EvidenceJob {
+  readonly id: string;
+  readonly state: EvidenceState;
+  readonly cameras: readonly { readonly camera: CameraCode; readonly name: string }[];
+  readonly from: string;
+  readonly to: string;
+  readonly by: string;
+  readonly reason: string;
+  readonly incident: string | null;
+  readonly created: string;
+  readonly started: string | null;
+  readonly ended: string | null;
+  readonly progress: { readonly bytes_done: number; readonly bytes_total: number; readonly share: number };
+  readonly package: {
+    readonly name: string;
+    readonly bytes: number;
+    readonly manifest_sha256: string;
+    readonly url: string;
+    readonly expires: string;
+  } | null;
+  readonly error: Reason | null;
+}
+export interface SigningKey {
+  readonly algorithm: string;
+  readonly key: string;
+  readonly fingerprint: string;
+}
+
+export interface Missing {
+  readonly code: string;
+  readonly gaps: number;
+  readonly ms: number;
+}
+export interface CompleteDay {
+  readonly start: string;
+  readonly planned_ms: number;
+  readonly recorded_ms: number;
+  readonly share: number | null;
+  readonly missing: readonly Missing[];
+}
+export interface CameraDay extends CompleteDay {
+  readonly gaps: readonly Gap[];
+}
+export interface Completeness {
+  readonly region: RegionCode;
+  readonly from: string;
+  readonly to: string;
+  readonly planned_ms: number;
+  readonly recorded_ms: number;
+  readonly share: number | null;
+  readonly cameras: readonly {
+    readonly camera: CameraCode;
+    readonly name: string;
+    readonly region: RegionCode;
+    readonly planned_ms: number;
+    readonly recorded_ms: number;
+    readonly share: number | null;
+    readonly missing: readonly Missing[];
+    readonly days: readonly CompleteDay[] | null;
+  }[];
+}
+
+export interface Volume {
+  readonly number: number;
+  readonly id: string | null;
+  readonly path: string;
+  readonly takes: boolean;
+  readonly state: "in" | "out" | "missing";
+  readonly since: string | null;
+  readonly reason: Reason | null;
+  readonly free_bytes: number;
+  readonly total_bytes: number;
+  readonly writing: number;
+}
+export interface Storage {
+  readonly used_bytes: number;
+  readonly free_bytes: number;
+  readonly keep_free_bytes: number;
+  readonly free_target_bytes: number;
+  readonly max_bytes: number | null;
+  readonly room: "enough" | "short";
+  readonly lacking_bytes: number;
+  readonly recorded_cameras: number;
+  readonly recording: number;
+  readonly holds: number;
+  readonly floor_days: readonly { readonly site_class: string; readonly days: number }[];
+  readonly evidence: { readonly used_bytes: number; readonly room_bytes: number };
+  readonly policy: "spread" | "camera";
+  readonly volumes: readonly Volume[];
+  readonly rebuilding: { readonly done: number; readonly of: number; readonly segments: number } | null;
 }

@@ -5,6 +5,7 @@ import { COMMAND } from "./texts/command";
 import { HEALTH } from "./texts/health";
 import { MAP } from "./texts/map";
 import { PLAYBACK } from "./texts/playback";
+import { RECORDINGS } from "./texts/recordings";
 import { SHELL } from "./texts/shell";
 import { WALL } from "./texts/wall";
 import { ZONES } from "./texts/zones";
@@ -19,6 +20,7 @@ export const MESSAGES = {
   ...HEALTH,
   ...ADMIN,
   ...ZONES,
+  ...RECORDINGS,
 } as const;
 
 export type MessageKey = keyof typeof MESSAGES;

@@ -21,6 +21,9 @@ function format(ms: number, name: string, parts: Parts): string {
 
 export const clock = (ms: number): string => format(ms, "clock", CLOCK);
 export const day = (ms: number): string => format(ms, "day", DAY);
+/** A day without its year, with its weekday: 11-24 Tue. */
+export const monthDay = (ms: number): string =>
+  format(ms, "monthDay", { month: "2-digit", day: "2-digit", weekday: "short" });
 export const dayClock = (ms: number): string => `${day(ms)} ${clock(ms)}`;
 
 /** Time of day for today, with the date before that. */
@@ -47,6 +50,32 @@ export function bytes(n: number): string {
     at += 1;
   }
   return `${value >= 100 || at === 0 ? Math.round(value) : value.toFixed(1)} ${units[at]}`;
+}
+
+/** A length of time in its two largest units: 3 min 20 s, 2 d 4 h. */
+export function lengthWords(ms: number): string {
+  const s = Math.max(0, Math.round(ms / 1000));
+  const [d, h, m] = [Math.floor(s / 86_400), Math.floor(s / 3600) % 24, Math.floor(s / 60) % 60];
+  const units = [
+    [d, "unit.d"],
+    [h, "unit.h"],
+    [m, "unit.m"],
+    [s % 60, "unit.s"],
+  ] as const;
+  const first = units.findIndex(([n]) => n > 0);
+  if (first < 0) return t("unit.s", { n: ms > 0 && ms < 500 ? "<1" : 0 });
+  return units
+    .slice(first, first + 2)
+    .filter(([n]) => n > 0)
+    .map(([n, key]) => t(key, { n }))
+    .join(" ");
+}
+
+/** A share as per cent: never 100 where something is missing. */
+export function percentWords(share: number | null | undefined, digits = 1): string {
+  if (share === null || share === undefined) return "—";
+  const most = share >= 1 ? 100 : 100 - 10 ** -digits;
+  return `${Math.min(most, share * 100).toFixed(share >= 1 ? 0 : digits)} %`;
 }
 
 /** 75 → 1:15, 3700 → 1:01:40. */

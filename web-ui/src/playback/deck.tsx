@@ -4,15 +4,12 @@ import { api } from "../api/client";
 import { cameras, serverNow } from "../api/store";
 import { type CameraCode, parseTime, toRfc3339 } from "../domain/ids";
 import type { Recordings } from "../domain/types";
-import { t } from "../i18n/t";
-import { clock, duration, shortTime } from "../i18n/words";
 import { navigate, where } from "../ui/router";
-import { Button, problemWords } from "../ui/widgets";
-import { Export } from "./export-dialog";
+import { problemWords } from "../ui/widgets";
 import { Pane } from "./pane";
 import { MOST_CAMERAS, share, urlOf } from "./place";
-import { Timeline } from "./timeline";
-import { follow, lookUp, opening, type Window, zoom } from "./timeline-math";
+import { lookUp, opening } from "./timeline-math";
+import { TimelinePanel } from "./timeline-panel";
 import { Transport } from "./transport";
 import { WindowPlayer } from "./window-player";
 
@@ -24,15 +21,9 @@ const APART_MS = 400;
 export function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: () => void }) {
   const asked = parseTime(where.value.search.get("t"));
   const [players, setPlayers] = useState<readonly WindowPlayer[]>([]);
-  const [view, setView] = useState<Window>(() => {
-    const middle = asked ?? serverNow() - BACK_MS;
-    return { from: middle - 1_800_000, to: middle + 1_800_000 };
-  });
   const [recordings, setRecordings] = useState<ReadonlyMap<CameraCode, Recordings>>(new Map());
   const [playing, setPlaying] = useState(true);
   const [speed, setSpeed] = useState(1);
-  const [selection, setSelection] = useState<Window | null>(null);
-  const [exporting, setExporting] = useState(false);
   const [pending, setPending] = useState<number | null>(asked);
   const [error, setError] = useState<string | null>(null);
   const opened = useRef(false);
@@ -54,8 +45,8 @@ export function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: ()
     navigate(urlOf(codes, at), "replace");
   };
 
-  // The register of what is recorded: a day around the view, read again as it grows.
-  const hour = Math.floor(view.from / 3_600_000);
+  // The register of what is recorded: a day around what is shown, read again as it grows.
+  const hour = Math.floor((cursor ?? serverNow() - BACK_MS) / 3_600_000);
   useEffect(() => {
     const abort = new AbortController();
     const read = async () => {
@@ -92,7 +83,6 @@ export function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: ()
     const at = asked ?? (own ? opening(own, BACK_MS) : null);
     if (at === null) return;
     opened.current = true;
-    setView((now) => follow(now, at));
     setPending(at);
     for (const player of players) void player.seek(at);
   }, [players, own]);
@@ -109,8 +99,6 @@ export function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: ()
   const settled = cursor === null ? null : Math.floor(cursor / 500);
   useEffect(() => {
     if (cursor === null) return;
-    if (playing && first?.state.value === "ready")
-      setView((now) => (cursor > now.from && cursor < now.to ? follow(now, cursor) : now));
     for (const player of players.slice(1)) {
       const theirs = player.wall.value;
       if (player.state.value === "loading") continue;
@@ -123,36 +111,22 @@ export function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: ()
     const rate = codes[0] ? cameras.value.get(codes[0])?.profiles?.main?.frame_rate : null;
     for (const player of players) player.step(direction / (rate || 25));
   };
-  const stepTo = (time: number) => {
-    setView((now) => follow(now, time));
-    seek(time);
-  };
   const key = (event: KeyboardEvent): boolean => {
     // Two keys may come before the page is drawn again: the player knows where it is, this drawing may not.
-    const at = first?.wall.value ?? pending ?? view.from;
+    const at = first?.wall.value ?? pending ?? serverNow();
     const step = event.shiftKey ? 10_000 : 1000;
     const keys: Record<string, () => void> = {
-      ArrowLeft: () => stepTo(at - step),
-      ArrowRight: () => stepTo(at + step),
+      ArrowLeft: () => seek(at - step),
+      ArrowRight: () => seek(at + step),
       ",": () => frame(-1),
       ".": () => frame(1),
       " ": () => setPlaying((now) => !now),
-      "+": () => setView((now) => zoom(now, 0.5, at)),
-      "=": () => setView((now) => zoom(now, 0.5, at)),
-      "-": () => setView((now) => zoom(now, 2, at)),
-      Escape: () => setSelection(null),
     };
     const action = keys[event.key];
     action?.();
     return action !== undefined;
   };
   const here = cursor === null ? null : lookUp(own, cursor);
-  const lanes = codes.map((code) => ({
-    code,
-    name: cameras.value.get(code)?.name ?? code,
-    recordings: recordings.get(code) ?? null,
-  }));
-
   return (
     <section class="deck">
       {error && (
@@ -198,48 +172,11 @@ export function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: ()
         onPlaying={setPlaying}
         onSpeed={setSpeed}
         onFrame={frame}
-        onZoom={(factor) => setView(zoom(view, factor, cursor ?? view.to))}
-        onDate={(time) => {
-          const half = (view.to - view.from) / 2;
-          setView({ from: time - half, to: time + half });
-          seek(time);
-        }}
+        onDate={seek}
         onAdd={onAdd}
         onShare={() => void share(urlOf(codes, cursor))}
       />
-      <Timeline
-        lanes={lanes}
-        view={view}
-        cursor={cursor}
-        now={serverNow()}
-        selection={selection}
-        onView={setView}
-        onSeek={seek}
-        onSelect={setSelection}
-        onKey={key}
-      />
-      <div class="under">
-        <span class="legend">{t("playback.legendRecorded")}</span>
-        <span class="legend gap">{t("playback.legendGap")}</span>
-        <span class="grow" />
-        {selection ? (
-          <>
-            <span>
-              {shortTime(toRfc3339(selection.from))} – {clock(selection.to)}
-            </span>
-            <Button label={t("playback.clear")} onClick={() => setSelection(null)} />
-            <Button
-              icon="download"
-              tone="accent"
-              label={t("playback.export", { duration: duration((selection.to - selection.from) / 1000) })}
-              onClick={() => setExporting(true)}
-            />
-          </>
-        ) : (
-          <span class="dim">{t("playback.selectHint")}</span>
-        )}
-      </div>
-      {exporting && selection && <Export codes={codes} selection={selection} onClose={() => setExporting(false)} />}
+      <TimelinePanel codes={codes} cursor={cursor} onSeek={seek} onKey={key} />
     </section>
   );
 }

@@ -2,8 +2,10 @@ import { describe, expect, it } from "vitest";
 import { cameraCode } from "../domain/ids";
 import type { Recordings } from "../domain/types";
 import {
+  clamp,
   follow,
   LEAST_MS,
+  lengthen,
   lookUp,
   MOST_MS,
   mediaOf,
@@ -41,7 +43,7 @@ describe("window", () => {
     expect(xAt(closer, anchor, 1000)).toBeCloseTo(250, 6);
     expect(closer.to - closer.from).toBe(1_800_000);
   });
-  it("keeps between 10 s and 24 h", () => {
+  it("keeps between ten seconds and a month", () => {
     expect(zoom(view, 1e-9, T).to - zoom(view, 1e-9, T).from).toBeCloseTo(LEAST_MS, 3);
     expect(zoom(view, 1e9, T).to - zoom(view, 1e9, T).from).toBeCloseTo(MOST_MS, 3);
   });
@@ -50,13 +52,36 @@ describe("window", () => {
     expect(follow(view, view.to).to).toBe(view.to + 360_000);
     expect(follow(view, T).from).toBe(T - 360_000);
   });
-  it.each([LEAST_MS, 60_000, 3_600_000, MOST_MS])("ticks over %i ms are round and apart", (length) => {
+  it.each([LEAST_MS, 60_000, 3_600_000, 86_400_000, 7 * 86_400_000, MOST_MS])("ticks over %i ms", (length) => {
     const zone = 8 * 3_600_000;
     const shown = { from: T + 1234, to: T + 1234 + length };
-    const { step, at } = ticks(shown, 1200, 80, zone);
+    const { step, at, between, midnights } = ticks(shown, 1200, 80, () => zone);
     expect(at.length).toBeGreaterThan(1);
     for (const time of at) expect((time + zone) % step).toBe(0);
+    for (const time of midnights) expect((time + zone) % 86_400_000).toBe(0);
     expect((step / length) * 1200).toBeGreaterThanOrEqual(80);
+    expect(midnights.length).toBe(Math.floor((shown.to + zone) / 864e5) - Math.floor((shown.from + zone) / 864e5));
+    const all = [...at, ...between];
+    expect(new Set(all).size).toBe(all.length);
+    expect(all.every((time) => time >= shown.from && time <= shown.to)).toBe(true);
+  });
+  it("midnights stay midnights where clocks are put forward", () => {
+    const change = T + 36 * 3_600_000;
+    const zone = (time: number) => (time < change ? 3_600_000 : 7_200_000);
+    const { midnights } = ticks({ from: T, to: T + 5 * 86_400_000 }, 1200, 80, zone);
+    for (const time of midnights) expect((time + zone(time)) % 86_400_000).toBe(0);
+    expect(midnights).toHaveLength(5);
+  });
+  it("another length keeps what is looked at where it is", () => {
+    const anchor = T + 900_000;
+    const day = lengthen(view, 86_400_000, anchor);
+    expect(day.to - day.from).toBe(86_400_000);
+    expect(xAt(day, anchor, 1000)).toBeCloseTo(250, 6);
+    expect((lengthen(view, 60_000, T - 1).from + lengthen(view, 60_000, T - 1).to) / 2).toBeCloseTo(T + 1_800_000, 3);
+  });
+  it("shows little of the future", () => {
+    expect(clamp(view, T)).toEqual({ from: T - 3_168_000, to: T + 432_000 });
+    expect(clamp(view, T + 3_600_000)).toBe(view);
   });
 });
 

@@ -7,7 +7,11 @@ export interface Window {
   readonly to: number;
 }
 export const LEAST_MS = 10_000;
-export const MOST_MS = 24 * 3_600_000;
+/** A month, with a margin on both sides. */
+export const MOST_MS = 32 * 86_400_000;
+const DAY_MS = 86_400_000;
+/** The part of a view that may be in the future. */
+const FUTURE = 0.12;
 
 export const timeAt = (view: Window, x: number, width: number): number =>
   view.from + ((view.to - view.from) * x) / Math.max(1, width);
@@ -33,18 +37,65 @@ export function follow(view: Window, time: number): Window {
   return view;
 }
 
-/** Steps between ticks that a person reads as round, ms. */
-const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600].map(
-  (seconds) => seconds * 1000,
-);
+/** Steps between ticks that a person reads as round, ms; from a day on they stand at midnights. */
+const STEPS = [
+  ...[1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200].map((s) => s * 1000),
+  ...[1, 2, 5, 10].map((days) => days * DAY_MS),
+];
 
-/** Moments of the ticks: round in local time, and at least `leastPx` apart. `zoneMs` is local time less UTC. */
-export function ticks(view: Window, width: number, leastPx: number, zoneMs: number): { step: number; at: number[] } {
+/** Local time less UTC at a moment, ms: it changes within a view where clocks are put forward. */
+export type Zone = (time: number) => number;
+export const browserZone: Zone = (time) => -new Date(time).getTimezoneOffset() * 60_000;
+
+export interface Ticks {
+  readonly step: number;
+  /** Round in local time, in order. */
+  readonly at: readonly number[];
+  /** Marks without words between them: the step's own parts. */
+  readonly between: readonly number[];
+  /** Every local midnight in view, whatever the step. */
+  readonly midnights: readonly number[];
+}
+
+/** Moments of the ticks, at least `leastPx` apart. */
+export function ticks(view: Window, width: number, leastPx: number, zone: Zone): Ticks {
   const perPx = (view.to - view.from) / Math.max(1, width);
   const step = STEPS.find((one) => one / perPx >= leastPx) ?? (STEPS.at(-1) as number);
-  const at: number[] = [];
-  for (let time = Math.ceil((view.from + zoneMs) / step) * step - zoneMs; time <= view.to; time += step) at.push(time);
-  return { step, at };
+  const part = STEPS.filter((one) => step % one === 0 && one < step && one / perPx >= 8).at(0) ?? step;
+  const at = rounds(view, step, zone);
+  const known = new Set(at);
+  return {
+    step,
+    at,
+    between: rounds(view, part, zone).filter((time) => !known.has(time)),
+    midnights: rounds(view, DAY_MS, zone),
+  };
+}
+
+/** Moments in view that are multiples of a step by the local clock. */
+function rounds(view: Window, step: number, zone: Zone): number[] {
+  const found: number[] = [];
+  const first = Math.ceil((view.from + zone(view.from)) / step) * step;
+  for (let local = first; ; local += step) {
+    // The zone of about then: one more look where the clock is put forward in between.
+    const time = local - zone(local - zone(view.from));
+    if (time > view.to) return found;
+    if (time >= view.from) found.push(time);
+  }
+}
+
+/** A view of so long around a moment that is in it, or around its middle; the moment keeps its place on the screen. */
+export function lengthen(view: Window, length: number, anchor: number | null): Window {
+  const inside = anchor !== null && anchor >= view.from && anchor <= view.to;
+  const about = inside ? anchor : (view.from + view.to) / 2;
+  return zoom(view, length / (view.to - view.from), about);
+}
+
+/** Nothing is in the future: no more of it is shown than says that it is. */
+export function clamp(view: Window, now: number): Window {
+  const length = view.to - view.from;
+  const latest = now + length * FUTURE;
+  return view.to > latest ? { from: latest - length, to: latest } : view;
 }
 
 type Piece = RecordingMap["pieces"][number];

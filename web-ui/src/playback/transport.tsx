@@ -14,7 +14,6 @@ export function Transport({
   onPlaying,
   onSpeed,
   onFrame,
-  onZoom,
   onDate,
   onAdd,
   onShare,
@@ -30,7 +29,6 @@ export function Transport({
   onPlaying: (on: boolean) => void;
   onSpeed: (speed: number) => void;
   onFrame: (direction: 1 | -1) => void;
-  onZoom: (factor: number) => void;
   onDate: (time: number) => void;
   onAdd: () => void;
   onShare: () => void;
@@ -79,8 +77,6 @@ export function Transport({
           if (Number.isFinite(time)) onDate(time);
         }}
       />
-      <Button icon="minus" label={t("playback.zoomOut")} hideLabel onClick={() => onZoom(2)} />
-      <Button icon="plus" label={t("playback.zoomIn")} hideLabel onClick={() => onZoom(0.5)} />
       {!full && <Button icon="cctv" label={t("playback.addCamera")} onClick={onAdd} />}
       <Button icon="link" label={t("playback.share")} hideLabel onClick={onShare} />
     </div>

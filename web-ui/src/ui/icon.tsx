@@ -1,17 +1,23 @@
 /** Icons of one set (lucide), put into the page as they are built: no request, the colour of the text. */
+import arrowUp from "lucide-static/icons/arrow-up.svg?raw";
 import bell from "lucide-static/icons/bell.svg?raw";
+import calendarClock from "lucide-static/icons/calendar-clock.svg?raw";
 import cctv from "lucide-static/icons/cctv.svg?raw";
 import check from "lucide-static/icons/check.svg?raw";
 import chevronDown from "lucide-static/icons/chevron-down.svg?raw";
+import chevronLeft from "lucide-static/icons/chevron-left.svg?raw";
 import chevronRight from "lucide-static/icons/chevron-right.svg?raw";
 import circleDashed from "lucide-static/icons/circle-dashed.svg?raw";
 import clock from "lucide-static/icons/clock.svg?raw";
+import copy from "lucide-static/icons/copy.svg?raw";
 import crosshair from "lucide-static/icons/crosshair.svg?raw";
 import download from "lucide-static/icons/download.svg?raw";
 import eraser from "lucide-static/icons/eraser.svg?raw";
 import eye from "lucide-static/icons/eye.svg?raw";
 import eyeOff from "lucide-static/icons/eye-off.svg?raw";
+import film from "lucide-static/icons/film.svg?raw";
 import gauge from "lucide-static/icons/gauge.svg?raw";
+import hardDrive from "lucide-static/icons/hard-drive.svg?raw";
 import history from "lucide-static/icons/history.svg?raw";
 import house from "lucide-static/icons/house.svg?raw";
 import image from "lucide-static/icons/image.svg?raw";
@@ -22,6 +28,7 @@ import languages from "lucide-static/icons/languages.svg?raw";
 import shape from "lucide-static/icons/lasso.svg?raw";
 import layoutGrid from "lucide-static/icons/layout-grid.svg?raw";
 import link from "lucide-static/icons/link.svg?raw";
+import lock from "lucide-static/icons/lock.svg?raw";
 import logOut from "lucide-static/icons/log-out.svg?raw";
 import map from "lucide-static/icons/map.svg?raw";
 import mapPin from "lucide-static/icons/map-pin.svg?raw";
@@ -29,6 +36,7 @@ import maximize from "lucide-static/icons/maximize.svg?raw";
 import minus from "lucide-static/icons/minus.svg?raw";
 import moon from "lucide-static/icons/moon.svg?raw";
 import steer from "lucide-static/icons/move.svg?raw";
+import packageCheck from "lucide-static/icons/package-check.svg?raw";
 import panelLeft from "lucide-static/icons/panel-left.svg?raw";
 import pause from "lucide-static/icons/pause.svg?raw";
 import pencil from "lucide-static/icons/pencil.svg?raw";
@@ -48,6 +56,7 @@ import skipForward from "lucide-static/icons/step-forward.svg?raw";
 import sun from "lucide-static/icons/sun.svg?raw";
 import trash from "lucide-static/icons/trash-2.svg?raw";
 import trendingDown from "lucide-static/icons/trending-down.svg?raw";
+import triangleAlert from "lucide-static/icons/triangle-alert.svg?raw";
 import undo from "lucide-static/icons/undo-2.svg?raw";
 import user from "lucide-static/icons/user.svg?raw";
 import videoOff from "lucide-static/icons/video-off.svg?raw";
@@ -61,6 +70,15 @@ const ICONS = {
   bell,
   cctv,
   check,
+  arrowUp,
+  calendarClock,
+  chevronLeft,
+  copy,
+  film,
+  hardDrive,
+  lock,
+  packageCheck,
+  triangleAlert,
   chevronDown,
   chevronRight,
   clock,

@@ -24,6 +24,7 @@ export const PAGES: readonly Page[] = [
   { path: "/wall", label: "nav.wall", icon: "layoutGrid", roles: WATCH, tab: true },
   { path: "/map", label: "nav.map", icon: "map", roles: WATCH, tab: true },
   { path: "/playback", label: "nav.playback", icon: "history", roles: WATCH },
+  { path: "/recordings", label: "nav.recordings", icon: "film", roles: ["administrator", "operator", "auditor"] },
   { path: "/events", label: "nav.events", icon: "bell", roles: [...WATCH, "auditor"], tab: true },
   { path: "/incidents", label: "nav.incidents", icon: "siren", roles: [...WATCH, "auditor"], tab: true },
   { path: "/m", label: "nav.responder", icon: "mapPin", roles: WATCH },

@@ -46,6 +46,7 @@ export const SHELL = {
   "nav.wall": ["电视墙", "Wall"],
   "nav.map": ["地图", "Map"],
   "nav.playback": ["回放", "Playback"],
+  "nav.recordings": ["录像", "Recordings"],
   "nav.events": ["告警", "Events"],
   "nav.incidents": ["事件", "Incidents"],
   "nav.health": ["运行", "Health"],

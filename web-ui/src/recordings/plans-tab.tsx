@@ -1,0 +1,369 @@
+/** What is recorded of which camera and how long it is kept: one by one, or many at once. */
+import { useMemo, useState } from "preact/hooks";
+import { archive } from "../api/archive";
+import { regionPath, user } from "../api/store";
+import {
+  type Kept,
+  PLAN_MODES,
+  type PlanBody,
+  type PlanMode,
+  type RecordingPlan,
+  type Retention,
+  type Storage,
+} from "../domain/types";
+import { t, tCode } from "../i18n/t";
+import { bytes, rate, regionName, shortTime } from "../i18n/words";
+import { Button, Dialog, Empty, toastProblem } from "../ui/widgets";
+import { Read, RegionSelect, regionList, Stat, useRead } from "./parts";
+import { daysWords, PlanForm, type Subject } from "./plan-form";
+import { type Filter, isShort, matches } from "./plan-logic";
+
+/** Rows that are drawn at once. */
+const PAGE = 100;
+const CLASSES = ["1", "2", "3", "4", "9"] as const;
+const NONE: Filter = { text: "", region: "", siteClass: "", mode: "" };
+interface Editing {
+  readonly subject: Subject;
+  readonly plan: PlanBody | null;
+}
+
+export function PlansTab() {
+  const { value: all, error, again } = useRead(() => archive.retention(null), 30_000, []);
+  const { value: plans, again: plansAgain } = useRead(archive.plans, 30_000, []);
+  const { value: storage } = useRead(archive.storage, 30_000, []);
+  const [filter, setFilter] = useState(NONE);
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const [shown, setShown] = useState(PAGE);
+  const [editing, setEditing] = useState<Editing | null>(null);
+  const [adding, setAdding] = useState(false);
+  const may = user.value?.role === "administrator";
+  const list = useMemo(() => (all?.cameras ?? []).filter((one) => matches(one, filter)), [all, filter]);
+  const set = (part: Partial<Filter>) => {
+    setFilter({ ...filter, ...part });
+    setShown(PAGE);
+  };
+  const edit = async (list: readonly Kept[]) => {
+    const [only] = list;
+    if (list.length === 1 && only) {
+      const answer = await archive.planOf(only.camera);
+      if (!answer.ok) return toastProblem(answer.problem);
+      return setEditing({ subject: { kind: "cameras", cameras: list }, plan: answer.value });
+    }
+    setEditing({ subject: { kind: "cameras", cameras: list }, plan: null });
+  };
+  const rule = (of: string, name: string, plan: PlanBody | null) =>
+    setEditing({ subject: { kind: "rule", of, name }, plan: plan ?? { mode: "always" } });
+  const picked = (all?.cameras ?? []).filter((one) => chosen.has(one.camera));
+  const everyOne = list.length > 0 && list.every((one) => chosen.has(one.camera));
+
+  if (!all) return <Read error={error} there={false} />;
+  return (
+    <>
+      {error && <Read error={error} there />}
+      <Room all={all} storage={storage} />
+      <Rules
+        plans={plans ?? []}
+        may={may}
+        onEdit={(plan) => rule(plan.of, plan.name ?? "", plan)}
+        onDefault={() => rule("default", "", plans?.find((one) => one.of === "default") ?? null)}
+        onAdd={() => setAdding(true)}
+      />
+      <div class="filters">
+        <label class="find">
+          <input
+            type="search"
+            aria-label={t("plan.find")}
+            placeholder={t("plan.find")}
+            value={filter.text}
+            onInput={(event) => set({ text: event.currentTarget.value })}
+          />
+        </label>
+        <div class="field">
+          <RegionSelect
+            label={t("plan.region")}
+            any={t("plan.anyRegion")}
+            value={filter.region}
+            onPick={(region) => set({ region })}
+          />
+        </div>
+        <div class="field">
+          <select
+            aria-label={t("plan.class")}
+            value={filter.siteClass}
+            onChange={(event) => set({ siteClass: event.currentTarget.value })}
+          >
+            <option value="">{t("plan.anyClass")}</option>
+            {CLASSES.map((one) => (
+              <option key={one} value={one}>
+                {t(`siteClass.${one}`)}
+              </option>
+            ))}
+            <option value="-">{t("storage.classOther")}</option>
+          </select>
+        </div>
+        <div class="field">
+          <select
+            aria-label={t("plan.mode")}
+            value={filter.mode}
+            onChange={(event) => set({ mode: event.currentTarget.value as PlanMode | "" })}
+          >
+            <option value="">{t("plan.anyMode")}</option>
+            {PLAN_MODES.map((one) => (
+              <option key={one} value={one}>
+                {t(`plan.mode.${one}`)}
+              </option>
+            ))}
+          </select>
+        </div>
+        <span class="grow" />
+        {may ? (
+          <div class="actions">
+            <span class="dim" role="status">
+              {t("plan.selected", { n: picked.length })}
+            </span>
+            <Button
+              icon="pencil"
+              tone="accent"
+              label={t("plan.change")}
+              disabled={picked.length === 0}
+              onClick={() => void edit(picked)}
+            />
+          </div>
+        ) : (
+          <span class="dim">{t("plan.readOnly")}</span>
+        )}
+      </div>
+      {list.length === 0 ? (
+        <div class="card">
+          <Empty icon="cctv" title={t("plan.none")} hint={t("plan.noneHint")} />
+        </div>
+      ) : (
+        <div class="card table-scroll" tabIndex={0} role="region" aria-label={t("recordings.plans")}>
+          <table class="cards-on-phone plans-table">
+            <thead>
+              <tr>
+                {may && (
+                  <th class="tick">
+                    <input
+                      type="checkbox"
+                      aria-label={t("plan.selectAll")}
+                      title={t("plan.selectAll")}
+                      checked={everyOne}
+                      onChange={() => setChosen(everyOne ? new Set() : new Set(list.map((one) => one.camera)))}
+                    />
+                  </th>
+                )}
+                <th>{t("plan.camera")}</th>
+                <th>{t("plan.class")}</th>
+                <th>{t("plan.mode")}</th>
+                <th>{t("plan.profile")}</th>
+                <th class="number">{t("plan.kept")}</th>
+                <th>{t("plan.oldest")}</th>
+                <th class="number">{t("plan.perDay")}</th>
+                <th class="number">{t("plan.rate")}</th>
+                {may && <th aria-label={t("plan.change")} />}
+              </tr>
+            </thead>
+            <tbody>
+              {list.slice(0, shown).map((one) => (
+                <PlanRow
+                  key={one.camera}
+                  kept={one}
+                  plans={plans ?? []}
+                  fitsDays={all.fits_days}
+                  may={may}
+                  chosen={chosen.has(one.camera)}
+                  onChoose={() => {
+                    const next = new Set(chosen);
+                    if (!next.delete(one.camera)) next.add(one.camera);
+                    setChosen(next);
+                  }}
+                  onEdit={() => void edit([one])}
+                />
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {list.length > shown && (
+        <div class="actions">
+          <Button label={`${t("app.more")} (${list.length - shown})`} onClick={() => setShown(shown + PAGE)} />
+        </div>
+      )}
+      {editing && (
+        <PlanForm
+          subject={editing.subject}
+          plan={editing.plan}
+          all={all}
+          onClose={() => setEditing(null)}
+          onDone={() => {
+            setChosen(new Set());
+            again();
+            plansAgain();
+          }}
+        />
+      )}
+      {adding && (
+        <Dialog title={t("plan.addRegion")} onClose={() => setAdding(false)}>
+          <ul class="dialog-body region-picks">
+            {regionList().map(({ region, depth }) => (
+              <li key={region.code}>
+                <button
+                  type="button"
+                  class="button"
+                  style={{ marginLeft: `${depth}rem` }}
+                  onClick={() => {
+                    setAdding(false);
+                    rule(region.code, regionName(region), plans?.find((one) => one.of === region.code) ?? null);
+                  }}
+                >
+                  {regionName(region)}
+                </button>
+              </li>
+            ))}
+          </ul>
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+function Room({ all, storage }: { all: Retention; storage: Storage | null }) {
+  const short = all.cameras.filter((one) => isShort(one, all.fits_days)).length;
+  const days = daysWords(all.fits_days);
+  return (
+    <dl class="stats">
+      <Stat
+        label={t("plan.room")}
+        value={bytes(all.room_bytes)}
+        hint={t("plan.roomHint", { used: bytes(all.used_bytes), day: bytes(all.bytes_per_day) })}
+      />
+      <Stat label={t("plan.fits")} value={/\d/.test(days) ? t("plan.fitsDays", { n: days }) : days} warn={short > 0} />
+      <Stat label={t("plan.short")} value={short} hint={t("plan.shortHint")} warn={short > 0} />
+      {storage && (
+        <>
+          <Stat
+            label={t("plan.target")}
+            value={bytes(storage.free_target_bytes)}
+            hint={t("plan.targetHint", {
+              least: bytes(storage.keep_free_bytes),
+              target: bytes(storage.free_target_bytes),
+            })}
+          />
+          <Stat
+            label={t("plan.floors")}
+            value={
+              <span class="floors">
+                {storage.floor_days.map((one) => (
+                  <span key={one.site_class}>
+                    <small class="dim">{tCode("siteClass", one.site_class) ?? one.site_class}</small>{" "}
+                    {t("plan.daysOf", { n: one.days })}
+                  </span>
+                ))}
+              </span>
+            }
+            hint={t("plan.floorsHint")}
+          />
+        </>
+      )}
+    </dl>
+  );
+}
+
+/** What holds where nothing more particular is said. */
+function Rules({
+  plans,
+  may,
+  onEdit,
+  onDefault,
+  onAdd,
+}: {
+  plans: readonly RecordingPlan[];
+  may: boolean;
+  onEdit: (plan: RecordingPlan) => void;
+  onDefault: () => void;
+  onAdd: () => void;
+}) {
+  const standing = plans.find((one) => one.of === "default");
+  return (
+    <section class="card rules">
+      <h2>{t("plan.defaults")}</h2>
+      <button type="button" class="chip rule" disabled={!may} onClick={onDefault}>
+        <strong>{t("plan.of.default")}</strong>
+        {t(`plan.mode.${standing?.mode ?? "always"}`)}
+      </button>
+      {plans
+        .filter((one) => one.kind === "region")
+        .map((one) => (
+          <button key={one.of} type="button" class="chip rule" disabled={!may} onClick={() => onEdit(one)}>
+            <strong>{one.name ?? one.of}</strong>
+            {t(`plan.mode.${one.mode}`)}
+          </button>
+        ))}
+      {may && <Button icon="plus" label={t("plan.addRegion")} onClick={onAdd} />}
+    </section>
+  );
+}
+
+function PlanRow({
+  kept,
+  plans,
+  fitsDays,
+  may,
+  chosen,
+  onChoose,
+  onEdit,
+}: {
+  kept: Kept;
+  plans: readonly RecordingPlan[];
+  fitsDays: number | null;
+  may: boolean;
+  chosen: boolean;
+  onChoose: () => void;
+  onEdit: () => void;
+}) {
+  const source =
+    kept.of === "default"
+      ? t("plan.of.default")
+      : kept.of === kept.camera
+        ? t("plan.of.camera")
+        : (plans.find((one) => one.of === kept.of)?.name ?? kept.of);
+  return (
+    <tr data-camera={kept.camera} class={chosen ? "chosen" : ""}>
+      {may && (
+        <td class="tick">
+          <input
+            type="checkbox"
+            aria-label={t("plan.select", { name: kept.name })}
+            checked={chosen}
+            onChange={onChoose}
+          />
+        </td>
+      )}
+      <td class="main-cell">
+        {kept.name}
+        <small class="dim block">{regionPath(kept.region)}</small>
+      </td>
+      <td class="nowrap">{tCode("siteClass", kept.site_class) ?? t("storage.classOther")}</td>
+      <td class="nowrap">
+        {kept.recorded ? t(`plan.mode.${kept.mode}`) : t("plan.mode.off")}
+        <small class="dim block">{kept.recorded ? source : t("plan.notRecorded")}</small>
+      </td>
+      <td class="nowrap">{t(`plan.profile.${kept.profile ?? "null"}` as "plan.profile.null")}</td>
+      <td class={`number nowrap ${isShort(kept, fitsDays) ? "warn-words" : ""}`}>
+        {t("plan.daysOf", { n: kept.kept_days })}
+        {kept.floor_days > 0 && <small class="dim block">{t("plan.floor", { n: kept.floor_days })}</small>}
+      </td>
+      <td class="nowrap dim">{kept.oldest ? shortTime(kept.oldest) : "—"}</td>
+      <td class="number nowrap">{kept.bytes_per_day > 0 ? bytes(kept.bytes_per_day) : "—"}</td>
+      <td class="number nowrap dim">{kept.rate_bps > 0 ? rate(kept.rate_bps) : "—"}</td>
+      {may && (
+        <td>
+          <div class="actions nowrap">
+            <Button icon="pencil" label={`${t("plan.change")}: ${kept.name}`} hideLabel onClick={onEdit} />
+          </div>
+        </td>
+      )}
+    </tr>
+  );
+}
