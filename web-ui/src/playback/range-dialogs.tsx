@@ -189,7 +189,13 @@ function ExportDialog({ codes, selection, onClose }: Props) {
               : t("range.size", { size: bytes(sum.bytes) })}
         </p>
         <Field label={t("playback.exportReason")}>
-          <input required maxLength={200} value={reason} onInput={(event) => setReason(event.currentTarget.value)} />
+          <input
+            required
+            autofocus
+            maxLength={200}
+            value={reason}
+            onInput={(event) => setReason(event.currentTarget.value)}
+          />
         </Field>
         <div class="actions">
           <Button label={t("app.cancel")} onClick={onClose} />
@@ -253,6 +259,7 @@ function EvidenceDialog({ codes, selection, onClose, onJob }: Props & { onJob: (
         <Field label={t("evidence.reason")} hint={t("evidence.reasonHint")}>
           <textarea
             required
+            autofocus
             maxLength={2000}
             rows={2}
             value={reason}
@@ -387,6 +394,7 @@ export function HoldDialog({ codes, selection, onClose, onHeld }: Props & { onHe
         <Field label={t("hold.reason")}>
           <textarea
             required
+            autofocus
             maxLength={2000}
             rows={2}
             value={reason}

@@ -179,7 +179,8 @@ function Job({
         )}
         {job.error && (
           <p class="warn-words">
-            {tCode("evidence.error", job.error.code) ?? job.error.code}: {job.error.text}
+            {tCode("evidence.error", job.error.code) ?? job.error.code}
+            {job.error.code !== "no-recording" && `: ${job.error.text}`}
           </p>
         )}
         {job.package && job.state === "done" && (

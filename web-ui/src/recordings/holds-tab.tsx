@@ -252,6 +252,7 @@ function Reason({ value, onInput }: { value: string; onInput: (text: string) => 
     <Field label={t("hold.reason")}>
       <textarea
         required
+        autofocus
         maxLength={2000}
         rows={2}
         value={value}

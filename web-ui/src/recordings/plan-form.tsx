@@ -186,7 +186,7 @@ export function PlanForm({
               {means.daysAfter === null || means.daysAfter > 366
                 ? t("plan.effectLong")
                 : t("plan.effectRoom", {
-                    days: Math.floor(means.daysAfter),
+                    days: daysWords(means.daysAfter),
                     before: means.daysBefore === null ? "—" : daysWords(means.daysBefore),
                   })}
             </li>
@@ -286,7 +286,7 @@ function LockFields({ lock, onChange }: { lock: PlanLock | null; onChange: (lock
   const toggle = (kinds: readonly EventKind[], kind: EventKind) =>
     kinds.includes(kind) ? kinds.filter((one) => one !== kind) : [...kinds, kind];
   return (
-    <fieldset class="lock-fields">
+    <fieldset class={lock ? "lock-fields" : "lock-fields none"}>
       <legend>
         <label class="check">
           <input type="checkbox" checked={lock !== null} onChange={() => onChange(lock ? null : FIRST_LOCK)} />

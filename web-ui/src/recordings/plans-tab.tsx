@@ -254,6 +254,7 @@ function Room({ all, storage }: { all: Retention; storage: Storage | null }) {
             label={t("plan.floors")}
             value={
               <span class="floors">
+                {storage.floor_days.length === 0 && t("app.none")}
                 {storage.floor_days.map((one) => (
                   <span key={one.site_class}>
                     <small class="dim">{tCode("siteClass", one.site_class) ?? one.site_class}</small>{" "}
