@@ -174,6 +174,9 @@ function drawLane(context: CanvasRenderingContext2D, lane: LaneScene, frame: Fra
   const bar = sizes.bar * rem;
   context.fillStyle = ink("--s0");
   context.fillRect(0, barTop, width, bar);
+  // Words of gaps keep clear of the lane's name.
+  context.font = font(12 * rem, 600);
+  const free = frame.named ? Math.min(width / 3, context.measureText(lane.name).width) + 16 * rem : 0;
   for (const part of lane.parts) {
     const clip = (from: number, to: number): [number, number] => [
       Math.max(0, x(Math.max(from, part.from))),
@@ -184,7 +187,7 @@ function drawLane(context: CanvasRenderingContext2D, lane: LaneScene, frame: Fra
       if (to < from) continue;
       hatch(context, from, Math.max(to, from + 1.5), barTop, bar, x(hole.from), ink("--dim"), 0.5);
       const words = tCode("reason", hole.reason?.code ?? "unknown") ?? hole.reason?.text ?? "";
-      label(context, words, from, to, barTop, bar, rem);
+      label(context, words, Math.max(from, free), to, barTop, bar, rem);
     }
     for (const one of part.content.stretches) {
       const [from, to] = clip(one.from, one.to);
@@ -192,7 +195,7 @@ function drawLane(context: CanvasRenderingContext2D, lane: LaneScene, frame: Fra
       const wide = Math.max(1, to - from);
       if (one.unavailable) {
         hatch(context, from, from + wide, barTop, bar, x(one.from), ink("--warn"), 0.9);
-        label(context, t("timeline.unavailable"), from, to, barTop, bar, rem);
+        label(context, t("timeline.unavailable"), Math.max(from, free), to, barTop, bar, rem);
         continue;
       }
       context.fillStyle = RECORDED;

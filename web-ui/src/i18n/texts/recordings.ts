@@ -379,7 +379,7 @@ export const RECORDINGS = {
   "storage.forecast": ["保存预测", "Retention forecast"],
   "storage.forecastLine": [
     "{class}：{n} 台，应存 {days} 天，预计可存 {fits}",
-    "{class}: {n} cameras, {days} days wanted, about {fits} there is room for",
+    "{class}: {n} cameras, {days} days wanted, room for about {fits}",
   ],
   "storage.alarms": ["磁盘与录像告警", "Disk and recording alarms"],
   "storage.noAlarms": ["最近没有磁盘或录像告警", "No disk or recording alarm of late"],
