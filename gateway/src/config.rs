@@ -17,7 +17,7 @@ use serde::Deserialize;
 pub use error::Error;
 use error::{position, wrong};
 pub use tables::{
-    Access, Data, District, Events, Evidence, Line, Links, Listen, Log, Recording, Stills,
+    Access, Data, District, Events, Evidence, Incidents, Line, Links, Listen, Log, Recording, Stills,
 };
 
 /// Everything a gateway is told.
@@ -43,6 +43,9 @@ pub struct Config {
     /// Packages of evidence.
     #[serde(default)]
     pub evidence: Evidence,
+    /// What is kept with incidents.
+    #[serde(default)]
+    pub incidents: Incidents,
     /// When things become events.
     #[serde(default)]
     pub events: Events,
@@ -350,6 +353,11 @@ mod tests {
                 "evidence",
                 format!("{:?}", documented.evidence),
                 format!("{:?}", least.evidence),
+            ),
+            (
+                "incidents",
+                format!("{:?}", documented.incidents),
+                format!("{:?}", least.incidents),
             ),
             (
                 "events",

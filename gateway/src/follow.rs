@@ -209,6 +209,10 @@ async fn upkeep(gateway: Arc<Gateway>) {
             gateway.take(tag).await;
         }
         crate::api::tasks::note_overdue(&gateway).await;
+        gateway.end_guests();
+        for gone in gateway.positions.expire(gateway.now()) {
+            gateway.hub.position(&gone);
+        }
         ticks += 1;
         if ticks.is_multiple_of(60) {
             gateway.sessions.sweep(now);

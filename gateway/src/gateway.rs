@@ -26,6 +26,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     access::{Sessions, Users, attempts, attempts::Attempts, password::Hasher, tickets::Tickets},
+    attachments::Attachments,
     audit::Audit,
     book::{Book, Repeats},
     config::Config,
@@ -36,6 +37,7 @@ use crate::{
     host::Host,
     hub::Hub,
     listen,
+    positions::Positions,
     recording::{self, plans, recorders::Recorders},
     seal::Seal,
     stills::Stills,
@@ -75,6 +77,10 @@ pub struct Gateway {
     pub incidents: Arc<Store<Incidents>>,
     /// What is done about a kind of incident.
     pub contingency: Arc<Store<ContingencyPlans>>,
+    /// Photos and voices of incidents.
+    pub attachments: Attachments,
+    /// Who shares where they are.
+    pub positions: Positions,
     /// Who did what.
     pub audit: Audit,
     /// What of it was told just now: session, action, camera, detail.
@@ -173,6 +179,7 @@ struct Journals {
     register: Arc<Store<Register>>,
     incidents: Arc<Store<Incidents>>,
     contingency: Arc<Store<ContingencyPlans>>,
+    attachments: Attachments,
     plans: Arc<plans::Kept>,
     evidence: Evidence,
     audit: Audit,
@@ -198,8 +205,9 @@ impl Gateway {
         let opening = Arc::clone(&data);
         let archive_config = config.recording.archive(config.district.utc_offset);
         let audit_tasks = tasks.clone();
+        let room = config.incidents.room.0;
         let journals = tokio::task::spawn_blocking(move || {
-            open_journals(&opening, archive_config, &audit_tasks)
+            open_journals(&opening, archive_config, room, &audit_tasks)
         })
         .await??;
         let gateway = assemble(
@@ -300,6 +308,7 @@ fn read_clock(clock: &Mutex<Clock>) -> WallTime {
 fn open_journals(
     data: &Arc<DataDir>,
     archive: storage::Config,
+    room: media::ByteCount,
     tasks: &TaskTracker,
 ) -> Result<Journals> {
     let (audit, write) = Audit::open(&data.journal("audit"))?;
@@ -310,6 +319,7 @@ fn open_journals(
         register: Store::open(data.journal("register"))?,
         incidents: Store::open(data.journal("incidents"))?,
         contingency: Store::open(data.journal("contingency"))?,
+        attachments: Attachments::open(data.path().join("attachments"), room)?,
         plans: Store::open(data.journal("plans"))?,
         evidence: Evidence::open(&data.journal("evidence"), data.path().join("evidence"))?,
         audit,
@@ -429,6 +439,8 @@ async fn assemble(
         seal: journals.seal,
         incidents: journals.incidents,
         contingency: journals.contingency,
+        attachments: journals.attachments,
+        positions: Positions::default(),
         audit: journals.audit,
         repeats: Repeats::new(Duration::from_secs(600)),
         book,

@@ -70,8 +70,10 @@ impl relay::Host for Host {
             decodes,
         } = *wish;
         let gateway = self.gateway()?;
-        let account = gateway.users.read().get(&viewer.user).map(|a| a.user());
-        let user = account
+        let session = viewer.session.parse().ok();
+        let session = session.and_then(|id| gateway.sessions.by_id(id));
+        let user = session.and_then(|s| gateway.user_of(&s));
+        let user = user
             .ok_or_else(|| Reason::new(ReasonCode::Forbidden, "this account is no longer there"))?;
         let known = gateway.register.read().camera(&camera).cloned();
         let known = known.ok_or_else(|| {
@@ -89,7 +91,8 @@ impl relay::Host for Host {
         );
         entry.region = Some(known.region);
         entry.detail = profile.to_string();
-        let allowed = access::may(&user, Action::Watch, Target::Region(known.region));
+        let target = gateway.target(&user, &known);
+        let allowed = access::may(&user, Action::Watch, target);
         let pulled = match allowed {
             Err(denied) => {
                 entry.outcome = Outcome::Denied;
@@ -168,8 +171,7 @@ impl relay::Host for Host {
         let ticket = gateway.tickets.take(now, token);
         let session = ticket.or_else(|| gateway.sessions.get(now, token));
         let session = session.ok_or_else(refused)?;
-        let user = gateway.users.read().get(&session.user).map(|a| a.user());
-        let user = user.ok_or_else(refused)?;
+        let user = gateway.user_of(&session).ok_or_else(refused)?;
         access::may(&user, Action::Watch, Target::Any)
             .map_err(|denied| Reason::new(ReasonCode::Forbidden, denied.to_string()))?;
         Ok(Viewer {
@@ -193,6 +195,7 @@ mod tests {
             name: "U".into(),
             role,
             region: "441403".parse().unwrap(),
+            incident: None,
         };
         assert_eq!(
             granted(&user(Role::Operator), Priority::Incident),

@@ -7,12 +7,15 @@ use std::{
 };
 
 use command::Incident;
-use media::{Event, RegionCode};
+use media::{Event, EventId, RegionCode};
 use rand::RngCore;
 use tokio::sync::broadcast;
 
 use crate::{
-    api::view::{self, EventView},
+    api::{
+        incidents::view::View as IncidentView,
+        view::{self, EventView},
+    },
     gateway::Gateway,
 };
 
@@ -32,6 +35,8 @@ pub enum Topic {
     Event,
     /// An incident was opened or moved.
     Incident,
+    /// Somebody in the field shares where they are, or no longer.
+    Position,
 }
 
 impl Topic {
@@ -41,6 +46,7 @@ impl Topic {
             Self::Camera => "camera",
             Self::Event => "event",
             Self::Incident => "incident",
+            Self::Position => "position",
         }
     }
 }
@@ -56,6 +62,8 @@ pub struct Message {
     pub topic: Topic,
     /// Where that lies; none for the gateway itself.
     pub region: Option<RegionCode>,
+    /// Which incident it is about.
+    pub incident: Option<EventId>,
     /// One line of JSON.
     pub json: String,
 }
@@ -115,6 +123,16 @@ impl Hub {
     }
 
     fn tell(&self, topic: Topic, region: Option<RegionCode>, json: serde_json::Result<String>) {
+        self.tell_of(topic, region, None, json);
+    }
+
+    fn tell_of(
+        &self,
+        topic: Topic,
+        region: Option<RegionCode>,
+        incident: Option<EventId>,
+        json: serde_json::Result<String>,
+    ) {
         let json = match json {
             Ok(json) => json,
             Err(error) => {
@@ -131,6 +149,7 @@ impl Hub {
             id: format!("{}-{number}", self.mark),
             topic,
             region,
+            incident,
             json,
         });
         kept.messages.push_back(Arc::clone(&message));
@@ -162,11 +181,20 @@ impl Hub {
 
     /// An incident looks so now.
     pub fn incident(&self, incident: &Incident) {
-        self.tell(
+        self.tell_of(
             Topic::Incident,
             Some(incident.region),
-            serde_json::to_string(incident),
+            Some(incident.id),
+            serde_json::to_string(&IncidentView::told(incident)),
         );
+    }
+}
+
+impl Hub {
+    /// Somebody is there now, or is not seen any more.
+    pub fn position(&self, position: &crate::positions::Position) {
+        let json = serde_json::to_string(position);
+        self.tell(Topic::Position, Some(position.region), json);
     }
 }
 

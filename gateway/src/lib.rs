@@ -22,6 +22,7 @@
 
 pub mod access;
 pub mod api;
+pub mod attachments;
 pub mod audit;
 pub mod book;
 pub mod cli;
@@ -38,6 +39,7 @@ pub mod host;
 pub mod hub;
 pub mod listen;
 pub mod metrics;
+pub mod positions;
 pub mod recording;
 pub mod seal;
 pub mod shutdown;

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use media::{Grade, RegionCode, WallTime};
+use media::{CameraId, Grade, RegionCode, WallTime};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    incident::{MAX_NOTE, Order},
+    incident::{MAX_CAMERAS, MAX_NOTE, Order, Wall},
     state::State,
 };
 
@@ -51,6 +51,18 @@ pub struct Plan {
     /// At most so many of them, the nearest, 0 to 64.
     #[serde(default = "sixteen")]
     pub camera_count: u32,
+    /// Cameras that join it wherever it is, before those around it, up to 64.
+    #[serde(default)]
+    pub cameras: Vec<CameraId>,
+    /// How the wall is to look.
+    #[serde(default)]
+    pub wall: Option<Wall>,
+    /// Accounts of people who are told, up to 100.
+    #[serde(default)]
+    pub tell: Vec<String>,
+    /// What else whoever starts it should know, up to 4,000 characters.
+    #[serde(default)]
+    pub guidance: String,
 }
 
 fn sixteen() -> u32 {
@@ -98,6 +110,12 @@ pub enum Error {
         text: String,
     },
 }
+
+/// Grids that the wall has.
+const WALLS: [u32; 5] = [1, 4, 9, 16, 25];
+/// Most cameras that a plan names; with those around it they stay below what an incident takes.
+const MAX_PLAN_CAMERAS: usize = 64;
+const _: () = assert!(2 * MAX_PLAN_CAMERAS <= MAX_CAMERAS);
 
 /// Most plans of a district.
 pub const MAX_PLANS: usize = 500;
@@ -169,7 +187,28 @@ fn check(plan: &Plan) -> Result<(), Error> {
         let text = format!("{}, expected 0 to 64", plan.camera_count);
         return Err(wrong("camera_count", text));
     }
-    Ok(())
+    if plan.cameras.len() > MAX_PLAN_CAMERAS {
+        let text = format!("{}, expected at most 64", plan.cameras.len());
+        return Err(wrong("cameras", text));
+    }
+    if let Some(wall) = &plan.wall {
+        if !WALLS.contains(&wall.tiles) {
+            let text = format!("{}, expected 1, 4, 9, 16 or 25", wall.tiles);
+            return Err(wrong("wall.tiles", text));
+        }
+        if wall.cameras.len() > wall.tiles as usize {
+            let text = format!("{} for {} tiles", wall.cameras.len(), wall.tiles);
+            return Err(wrong("wall.cameras", text));
+        }
+    }
+    if plan.tell.len() > 100 {
+        let text = format!("{}, expected at most 100", plan.tell.len());
+        return Err(wrong("tell", text));
+    }
+    for (i, user) in plan.tell.iter().enumerate() {
+        length(format!("tell[{i}]"), user, 1, 64)?;
+    }
+    length("guidance", &plan.guidance, 0, MAX_NOTE)
 }
 
 impl State for Plans {
@@ -233,7 +272,14 @@ mod tests {
     #[test]
     fn a_wrong_plan_names_the_path_of_its_field() {
         type Spoil = fn(&mut Plan);
-        let wrong: [(&str, Spoil); 6] = [
+        let wrong: [(&str, Spoil); 8] = [
+            ("wall.tiles", |p| {
+                p.wall = Some(Wall {
+                    tiles: 5,
+                    cameras: Vec::new(),
+                });
+            }),
+            ("tell[0]", |p| p.tell = vec![String::new()]),
             ("id", |p| p.id = "Flood 1".into()),
             ("name", |p| p.name = " ".into()),
             ("tasks", |p| p.tasks.clear()),

@@ -24,6 +24,7 @@ pub mod health;
 pub mod import;
 pub mod incident;
 pub mod outline;
+pub mod photo;
 pub mod register;
 pub mod secret;
 pub mod state;

@@ -8,7 +8,7 @@ pub mod users;
 
 use std::{fmt, str::FromStr};
 
-use media::{RegionCode, id::CodeError};
+use media::{EventId, RegionCode, id::CodeError};
 use serde::{Deserialize, Serialize};
 
 pub use sessions::{Session, Sessions};
@@ -26,10 +26,12 @@ pub enum Role {
     Responder,
     /// Reads records, never pictures.
     Auditor,
+    /// Has no account: came by a link, and sees one incident and its cameras until the link runs out.
+    Guest,
 }
 
 impl Role {
-    /// All of them.
+    /// All that an account may have.
     pub const ALL: [Self; 4] = [
         Self::Administrator,
         Self::Operator,
@@ -44,6 +46,7 @@ impl Role {
             Self::Operator => "operator",
             Self::Responder => "responder",
             Self::Auditor => "auditor",
+            Self::Guest => "guest",
         }
     }
 }
@@ -76,8 +79,10 @@ pub struct User {
     pub name: String,
     /// What they are.
     pub role: Role,
-    /// They see what lies in it and below.
+    /// They see what lies in it and below; a guest does not.
     pub region: RegionCode,
+    /// The one incident that a guest sees.
+    pub incident: Option<EventId>,
 }
 
 /// What somebody wants to do.
@@ -134,6 +139,8 @@ pub enum Target {
     Any,
     /// Something in this region.
     Region(RegionCode),
+    /// An incident in a region, or a camera that it shows.
+    Incident(EventId, RegionCode),
     /// Something of the whole gateway, which lies in no region: for those who see the whole district.
     Gateway,
 }
@@ -153,6 +160,9 @@ pub enum Denied {
         /// Their region.
         region: RegionCode,
     },
+    /// It is not what the guest was asked to see.
+    #[error("a guest sees the one incident that they were let in for, and its cameras")]
+    Guest,
 }
 
 /// The one check.
@@ -163,9 +173,17 @@ pub fn may(user: &User, action: Action, target: Target) -> Result<(), Denied> {
     if !allows(user.role, action) {
         return Err(Denied::Role { role: user.role });
     }
+    if user.role == Role::Guest {
+        let asked = match target {
+            Target::Any => true,
+            Target::Incident(id, _) => user.incident == Some(id),
+            Target::Region(_) | Target::Gateway => false,
+        };
+        return if asked { Ok(()) } else { Err(Denied::Guest) };
+    }
     let inside = match target {
         Target::Any | Target::Gateway => true,
-        Target::Region(region) => region.is_within(&user.region),
+        Target::Region(region) | Target::Incident(_, region) => region.is_within(&user.region),
     };
     if inside {
         Ok(())
@@ -196,6 +214,7 @@ fn allows(role: Role, action: Action) -> bool {
             Look | Watch | ReadEvents | SeeEvent | Report | ReadStatus
         ),
         Role::Auditor => matches!(action, Look | ReadEvents | ReadAudit | ReadStatus),
+        Role::Guest => matches!(action, Look | Watch | ReadEvents | SeeEvent | Report),
     }
 }
 
@@ -209,7 +228,32 @@ mod tests {
             name: "U".into(),
             role,
             region: region.parse().unwrap(),
+            incident: None,
         }
+    }
+
+    #[test]
+    fn a_guest_sees_one_incident_and_nothing_beside_it() {
+        let id = |number| EventId { at: 1, number };
+        let region = "441403102".parse().unwrap();
+        let guest = User {
+            incident: Some(id(1)),
+            ..user(Role::Guest, "441403")
+        };
+        let theirs = Target::Incident(id(1), region);
+        for action in Action::ALL {
+            let may_at_all = allows(Role::Guest, action);
+            assert_eq!(may(&guest, action, theirs).is_ok(), may_at_all, "{action:?}");
+            for target in [
+                Target::Incident(id(2), region),
+                Target::Region(region),
+                Target::Gateway,
+            ] {
+                assert!(may(&guest, action, target).is_err(), "{action:?} {target:?}");
+            }
+        }
+        assert!(may(&guest, Action::Handle, theirs).is_err());
+        assert!("guest".parse::<Role>().is_err(), "no account is a guest");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use media::EventId;
 use rand::{RngCore, rngs::ThreadRng};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
@@ -28,6 +29,8 @@ pub struct Session {
     pub user: String,
     /// Where from.
     pub address: IpAddr,
+    /// Of a guest: which incident they came for, and their number in it.
+    pub guest: Option<(EventId, u32)>,
     /// Cancelled when it ends, whatever the reason: streams that were opened with it end too.
     pub revoked: CancellationToken,
     used: Mutex<Instant>,
@@ -92,6 +95,27 @@ impl Sessions {
 
     /// Signs a user in: the token to give out, once, and the session.
     pub fn start(&self, now: Instant, user: &str, address: IpAddr) -> (String, Arc<Session>) {
+        self.begin(now, user, address, None)
+    }
+
+    /// Lets a guest in: the same for who has no account.
+    pub fn start_guest(
+        &self,
+        now: Instant,
+        name: &str,
+        address: IpAddr,
+        guest: (EventId, u32),
+    ) -> (String, Arc<Session>) {
+        self.begin(now, name, address, Some(guest))
+    }
+
+    fn begin(
+        &self,
+        now: Instant,
+        user: &str,
+        address: IpAddr,
+        guest: Option<(EventId, u32)>,
+    ) -> (String, Arc<Session>) {
         let mut random = [0u8; 32];
         ThreadRng::default().fill_bytes(&mut random);
         let token = URL_SAFE_NO_PAD.encode(random);
@@ -99,6 +123,7 @@ impl Sessions {
             id: self.next.fetch_add(1, Ordering::Relaxed),
             user: user.to_owned(),
             address: address.to_canonical(),
+            guest,
             revoked: CancellationToken::new(),
             used: Mutex::new(now),
             streams: AtomicUsize::new(0),
@@ -120,6 +145,16 @@ impl Sessions {
         Some(session)
     }
 
+    /// A session by its number.
+    pub fn by_id(&self, id: u64) -> Option<Arc<Session>> {
+        self.lock().values().find(|s| s.id == id).cloned()
+    }
+
+    /// Ends those of guests who are not welcome any more. Call it about once a second.
+    pub fn end_guests(&self, mut is_welcome: impl FnMut(EventId, u32) -> bool) {
+        self.end_where(|s| s.guest.is_some_and(|(id, number)| !is_welcome(id, number)));
+    }
+
     /// Keeps a session from expiring, by its number.
     pub fn hold(&self, id: u64) -> Option<Hold> {
         let all = self.lock();
@@ -136,7 +171,7 @@ impl Sessions {
 
     /// Ends all of a user's sessions, except one if told so.
     pub fn end_user(&self, user: &str, except: Option<u64>) {
-        self.end_where(|s| s.user == user && Some(s.id) != except);
+        self.end_where(|s| s.guest.is_none() && s.user == user && Some(s.id) != except);
     }
 
     /// Ends what has expired. Call it about once a minute.

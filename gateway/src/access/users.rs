@@ -31,6 +31,7 @@ impl Account {
             name: self.name.clone(),
             role: self.role,
             region: self.region,
+            incident: None,
         }
     }
 }
@@ -116,6 +117,9 @@ fn check_account(account: &Account) -> Result<(), Error> {
     }
     if !(1..=100).contains(&account.name.trim().chars().count()) {
         return field("name", "expected 1 to 100 characters");
+    }
+    if !Role::ALL.contains(&account.role) {
+        return field("role", "no account is a guest: guests come by a link");
     }
     if account.hash.is_empty() {
         return field("password", "could not be hashed");

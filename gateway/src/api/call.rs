@@ -86,6 +86,29 @@ impl Call {
             .is_some_and(|s| access::may(&s.user, action, Target::Region(region)).is_ok())
     }
 
+    /// The same check on an incident, which is all that a guest sees.
+    ///
+    /// # Errors
+    /// 403.
+    pub fn may_incident(&self, action: Action, of: &command::Incident) -> Result<(), Problem> {
+        let user = self.user()?;
+        let target = Target::Incident(of.id, of.region);
+        access::may(user, action, target).map_err(|denied| {
+            let object = of.id.to_string();
+            self.gateway
+                .note_denied(user, &self.peer, self.route, &object, Some(of.region));
+            denied.into()
+        })
+    }
+
+    /// Whether the user may see a camera; for lists.
+    pub fn sees_camera(&self, action: Action, camera: &command::Camera) -> bool {
+        self.signed.as_ref().is_some_and(|s| {
+            let target = self.gateway.target(&s.user, camera);
+            access::may(&s.user, action, target).is_ok()
+        })
+    }
+
     /// A parameter of the path.
     pub fn param(&self, name: &str) -> &str {
         self.params.get(name).map_or("", String::as_str)
@@ -148,7 +171,14 @@ impl Call {
             .camera(&code)
             .cloned()
             .ok_or_else(|| Problem::not_found(format!("camera {code} is not in the register")))?;
-        self.may(action, camera.region, code.as_str())?;
+        let user = self.user()?;
+        let target = self.gateway.target(user, &camera);
+        access::may(user, action, target).map_err(|denied| {
+            let region = Some(camera.region);
+            self.gateway
+                .note_denied(user, &self.peer, self.route, code.as_str(), region);
+            Problem::from(denied)
+        })?;
         Ok(camera)
     }
 

@@ -31,7 +31,7 @@ pub(super) async fn list(call: Call) -> Answer {
     let register = call.gateway.register.read();
     let mut out = vec![b'['];
     for camera in register.cameras() {
-        if !call.sees(Action::Look, camera.region) {
+        if !call.sees_camera(Action::Look, camera) {
             continue;
         }
         if out.len() > 1 {

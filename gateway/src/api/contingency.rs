@@ -86,6 +86,9 @@ struct Start {
     /// Who does what the plan names nobody for; none: who starts it.
     #[serde(default)]
     owner: Option<String>,
+    /// The sender's mark: who did not hear the answer asks again with the same.
+    #[serde(default)]
+    key: Option<String>,
 }
 
 /// `POST /incidents/{id}/plans`: one change, all of it or nothing, and never twice.
@@ -109,7 +112,13 @@ pub(super) async fn start(call: Call) -> Answer {
             ..problem
         })?;
     }
-    let cameras = near(&call.gateway.register.read(), &incident, &plan);
+    for (i, user) in plan.tell.iter().enumerate() {
+        tasks::check_owner(&call, &incident, user).map_err(|problem| Problem {
+            detail: problem.detail.replacen("owner", &format!("tell[{i}]"), 1),
+            ..problem
+        })?;
+    }
+    let cameras = cameras(&call.gateway.register.read(), &incident, &plan);
     let change = IncidentChange::Start {
         id: incident.id,
         orders: plan.orders(call.gateway.now(), &owner),
@@ -117,11 +126,25 @@ pub(super) async fn start(call: Call) -> Answer {
         plan: plan.id.clone(),
         name: plan.name.clone(),
         cameras,
+        tell: plan.tell.clone(),
+        wall: plan.wall.clone(),
+        key: start.key,
     };
     incidents::change(&call, &incident, "plan-started", plan.id.clone(), change).await
 }
 
-/// Cameras around the incident, the nearest first.
+/// Cameras that the plan names, as far as they are in the register, and then those around the incident, the nearest first.
+fn cameras(register: &Register, incident: &Incident, plan: &Plan) -> Vec<::media::CameraId> {
+    let named = plan.cameras.iter().copied();
+    let mut all: Vec<_> = named.filter(|c| register.camera(c).is_some()).collect();
+    for code in near(register, incident, plan) {
+        if !all.contains(&code) {
+            all.push(code);
+        }
+    }
+    all
+}
+
 fn near(register: &Register, incident: &Incident, plan: &Plan) -> Vec<::media::CameraId> {
     let Some(place) = incident.place else {
         return Vec::new();

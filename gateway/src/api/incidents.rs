@@ -1,5 +1,10 @@
 //! Incidents.
 
+pub mod attachments;
+pub mod report;
+pub mod statistics;
+pub mod view;
+
 use std::sync::Arc;
 
 use ::media::{CameraId, EventId, Grade, Place, RegionCode};
@@ -9,10 +14,14 @@ use command::{
     store::ChangeError,
 };
 use http::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Answer, Call, Problem, json, problem, with_json};
 use crate::access::Action;
+use view::View;
+
+/// Most entries of one page of a log.
+const MAX_PAGE: u64 = 1000;
 
 /// `GET /incidents`.
 pub(super) async fn list(call: Call) -> Answer {
@@ -24,18 +33,21 @@ pub(super) async fn list(call: Call) -> Answer {
             None => {
                 return Err(Problem::bad(
                     "state",
-                    "expected open, all, reported, verified, handling, closed or filed",
+                    format!(
+                        "expected open, all, {}",
+                        Stage::ALL.map(Stage::as_str).join(", ")
+                    ),
                 ));
             }
         },
     };
     let limit = call.query_within("limit", 1, 1000)?.unwrap_or(100) as usize;
     let incidents = call.gateway.incidents.read();
-    let seen: Vec<&Incident> = incidents
+    let seen: Vec<View<'_>> = incidents
         .newest()
-        .map(AsRef::as_ref)
         .filter(|i| wanted(i.state) && call.sees(Action::ReadEvents, i.region))
         .take(limit)
+        .map(|i| View::listed(i))
         .collect();
     json(&seen)
 }
@@ -49,13 +61,43 @@ pub(super) fn existing(call: &Call, action: Action) -> Result<Arc<Incident>, Pro
     let incident = incidents
         .get(&id)
         .ok_or_else(|| Problem::not_found(format!("there is no incident {id}")))?;
-    call.may(action, incident.region, &id.to_string())?;
+    call.may_incident(action, incident)?;
     Ok(Arc::clone(incident))
 }
 
 /// `GET /incidents/{id}`.
 pub(super) async fn one(call: Call) -> Answer {
-    json(&*existing(&call, Action::ReadEvents)?)
+    json(&View::of(&*existing(&call, Action::ReadEvents)?))
+}
+
+#[derive(Serialize)]
+struct LogPage<'a> {
+    /// How many there are in all.
+    total: usize,
+    entries: Vec<view::Numbered<'a>>,
+}
+
+/// `GET /incidents/{id}/log`: entries before a number, or from one on; the newest without either. Oldest first.
+pub(super) async fn log(call: Call) -> Answer {
+    let incident = existing(&call, Action::ReadEvents)?;
+    let total = incident.log.len();
+    let limit = call.query_within("limit", 1, MAX_PAGE)?.unwrap_or(200) as usize;
+    let number = |name| call.query_within(name, 0, u64::from(u32::MAX));
+    let (from, to) = match (number("after")?, number("before")?) {
+        (Some(_), Some(_)) => {
+            return Err(Problem::bad("after, before", "one of the two at a time"));
+        }
+        (Some(after), None) => {
+            let from = (after as usize + 1).min(total);
+            (from, (from + limit).min(total))
+        }
+        (None, before) => {
+            let to = before.map_or(total, |b| (b as usize).min(total));
+            (to.saturating_sub(limit), to)
+        }
+    };
+    let entries = view::numbered(&incident.log, from, to);
+    json(&LogPage { total, entries })
 }
 
 #[derive(Deserialize)]
@@ -138,7 +180,7 @@ pub(super) async fn open(call: Call) -> Answer {
         .get(&id)
         .ok_or_else(|| Problem::internal("a new incident is not there"))?;
     gateway.hub.incident(incident);
-    with_json(StatusCode::CREATED, incident)
+    with_json(StatusCode::CREATED, &View::of(incident))
 }
 
 /// Makes a change of an incident, with its entry of the audit log. What was written down before is answered as it is now.
@@ -159,7 +201,7 @@ pub(super) async fn change(
     let after = match made {
         // Sent again by somebody who did not hear that it had come.
         Err(ChangeError::Refused(Error::Repeated(_))) => {
-            return json(&*existing(call, Action::ReadEvents)?);
+            return json(&View::of(&*existing(call, Action::ReadEvents)?));
         }
         made => made?,
     };
@@ -168,7 +210,7 @@ pub(super) async fn change(
         .get(&incident.id)
         .ok_or_else(|| Problem::internal("a changed incident is not there"))?;
     call.gateway.hub.incident(incident);
-    json(incident)
+    json(&View::of(incident))
 }
 
 /// `POST /incidents/{id}/log`.
@@ -189,6 +231,9 @@ struct Transition {
     to: Stage,
     #[serde(default)]
     note: String,
+    /// Where the sender saw it stand.
+    #[serde(default)]
+    from: Option<Stage>,
 }
 
 /// `POST /incidents/{id}/transitions`.
@@ -200,6 +245,7 @@ pub(super) async fn transition(call: Call) -> Answer {
         by: call.user()?.user.clone(),
         to: given.to,
         note: given.note,
+        from: given.from,
     };
     let detail = format!("{} to {}", incident.state.as_str(), given.to.as_str());
     change(&call, &incident, "incident-moved", detail, step).await
@@ -224,4 +270,62 @@ pub(super) async fn grade(call: Call) -> Answer {
         note: given.note,
     };
     change(&call, &incident, "incident-graded", detail, graded).await
+}
+
+/// `POST /incidents/{id}/reports`: how it stands (续报).
+pub(super) async fn report(call: Call) -> Answer {
+    let incident = existing(&call, Action::Handle)?;
+    let words: Words = call.json()?;
+    let reported = Change::Report {
+        id: incident.id,
+        by: call.user()?.user.clone(),
+        words,
+    };
+    let detail = format!("report {}", incident.reports + 1);
+    change(&call, &incident, "incident-report", detail, reported).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Linked {
+    #[serde(default)]
+    add: Vec<CameraId>,
+    #[serde(default)]
+    remove: Vec<CameraId>,
+}
+
+/// `POST /incidents/{id}/cameras`: links cameras, or takes them away.
+pub(super) async fn cameras(call: Call) -> Answer {
+    let incident = existing(&call, Action::Handle)?;
+    let linked: Linked = call.json()?;
+    let register = call.gateway.register.read();
+    for code in &linked.add {
+        let camera = register.camera(code).ok_or_else(|| {
+            Problem::bad("add", format!("camera {code} is not in the register"))
+        })?;
+        // Whoever may see the incident sees what is linked to it: only what one may show can be linked.
+        call.may(Action::Watch, camera.region, code.as_str())?;
+    }
+    let codes: Vec<&str> = (linked.add.iter().chain(&linked.remove))
+        .map(CameraId::as_str)
+        .collect();
+    let detail = codes.join(" ");
+    let change_ = Change::Cameras {
+        id: incident.id,
+        by: call.user()?.user.clone(),
+        add: linked.add,
+        remove: linked.remove,
+    };
+    drop(register);
+    change(&call, &incident, "incident-cameras", detail, change_).await
+}
+
+/// `POST /incidents/{id}/seen`: who was told says that they know.
+pub(super) async fn seen(call: Call) -> Answer {
+    let incident = existing(&call, Action::Report)?;
+    let seen = Change::Seen {
+        id: incident.id,
+        by: call.user()?.user.clone(),
+    };
+    change(&call, &incident, "incident-seen", String::new(), seen).await
 }

@@ -12,8 +12,8 @@ use super::{Problem, routes::Route};
 pub const MAX_BODY: usize = 1024 * 1024;
 /// Of a body that is too long, so much is read before the connection is closed on it, bytes.
 const MAX_DRAINED: usize = 16 * MAX_BODY;
-/// A body must be there within this time.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// A body must be there within this time, where a route does not say otherwise.
+pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Refuses what a page of another site sends: SameSite cookies do so already, this is the second lock.
 ///
@@ -69,6 +69,7 @@ pub(super) fn read_query(route: &Route, text: &str) -> Result<BTreeMap<String, S
 
 pub(super) async fn read_body(
     most: usize,
+    patience: Duration,
     headers: &HeaderMap,
     body: impl Stream<Item = Result<impl Buf, warp::Error>>,
 ) -> Result<Bytes, Problem> {
@@ -112,7 +113,7 @@ pub(super) async fn read_body(
             false => Ok(whole.freeze()),
         }
     };
-    match tokio::time::timeout(BODY_TIMEOUT, read).await {
+    match tokio::time::timeout(patience, read).await {
         Ok(read) => read,
         Err(_) => Err(Problem::new(
             StatusCode::REQUEST_TIMEOUT,

@@ -14,6 +14,7 @@ pub mod cameras;
 mod contingency;
 pub mod events;
 pub mod evidence;
+mod guests;
 pub mod hls;
 pub mod holds;
 pub mod incidents;
@@ -22,6 +23,7 @@ pub mod map;
 pub mod media;
 pub mod openapi;
 pub mod plans;
+mod positions;
 pub mod problem;
 pub mod recordings;
 mod register;
@@ -45,7 +47,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 use warp::reply::Response;
 
 use crate::{
-    access::{self, Target, User},
+    access::{self, Role, Session, Target, User},
     audit::{Entry, Outcome},
     gateway::Gateway,
     listen::Peer,
@@ -128,6 +130,11 @@ async fn prepare(
         (Guard::Public, _) => {}
         (Guard::LoopbackOr(_), _) if loopback => {}
         (_, None) => return Err(Problem::no_session()),
+        (_, Some(signed)) if signed.user.role == Role::Guest && !route.takes_guests() => {
+            let what = route.path;
+            gateway.note_denied(&signed.user, &head.peer, route, what, None);
+            return Err(access::Denied::Guest.into());
+        }
         (Guard::Signed, Some(_)) => {}
         (Guard::May(action) | Guard::LoopbackOr(action), Some(signed)) => {
             if let Err(denied) = access::may(&signed.user, action, Target::Any) {
@@ -141,7 +148,7 @@ async fn prepare(
         same_origin(&head.headers)?;
     }
     let query = read_query(route, &head.query)?;
-    let body = read_body(route.max_body(), &head.headers, body).await?;
+    let body = read_body(route.max_body(), route.patience(), &head.headers, body).await?;
     Ok(Call {
         gateway,
         route,
@@ -160,13 +167,39 @@ impl Gateway {
     pub fn who(&self, headers: &HeaderMap) -> Option<Signed> {
         let token = token(headers)?;
         let session = self.sessions.get(Instant::now(), &token)?;
-        let users = self.users.read();
-        let user = users.get(&session.user)?.user();
+        let user = self.user_of(&session)?;
         Some(Signed {
             session,
             token,
             user,
         })
+    }
+
+    /// Whose session it is: an account, or a guest as long as they are welcome.
+    pub fn user_of(&self, session: &Session) -> Option<User> {
+        let Some((id, number)) = session.guest else {
+            return Some(self.users.read().get(&session.user)?.user());
+        };
+        let incidents = self.incidents.read();
+        let incident = incidents.get(&id)?;
+        let guest = incident.guests.iter().find(|g| g.number == number)?;
+        guest.is_welcome(self.now()).then(|| User {
+            user: guest.signature(),
+            name: guest.name.clone(),
+            role: Role::Guest,
+            region: incident.region,
+            incident: Some(id),
+        })
+    }
+
+    /// What a camera is to a user: something in its region, or to a guest one that their incident shows.
+    pub fn target(&self, user: &User, camera: &command::Camera) -> Target {
+        let incidents = self.incidents.read();
+        let theirs = user.incident.and_then(|id| incidents.get(&id));
+        match theirs.filter(|i| i.state.is_open() && i.cameras.contains(&camera.code)) {
+            Some(incident) => Target::Incident(incident.id, camera.region),
+            None => Target::Region(camera.region),
+        }
     }
 
     pub(crate) fn note_denied(

@@ -82,6 +82,7 @@ impl Problem {
             "too-large" => "Too large",
             "exists" => "It exists already",
             "conflict" => "Not possible now",
+            "moved-on" => "Somebody else was first",
             "unconfirmed" => "To be confirmed",
             "busy" => "Busy",
             "disk" => "The disk could not take it",
@@ -183,11 +184,14 @@ impl From<command::incident::Error> for Problem {
             Error::NotYours { .. } => {
                 Self::new(StatusCode::FORBIDDEN, "forbidden", error.to_string())
             }
+            Error::MovedOn { .. } | Error::Stale { .. } => {
+                Self::new(StatusCode::CONFLICT, "moved-on", error.to_string())
+            }
             Error::Over { .. }
             | Error::OpenTasks { .. }
             | Error::Started(_)
             | Error::Repeated(_) => Self::new(StatusCode::CONFLICT, "conflict", error.to_string()),
-            Error::NotFound(_) | Error::NoTask { .. } => Self::not_found(error.to_string()),
+            Error::NotFound(_) | Error::NoTask { .. } | Error::NoGuest { .. } => Self::not_found(error.to_string()),
         }
     }
 }

@@ -1,12 +1,15 @@
 //! The table of routes: what `dispatch` answers by, and what `openapi.json` is made of.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use http::Method;
 
 use super::{
-    Call, Handling, archive, audit, cameras, contingency, events, evidence, hls, holds, incidents,
-    map, openapi, plans, recordings, register, retention, session, sse, status, tasks, timeline,
+    Call, Handling, archive, audit, cameras, contingency, events, evidence, guests, hls, holds,
+    incidents,
+    incidents::{attachments, report, statistics},
+    map, openapi, plans, positions, recordings, register, retention, session, sse, status, tasks,
+    timeline,
     users, viewers,
 };
 use crate::access::Action;
@@ -88,8 +91,22 @@ impl Route {
     pub fn max_body(&self) -> usize {
         match self.path {
             "/api/v1/cameras/import" => super::register::MAX_FILE,
+            ATTACHMENTS => attachments::MAX_FILE,
             _ => super::MAX_BODY,
         }
+    }
+
+    /// How long its body may take: a photo comes from a phone on a bad line.
+    pub fn patience(&self) -> Duration {
+        match self.path {
+            ATTACHMENTS => Duration::from_secs(300),
+            _ => super::intake::BODY_TIMEOUT,
+        }
+    }
+
+    /// Whether guests may call it at all; what they may see by it is the handler's question.
+    pub fn takes_guests(&self) -> bool {
+        GUESTS.contains(&(self.method, self.path))
     }
 }
 
@@ -135,9 +152,31 @@ use Gives::{Many, Media, Nothing, One, Upgrade};
 use Guard::{LoopbackOr, May, Public, Signed};
 use Kind::{Number, Text, Time};
 
+const ATTACHMENTS: &str = "/api/v1/incidents/{id}/attachments";
+
+/// What guests may call.
+const GUESTS: [(&str, &str); 15] = [
+    ("GET", "/api/v1/session"),
+    ("DELETE", "/api/v1/session"),
+    ("GET", "/api/v1/cameras"),
+    ("GET", "/api/v1/cameras/{code}"),
+    ("GET", "/api/v1/cameras/{code}/snapshot.jpg"),
+    ("GET", "/api/v1/incidents/{id}"),
+    ("GET", "/api/v1/incidents/{id}/log"),
+    ("POST", "/api/v1/incidents/{id}/log"),
+    ("GET", ATTACHMENTS),
+    ("POST", ATTACHMENTS),
+    ("GET", "/api/v1/incidents/{id}/attachments/{file}"),
+    ("GET", "/api/v1/stream"),
+    ("POST", "/api/v1/media/ticket"),
+    ("GET", "/api/v1/map/sketch.geojson"),
+    ("GET", "/api/v1/map/config"),
+];
+
 /// Every route there is, but for the pages.
 pub static ROUTES: &[Route] = &[
     route!(POST "/api/v1/session", Public, query &[opt("token", Number)], body Some("SignIn"), 200 One("Session"), "Sign in; sets the session's cookie, and answers its token with token=1", session::sign_in),
+    route!(POST "/api/v1/session/guest", Public, query &[opt("token", Number)], body Some("GuestSignIn"), 200 One("Session"), "Come in by a guest's link", guests::sign_in),
     route!(GET "/api/v1/session", Signed, query &[], body None, 200 One("Session"), "Who is signed in", session::current),
     route!(DELETE "/api/v1/session", Signed, query &[], body None, 204 Nothing, "Sign out; streams opened with the session end", session::sign_out),
     route!(GET "/api/v1/regions", May(Action::Look), query &[], body None, 200 Many("Region"), "Regions below the user's own", cameras::regions),
@@ -184,7 +223,19 @@ pub static ROUTES: &[Route] = &[
     route!(POST "/api/v1/events/{id}/acknowledge", May(Action::Acknowledge), query &[], body Some("Note"), 200 One("Event"), "Take note of an event", events::acknowledge),
     route!(GET "/api/v1/incidents", May(Action::ReadEvents), query &[opt("state", Text), opt("limit", Number)], body None, 200 Many("Incident"), "Incidents, newest first", incidents::list),
     route!(POST "/api/v1/incidents", May(Action::Handle), query &[], body Some("NewIncident"), 201 One("Incident"), "Open an incident", incidents::open),
+    route!(GET "/api/v1/incidents/statistics", May(Action::ReadEvents), query &[RANGE[0], RANGE[1], opt("region", Text)], body None, 200 One("IncidentStatistics"), "Incidents by kind, region and grade, with the times that they and their tasks took", statistics::statistics),
     route!(GET "/api/v1/incidents/{id}", May(Action::ReadEvents), query &[], body None, 200 One("Incident"), "One incident", incidents::one),
+    route!(GET "/api/v1/incidents/{id}/log", May(Action::ReadEvents), query &[opt("before", Number), opt("after", Number), opt("limit", Number)], body None, 200 One("LogPage"), "A page of its log: before a number, after one, or the newest; oldest first", incidents::log),
+    route!(GET "/api/v1/incidents/{id}/report.html", May(Action::ReadEvents), query &[opt("language", Text)], body None, 200 Media("text/html; charset=utf-8"), "A report of it from the record, to read and to print", report::report),
+    route!(POST "/api/v1/incidents/{id}/reports", May(Action::Handle), query &[], body Some("Words"), 200 One("Incident"), "Report how it stands", incidents::report),
+    route!(POST "/api/v1/incidents/{id}/cameras", May(Action::Handle), query &[], body Some("LinkedCameras"), 200 One("Incident"), "Link cameras to it, or take them away", incidents::cameras),
+    route!(POST "/api/v1/incidents/{id}/seen", May(Action::Report), query &[], body None, 200 One("Incident"), "Say that one has been told", incidents::seen),
+    route!(GET "/api/v1/incidents/{id}/attachments", May(Action::ReadEvents), query &[], body None, 200 Many("Attachment"), "Photos and voices that are kept with it", attachments::list),
+    route!(POST "/api/v1/incidents/{id}/attachments", May(Action::Report), query &[], body None, 201 One("Attachment"), "Send a photo (JPEG, PNG) or a voice (WebM, Ogg, MP4), up to 16 MiB, as the body itself; the same bytes are kept once", attachments::send),
+    route!(GET "/api/v1/incidents/{id}/attachments/{file}", May(Action::SeeEvent), query &[], body None, 200 Media("image/jpeg"), "One of them; guests get photos without place and time", attachments::one),
+    route!(GET "/api/v1/incidents/{id}/guests", May(Action::Handle), query &[], body None, 200 Many("Guest"), "Guests of it", guests::list),
+    route!(POST "/api/v1/incidents/{id}/guests", May(Action::Handle), query &[], body Some("NewGuest"), 201 One("GuestLink"), "Let somebody without an account look at it, and at it alone, for a while", guests::invite),
+    route!(DELETE "/api/v1/incidents/{id}/guests/{number}", May(Action::Handle), query &[], body None, 204 Nothing, "Shut a guest out", guests::uninvite),
     route!(POST "/api/v1/incidents/{id}/log", May(Action::Report), query &[], body Some("Words"), 200 One("Incident"), "Write into its log", incidents::note),
     route!(POST "/api/v1/incidents/{id}/transitions", May(Action::Handle), query &[], body Some("Transition"), 200 One("Incident"), "Move it on", incidents::transition),
     route!(POST "/api/v1/incidents/{id}/grade", May(Action::Handle), query &[], body Some("NewGrade"), 200 One("Incident"), "Give it another grade", incidents::grade),
@@ -192,10 +243,14 @@ pub static ROUTES: &[Route] = &[
     route!(POST "/api/v1/incidents/{id}/tasks/{number}/steps", May(Action::Report), query &[], body Some("TaskStep"), 200 One("Incident"), "Take a step of a task", tasks::step),
     route!(POST "/api/v1/incidents/{id}/plans", May(Action::Handle), query &[], body Some("StartPlan"), 200 One("Incident"), "Start a contingency plan: all of it, and once", contingency::start),
     route!(GET "/api/v1/tasks", May(Action::ReadEvents), query &[opt("owner", Text), opt("state", Text), opt("limit", Number)], body None, 200 Many("ListedTask"), "Tasks, the most urgent first; owner=me for one's own", tasks::list),
+    route!(GET "/api/v1/owners", May(Action::Handle), query &[opt("region", Text)], body None, 200 Many("User"), "Accounts that can be given tasks in a region", tasks::owners),
+    route!(GET "/api/v1/positions", May(Action::ReadEvents), query &[], body None, 200 Many("Position"), "Who shares where they are", positions::list),
+    route!(PUT "/api/v1/positions/me", May(Action::Report), query &[], body Some("NewPosition"), 200 One("Position"), "Share where one is, for so many minutes", positions::share),
+    route!(DELETE "/api/v1/positions/me", May(Action::Report), query &[], body None, 204 Nothing, "Share it no more", positions::stop),
     route!(GET "/api/v1/contingency-plans", May(Action::ReadEvents), query &[], body None, 200 Many("ContingencyPlan"), "Contingency plans that may be used here", contingency::list),
     route!(PUT "/api/v1/contingency-plans/{id}", May(Action::Handle), query &[], body Some("ContingencyPlan"), 200 One("ContingencyPlan"), "Add a contingency plan or replace it", contingency::put),
     route!(DELETE "/api/v1/contingency-plans/{id}", May(Action::Handle), query &[], body None, 204 Nothing, "Take a contingency plan away; what it started goes on", contingency::remove),
-    route!(GET "/api/v1/stream", May(Action::Look), query &[], body None, 200 Media("text/event-stream"), "Server-sent events: hello, camera, event, incident, resync", sse::stream),
+    route!(GET "/api/v1/stream", May(Action::Look), query &[], body None, 200 Media("text/event-stream"), "Server-sent events: hello, camera, event, incident, position, resync", sse::stream),
     route!(GET "/api/v1/media", May(Action::Watch), query &[], body None, 101 Upgrade, "The viewers' WebSocket", super::media::not_upgraded),
     route!(POST "/api/v1/media/ticket", May(Action::Watch), query &[], body None, 200 One("MediaTicket"), "A ticket to open a media session over QUIC or WebTransport: good once, for 30 s", super::media::ticket),
     route!(GET "/api/v1/users", May(Action::ManageUsers), query &[], body None, 200 Many("User"), "Accounts", users::list),
@@ -312,9 +367,17 @@ mod tests {
     }
 
     #[test]
+    fn what_guests_may_call_is_there() {
+        for (method, path) in GUESTS {
+            let is = |r: &&Route| r.method == method && r.path == path;
+            assert!(ROUTES.iter().any(|r| is(&r)), "{method} {path}");
+        }
+    }
+
+    #[test]
     fn every_route_that_changes_something_needs_a_right() {
         for route in ROUTES.iter().filter(|r| r.method != "GET") {
-            let session = route.path == "/api/v1/session";
+            let session = route.path.starts_with("/api/v1/session");
             assert!(session || matches!(route.guard, Guard::May(_)), "{route:?}");
         }
     }

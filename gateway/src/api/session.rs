@@ -25,15 +25,19 @@ struct Body<'a> {
     name: &'a str,
     role: Role,
     region: ::media::RegionCode,
+    /// Of a guest: what they may look at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    incident: Option<::media::EventId>,
     token: Option<&'a str>,
 }
 
-fn body(user: &User, token: Option<&str>) -> Answer {
+pub(super) fn body(user: &User, token: Option<&str>) -> Answer {
     json(&Body {
         user: &user.user,
         name: &user.name,
         role: user.role,
         region: user.region,
+        incident: user.incident,
         token,
     })
 }
@@ -107,7 +111,7 @@ async fn failed(call: &Call, name: &str, why: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-fn set_cookie(response: &mut Response, cookie: &str) -> Result<(), Problem> {
+pub(super) fn set_cookie(response: &mut Response, cookie: &str) -> Result<(), Problem> {
     let value = HeaderValue::from_str(cookie).map_err(Problem::internal)?;
     response.headers_mut().insert(header::SET_COOKIE, value);
     Ok(())

@@ -20,9 +20,13 @@ const QUIET: Duration = Duration::from_secs(15);
 fn sees(user: &User, message: &Message) -> bool {
     let action = match message.topic {
         Topic::Camera => Action::Look,
-        Topic::Event | Topic::Incident => Action::ReadEvents,
+        Topic::Event | Topic::Incident | Topic::Position => Action::ReadEvents,
     };
-    let target = message.region.map_or(Target::Gateway, Target::Region);
+    let target = match (message.incident, message.region) {
+        (Some(id), Some(region)) => Target::Incident(id, region),
+        (_, Some(region)) => Target::Region(region),
+        (_, None) => Target::Gateway,
+    };
     access::may(user, action, target).is_ok()
 }
 

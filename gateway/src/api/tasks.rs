@@ -83,6 +83,33 @@ pub(super) fn check_owner(call: &Call, incident: &Incident, owner: &str) -> Resu
     })
 }
 
+#[derive(Serialize)]
+struct Owner {
+    user: String,
+    name: String,
+    role: access::Role,
+    region: ::media::RegionCode,
+}
+
+/// `GET /owners`: who can be given a task in a region; one's own if it is left out.
+pub(super) async fn owners(call: Call) -> Answer {
+    let asked: Option<::media::RegionCode> = call.query("region")?;
+    let region = asked.unwrap_or(call.user()?.region);
+    call.may(Action::Handle, region, region.as_str())?;
+    let users = call.gateway.users.read();
+    let found: Vec<Owner> = users
+        .iter()
+        .filter(|a| access::may(&a.user(), Action::Report, Target::Region(region)).is_ok())
+        .map(|a| Owner {
+            user: a.user.clone(),
+            name: a.name.clone(),
+            role: a.role,
+            region: a.region,
+        })
+        .collect();
+    json(&found)
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewTask {
@@ -124,6 +151,9 @@ struct Taken {
     step: Step,
     #[serde(default)]
     owner: Option<String>,
+    /// The task's revision as the sender saw it.
+    #[serde(default)]
+    revision: Option<u32>,
     #[serde(flatten)]
     words: Words,
 }
@@ -150,6 +180,7 @@ pub(super) async fn step(call: Call) -> Answer {
         by: call.user()?.user.clone(),
         step: taken.step,
         owner: taken.owner,
+        revision: taken.revision,
         words: taken.words,
     };
     incidents::change(&call, &incident, "task-step", detail, change).await
@@ -157,9 +188,10 @@ pub(super) async fn step(call: Call) -> Answer {
 
 /// The body; serde cannot refuse unknown fields of what is flattened, so they are looked for here.
 fn read(call: &Call) -> Result<Taken, Problem> {
-    const KNOWN: [&str; 7] = [
+    const KNOWN: [&str; 8] = [
         "step",
         "owner",
+        "revision",
         "note",
         "place",
         "said_at",

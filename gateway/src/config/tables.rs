@@ -275,6 +275,22 @@ impl Default for Evidence {
     }
 }
 
+/// What is kept with incidents.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Incidents {
+    /// What all photos and voices may take. One for which there is no room is refused, and says so; none is deleted for another.
+    pub room: Size,
+}
+
+impl Default for Incidents {
+    fn default() -> Self {
+        Self {
+            room: Size(media::ByteCount::mebibytes(20 * 1024)),
+        }
+    }
+}
+
 /// When things become events.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -4,6 +4,7 @@
 mod access;
 mod archive;
 mod cameras;
+mod command;
 #[path = "../common/mod.rs"]
 mod common;
 mod evidence;

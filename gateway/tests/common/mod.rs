@@ -267,6 +267,25 @@ impl Client {
             .expect("an answer")
     }
 
+    /// The status of the answer, which may come before the request has been sent whole.
+    pub async fn send_head(&self, request: Request<Full<Bytes>>) -> StatusCode {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let mut head = format!("{} {} HTTP/1.1\r\n", request.method(), request.uri());
+        for (name, value) in request.headers() {
+            head += &format!("{name}: {}\r\n", value.to_str().unwrap());
+        }
+        stream.write_all((head + "\r\n").as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        let read = stream.read_exact(&mut answer);
+        tokio::time::timeout(HUNG, read)
+            .await
+            .expect("an answer")
+            .unwrap();
+        let status = std::str::from_utf8(&answer[9..]).unwrap();
+        status.parse().unwrap()
+    }
+
     pub async fn call(&self, method: Method, path: &str, body: impl Into<Bytes>) -> Got {
         let request = self.request(method, path).body(Full::new(body.into()));
         self.send(request.unwrap()).await

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use media::WallTime;
 
-use super::{Action, Change, Entry, Incident, Order, Stage, Task, Words};
+use super::{Action, Change, Entry, Incident, Order, Stage, Task, Told, Words};
 
 impl Incident {
     /// Makes the change.
@@ -21,9 +21,11 @@ impl Incident {
                     return;
                 }
                 self.state = to;
-                if to == Stage::Closed {
-                    self.closed_at = Some(at);
-                }
+                self.closed_at = match to {
+                    Stage::Closed => Some(at),
+                    Stage::Filed => self.closed_at,
+                    _ => None,
+                };
                 let entry = Entry::new(at, by, Action::Transition, note.into());
                 self.log.push(Arc::new(entry.between(Some(from), to)));
             }
@@ -32,8 +34,12 @@ impl Incident {
             } => {
                 let note = format!("{:?} → {grade:?}: {note}", self.grade);
                 self.grade = grade;
-                self.log
-                    .push(Arc::new(Entry::new(at, by, Action::Graded, note.into())));
+                let mut entry = Entry::new(at, by, Action::Graded, note.into());
+                if self.state == Stage::Verified {
+                    entry = entry.between(Some(self.state), Stage::Graded);
+                    self.state = Stage::Graded;
+                }
+                self.log.push(Arc::new(entry));
             }
             Change::Give { by, order, key, .. } => self.give(at, &by, order, key),
             Change::Step {
@@ -76,11 +82,31 @@ impl Incident {
                 name,
                 orders,
                 cameras,
+                tell,
+                wall,
+                key,
                 ..
             } => {
                 self.plans.push(plan);
-                let entry = Entry::new(at, by.clone(), Action::Plan, name.into());
+                let words = Words {
+                    note: name,
+                    key,
+                    ..Words::default()
+                };
+                let mut entry = Entry::new(at, by.clone(), Action::Plan, words);
+                // One that was not verified yet still has to be: a plan may be started before anybody was there to look.
+                if matches!(self.state, Stage::Verified | Stage::Graded) {
+                    entry = entry.between(Some(self.state), Stage::Planned);
+                    self.state = Stage::Planned;
+                }
                 self.log.push(Arc::new(entry));
+                self.wall = wall.or(self.wall.take());
+                for user in tell {
+                    if !self.told.iter().any(|t| t.user == user) {
+                        let seen_at = None;
+                        self.told.push(Told { user, at, seen_at });
+                    }
+                }
                 for camera in cameras {
                     if !self.cameras.contains(&camera) {
                         self.cameras.push(camera);
@@ -90,6 +116,70 @@ impl Incident {
                     self.give(at, &by, order, None);
                 }
             }
+            Change::Report { by, words, .. } => {
+                self.reports += 1;
+                let mut entry = Entry::new(at, by, Action::Report, words);
+                entry.report = Some(self.reports);
+                self.log.push(Arc::new(entry));
+            }
+            Change::Cameras {
+                by, add, remove, ..
+            } => self.link(at, by, &add, &remove),
+            Change::Seen { by, .. } => {
+                let waiting = |t: &&mut Told| t.user == by && t.seen_at.is_none();
+                if let Some(told) = self.told.iter_mut().find(waiting) {
+                    told.seen_at = Some(at);
+                    let entry = Entry::new(at, by, Action::Seen, Words::default());
+                    self.log.push(Arc::new(entry));
+                }
+            }
+            Change::Attach { attachment, .. } => {
+                if self.attachment(&attachment.id).is_none() {
+                    self.attachments.push(Arc::from(attachment));
+                }
+            }
+            Change::Invite { by, guest, .. } => {
+                let number = self.guests.len() as u32 + 1;
+                let note = format!("+ {} (→ {})", guest.name, guest.until);
+                self.guests.push(guest.admit(number, by.clone(), at));
+                let entry = Entry::new(at, by, Action::Guest, note.into());
+                self.log.push(Arc::new(entry));
+            }
+            Change::Uninvite { by, guest, .. } => {
+                let same = |g: &&mut super::Guest| g.number == guest && g.ended_at.is_none();
+                if let Some(guest) = self.guests.iter_mut().find(same) {
+                    guest.ended_at = Some(at);
+                    let note = format!("− {}", guest.name);
+                    let entry = Entry::new(at, by, Action::Guest, note.into());
+                    self.log.push(Arc::new(entry));
+                }
+            }
+        }
+    }
+
+    fn link(
+        &mut self,
+        at: WallTime,
+        by: String,
+        add: &[media::CameraId],
+        remove: &[media::CameraId],
+    ) {
+        let mut said = Vec::new();
+        for camera in add {
+            if !self.cameras.contains(camera) {
+                self.cameras.push(*camera);
+                said.push(format!("+ {camera}"));
+            }
+        }
+        for camera in remove {
+            if self.cameras.contains(camera) {
+                self.cameras.retain(|c| c != camera);
+                said.push(format!("− {camera}"));
+            }
+        }
+        if !said.is_empty() {
+            let entry = Entry::new(at, by, Action::Cameras, said.join(", ").into());
+            self.log.push(Arc::new(entry));
         }
     }
 

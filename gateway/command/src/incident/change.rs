@@ -1,9 +1,9 @@
 //! What may be done to an incident, as it stands in the journal, and what is refused.
 
-use media::{CameraId, EventId, Grade};
+use media::{CameraId, EventId, Grade, WallTime};
 use serde::{Deserialize, Serialize};
 
-use super::{Opening, Order, Progress, Stage, Step, Words};
+use super::{Attachment, Invitation, Opening, Order, Progress, Stage, Step, Wall, Words};
 
 /// A change of one incident. The last field of each is what the person said; a journal from before there were places and
 /// pictures holds a text there.
@@ -32,6 +32,9 @@ pub enum Change {
         to: Stage,
         /// Why.
         note: String,
+        /// Where they saw it stand; none: wherever it stands.
+        #[serde(default)]
+        from: Option<Stage>,
     },
     /// Another grade.
     Grade {
@@ -69,6 +72,9 @@ pub enum Change {
         /// The new owner, of [`Step::Reassign`].
         #[serde(default)]
         owner: Option<String>,
+        /// The task's revision as they saw it; none: whatever came between does not matter to them.
+        #[serde(default)]
+        revision: Option<u32>,
         /// What they said.
         #[serde(flatten)]
         words: Words,
@@ -94,6 +100,68 @@ pub enum Change {
         orders: Vec<Order>,
         /// Cameras that it brings.
         cameras: Vec<CameraId>,
+        /// Accounts that are told.
+        #[serde(default)]
+        tell: Vec<String>,
+        /// How the wall is to look.
+        #[serde(default)]
+        wall: Option<Wall>,
+        /// The sender's mark.
+        #[serde(default)]
+        key: Option<String>,
+    },
+    /// A report of how it stands.
+    Report {
+        /// Which.
+        id: EventId,
+        /// Who.
+        by: String,
+        /// What.
+        #[serde(flatten)]
+        words: Words,
+    },
+    /// Cameras are linked and taken away.
+    Cameras {
+        /// Which.
+        id: EventId,
+        /// Who.
+        by: String,
+        /// New ones.
+        add: Vec<CameraId>,
+        /// Those that show it no more.
+        remove: Vec<CameraId>,
+    },
+    /// Somebody who was told has seen it.
+    Seen {
+        /// Which.
+        id: EventId,
+        /// Who.
+        by: String,
+    },
+    /// A picture or a voice is kept with it. Written into the log with the words that it goes with.
+    Attach {
+        /// Which.
+        id: EventId,
+        /// What.
+        attachment: Box<Attachment>,
+    },
+    /// A guest may look at it, and at it alone.
+    Invite {
+        /// Which.
+        id: EventId,
+        /// By whom.
+        by: String,
+        /// Whom, and for how long.
+        guest: Invitation,
+    },
+    /// A guest may no longer.
+    Uninvite {
+        /// Which.
+        id: EventId,
+        /// By whom.
+        by: String,
+        /// The guest's number.
+        guest: u32,
     },
 }
 
@@ -127,11 +195,43 @@ pub enum Error {
         /// What was to be done with it.
         step: Step,
     },
+    /// Somebody else was first.
+    #[error("task {task} has moved on: {by} took the step '{}' at {at}; it is {} now", step.as_str(), now.as_str())]
+    MovedOn {
+        /// Which.
+        task: u32,
+        /// Who was first.
+        by: String,
+        /// What they did.
+        step: Step,
+        /// When.
+        at: WallTime,
+        /// How far it is now.
+        now: Progress,
+    },
+    /// Somebody else moved the incident first.
+    #[error("incident {number} has moved on: it is {} and no longer {}", now.as_str(), seen.as_str())]
+    Stale {
+        /// Its number.
+        number: String,
+        /// Where it was seen.
+        seen: Stage,
+        /// Where it stands.
+        now: Stage,
+    },
     /// The step is somebody else's.
     #[error("{text}")]
     NotYours {
         /// Whose it is.
         text: String,
+    },
+    /// No such guest.
+    #[error("incident {number} has no guest {guest}")]
+    NoGuest {
+        /// The incident's number.
+        number: String,
+        /// The guest's.
+        guest: u32,
     },
     /// The incident is over.
     #[error("incident {number} is {}: it takes no more tasks", stage.as_str())]
@@ -184,7 +284,13 @@ impl Change {
             | Self::Give { id, .. }
             | Self::Step { id, .. }
             | Self::Overdue { id, .. }
-            | Self::Start { id, .. } => id,
+            | Self::Start { id, .. }
+            | Self::Report { id, .. }
+            | Self::Cameras { id, .. }
+            | Self::Seen { id, .. }
+            | Self::Attach { id, .. }
+            | Self::Invite { id, .. }
+            | Self::Uninvite { id, .. } => id,
         }
     }
 }

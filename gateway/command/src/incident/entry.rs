@@ -25,6 +25,14 @@ pub enum Action {
     Step,
     /// A task's deadline passed.
     Overdue,
+    /// A report of how it stands (续报), numbered within the incident.
+    Report,
+    /// Cameras were linked or taken away; the note names them.
+    Cameras,
+    /// Somebody who was to be told has seen it.
+    Seen,
+    /// A guest was let in or shut out; the note names them.
+    Guest,
 }
 
 /// One line of an incident's log. The whole history can be told from the log alone.
@@ -60,6 +68,9 @@ pub struct Entry {
     /// The sender's own mark: what comes twice with the same is written once.
     #[serde(default)]
     pub key: Option<String>,
+    /// Which report it is, from 1, of [`Action::Report`].
+    #[serde(default)]
+    pub report: Option<u32>,
 }
 
 /// What a person says, wherever they say it.
@@ -108,6 +119,7 @@ impl Entry {
             said_at: words.said_at,
             attachments: words.attachments,
             key: words.key,
+            report: None,
         }
     }
 

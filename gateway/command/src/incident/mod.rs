@@ -6,8 +6,10 @@
 //! A plan (预案) is started by one change that holds all of its tasks: after a crash either the whole of it is there or nothing.
 
 mod apply;
+mod attachment;
 mod change;
 mod entry;
+mod guest;
 mod rules;
 mod stage;
 pub mod task;
@@ -17,16 +19,40 @@ use std::{collections::BTreeMap, sync::Arc};
 use media::{CameraId, EventId, Grade, Place, RegionCode, WallTime};
 use serde::{Deserialize, Serialize};
 
+pub use attachment::{Attachment, Kind as AttachmentKind, is_id as is_attachment};
 pub use change::{Change, Error};
 pub use entry::{Action, Entry, Words};
-pub use rules::{MAX_ATTACHMENTS, MAX_LOG, MAX_NOTE, MAX_TASKS};
+pub use guest::{Guest, Invitation};
+pub use rules::{MAX_ATTACHMENTS, MAX_CAMERAS, MAX_KEPT, MAX_LOG, MAX_NOTE, MAX_TASKS};
 pub use stage::Stage;
 pub use task::{Order, Progress, Step, Task};
 
 use crate::state::State;
 
-/// An incident.
+/// How the wall is to look while an incident is handled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wall {
+    /// Tiles of a screen: 1, 4, 9, 16 or 25.
+    pub tiles: u32,
+    /// What stands in them, in their order; empty: the incident's cameras.
+    #[serde(default)]
+    pub cameras: Vec<CameraId>,
+}
+
+/// Somebody who is told of an incident.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Told {
+    /// Their account.
+    pub user: String,
+    /// Since when.
+    pub at: WallTime,
+    /// When they said that they know.
+    pub seen_at: Option<WallTime>,
+}
+
+/// An incident. What a page is shown of it is the gateway's own choice, since a log may be long.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Incident {
     /// Its identity; sorts by time.
     pub id: EventId,
@@ -58,6 +84,16 @@ pub struct Incident {
     pub plans: Vec<String>,
     /// What people were sent to do, in the order of giving.
     pub tasks: Vec<Task>,
+    /// Who is told of it.
+    pub told: Vec<Told>,
+    /// How the wall is to look.
+    pub wall: Option<Wall>,
+    /// How many reports there are.
+    pub reports: u32,
+    /// Pictures and voices, in the order of coming.
+    pub attachments: Vec<Arc<Attachment>>,
+    /// Who else may look at it.
+    pub guests: Vec<Guest>,
     /// Everything that happened to it, oldest first.
     pub log: Vec<Arc<Entry>>,
 }
@@ -66,6 +102,11 @@ impl Incident {
     /// A task by its number.
     pub fn task(&self, number: u32) -> Option<&Task> {
         self.tasks.get((number as usize).checked_sub(1)?)
+    }
+
+    /// What is kept with it under this id.
+    pub fn attachment(&self, id: &str) -> Option<&Arc<Attachment>> {
+        self.attachments.iter().find(|a| a.id == id)
     }
 }
 
@@ -150,6 +191,12 @@ impl State for Incidents {
             Change::Step { .. } => "step",
             Change::Overdue { .. } => "overdue",
             Change::Start { .. } => "plan",
+            Change::Report { .. } => "report",
+            Change::Cameras { .. } => "cameras",
+            Change::Seen { .. } => "seen",
+            Change::Attach { .. } => "attachment",
+            Change::Invite { .. } => "guest",
+            Change::Uninvite { .. } => "guest-gone",
         }
     }
 
@@ -192,6 +239,11 @@ impl Incidents {
             closed_at: None,
             plans: Vec::new(),
             tasks: Vec::new(),
+            told: Vec::new(),
+            wall: None,
+            reports: 0,
+            attachments: Vec::new(),
+            guests: Vec::new(),
             log: vec![Arc::new(first.between(None, Stage::Reported))],
         };
         self.all.insert(o.id, Arc::new(incident));

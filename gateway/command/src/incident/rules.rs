@@ -14,6 +14,14 @@ pub const MAX_TASKS: usize = 500;
 const LOG_RESERVE: usize = 10_000;
 /// Most pictures and voices of one entry.
 pub const MAX_ATTACHMENTS: usize = 12;
+/// Most pictures and voices of one incident.
+pub const MAX_KEPT: usize = 2000;
+/// Most cameras of one incident.
+pub const MAX_CAMERAS: usize = 200;
+/// Most people who are told of one incident.
+const MAX_TOLD: usize = 500;
+/// Most guests that one incident has had.
+const MAX_GUESTS: usize = 200;
 
 /// Whether an incident may be opened with these words.
 pub(super) fn opening(o: &Opening) -> Result<(), Error> {
@@ -34,7 +42,20 @@ impl Incident {
                 self.check_words(words, least)?;
                 self.room(0)
             }
-            Change::Transition { to, note, .. } => {
+            Change::Transition { to, note, from, .. } => {
+                if let Some(seen) = from.filter(|seen| *seen != self.state) {
+                    return Err(Error::Stale {
+                        number: self.number.clone(),
+                        seen,
+                        now: self.state,
+                    });
+                }
+                if *to == Stage::Planned {
+                    return Err(Error::Field {
+                        field: "to",
+                        text: "'planned' is reached by starting a plan".into(),
+                    });
+                }
                 if !self.state.next().contains(to) {
                     return Err(Error::Illegal {
                         from: self.state,
@@ -49,7 +70,8 @@ impl Incident {
                         open,
                     });
                 }
-                let least = usize::from(*to == Stage::Closed);
+                let back = self.state == Stage::Closed && *to == Stage::Handling;
+                let least = usize::from(*to == Stage::Closed || back);
                 bounded("note", note, least, MAX_NOTE)
             }
             Change::Grade { note, grade, .. } => {
@@ -72,22 +94,99 @@ impl Incident {
                 by,
                 step,
                 owner,
+                revision,
                 words,
                 ..
-            } => self.check_step(*task, by, *step, owner.as_ref(), words),
+            } => {
+                // What comes twice is no fault, though its step could not be taken twice.
+                self.check_key(words.key.as_ref())?;
+                self.check_revision(*task, *revision)?;
+                self.check_step(*task, by, *step, owner.as_ref(), words)
+            }
             Change::Overdue { task, .. } => {
                 self.existing_task(*task)?;
                 Ok(())
             }
             Change::Start {
-                plan, name, orders, ..
+                plan,
+                name,
+                orders,
+                tell,
+                key,
+                ..
             } => {
+                self.check_key(key.as_ref())?;
+                if self.told.len() + tell.len() > MAX_TOLD {
+                    return Err(many("tell", self.told.len() + tell.len(), MAX_TOLD));
+                }
                 if self.plans.contains(plan) {
                     return Err(Error::Started(name.clone()));
                 }
                 self.takes_tasks(orders.len())?;
                 orders.iter().try_for_each(check_order)
             }
+            Change::Report { words, .. } => {
+                self.check_words(words, 1)?;
+                self.room(LOG_RESERVE)
+            }
+            Change::Cameras { add, remove, .. } => {
+                if add.is_empty() && remove.is_empty() {
+                    return Err(Error::Field {
+                        field: "add",
+                        text: "no camera to add, and none to remove".into(),
+                    });
+                }
+                match self.cameras.len() + add.len() {
+                    n if n > MAX_CAMERAS => Err(many("add", n, MAX_CAMERAS)),
+                    _ => self.room(LOG_RESERVE),
+                }
+            }
+            Change::Seen { by, .. } => match self.told.iter().any(|t| t.user == *by) {
+                true => Ok(()),
+                false => Err(Error::NotYours {
+                    text: format!("{by} was not told of {}", self.number),
+                }),
+            },
+            Change::Attach { attachment, .. } => {
+                if self.attachment(&attachment.id).is_none() && self.attachments.len() >= MAX_KEPT {
+                    return Err(many("attachment", self.attachments.len() + 1, MAX_KEPT));
+                }
+                match attachment.is_sound() {
+                    true => Ok(()),
+                    false => Err(Error::Field {
+                        field: "attachment",
+                        text: "its id is not one".into(),
+                    }),
+                }
+            }
+            Change::Invite { guest, .. } => {
+                if self.guests.len() >= MAX_GUESTS {
+                    return Err(many("guest", self.guests.len() + 1, MAX_GUESTS));
+                }
+                bounded("name", &guest.name, 1, 50)?;
+                self.room(LOG_RESERVE)
+            }
+            Change::Uninvite { guest, .. } => match self.guests.iter().any(|g| g.number == *guest) {
+                true => Ok(()),
+                false => Err(Error::NoGuest {
+                    number: self.number.clone(),
+                    guest: *guest,
+                }),
+            },
+        }
+    }
+
+    fn check_revision(&self, number: u32, seen: Option<u32>) -> Result<(), Error> {
+        let task = self.existing_task(number)?;
+        match (seen, &task.last) {
+            (Some(seen), Some(last)) if seen != task.revision => Err(Error::MovedOn {
+                task: number,
+                by: last.by.clone(),
+                step: last.step,
+                at: last.at,
+                now: task.progress(),
+            }),
+            _ => Ok(()),
         }
     }
 
@@ -111,6 +210,13 @@ impl Incident {
                     "{}, expected at most {MAX_ATTACHMENTS}",
                     words.attachments.len()
                 ),
+            });
+        }
+        if let Some(strange) = (words.attachments.iter()).find(|id| self.attachment(id).is_none()) {
+            let short: String = strange.chars().take(80).collect();
+            return Err(Error::Field {
+                field: "attachments",
+                text: format!("'{short}' is not kept with {}: send it first", self.number),
             });
         }
         self.check_key(words.key.as_ref())
@@ -156,8 +262,6 @@ impl Incident {
         owner: Option<&String>,
         words: &Words,
     ) -> Result<(), Error> {
-        // What comes twice is no fault, though its step could not be taken twice.
-        self.check_key(words.key.as_ref())?;
         let task = self.existing_task(number)?;
         let from = task.progress();
         if from.after(step).is_none() {
@@ -194,6 +298,13 @@ impl Incident {
         let least = usize::from(step.wants_words() && words.attachments.is_empty());
         self.check_words(words, least)?;
         self.room(LOG_RESERVE)
+    }
+}
+
+fn many(field: &'static str, n: usize, most: usize) -> Error {
+    Error::Field {
+        field,
+        text: format!("{n}, expected at most {most}"),
     }
 }
 

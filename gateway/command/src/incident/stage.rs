@@ -10,6 +10,10 @@ pub enum Stage {
     Reported,
     /// It is so.
     Verified,
+    /// How grave it is has been settled.
+    Graded,
+    /// A contingency plan was started.
+    Planned,
     /// People are at it.
     Handling,
     /// Done.
@@ -20,28 +24,33 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage, in order.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::Reported,
         Self::Verified,
+        Self::Graded,
+        Self::Planned,
         Self::Handling,
         Self::Closed,
         Self::Filed,
     ];
 
-    /// The stages that may follow: the whole table, in one place.
+    /// The stages that may follow: the whole table, in one place. [`Self::Planned`] is reached by starting a plan only. What
+    /// was closed and turns out not to be over goes back to be handled.
     pub fn next(self) -> &'static [Self] {
         match self {
             Self::Reported => &[Self::Verified, Self::Closed],
-            Self::Verified => &[Self::Handling, Self::Closed],
+            Self::Verified => &[Self::Graded, Self::Planned, Self::Handling, Self::Closed],
+            Self::Graded => &[Self::Planned, Self::Handling, Self::Closed],
+            Self::Planned => &[Self::Handling, Self::Closed],
             Self::Handling => &[Self::Closed],
-            Self::Closed => &[Self::Filed],
+            Self::Closed => &[Self::Filed, Self::Handling],
             Self::Filed => &[],
         }
     }
 
     /// Whether work on it goes on.
     pub fn is_open(self) -> bool {
-        matches!(self, Self::Reported | Self::Verified | Self::Handling)
+        !matches!(self, Self::Closed | Self::Filed)
     }
 
     /// As in JSON.
@@ -49,6 +58,8 @@ impl Stage {
         match self {
             Self::Reported => "reported",
             Self::Verified => "verified",
+            Self::Graded => "graded",
+            Self::Planned => "planned",
             Self::Handling => "handling",
             Self::Closed => "closed",
             Self::Filed => "filed",

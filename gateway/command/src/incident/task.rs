@@ -214,6 +214,21 @@ pub struct Task {
     pub urged: u32,
     /// Who keeps an eye on it.
     pub supervised_by: Option<String>,
+    /// How many steps were taken with it: who says which one they saw is told when another came before them.
+    pub revision: u32,
+    /// The newest of them.
+    pub last: Option<Taken>,
+}
+
+/// A step that was taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Taken {
+    /// Which.
+    pub step: Step,
+    /// By whom.
+    pub by: String,
+    /// When.
+    pub at: WallTime,
 }
 
 impl Task {
@@ -229,6 +244,8 @@ impl Task {
             overdue_at: None,
             urged: 0,
             supervised_by: None,
+            revision: 0,
+            last: None,
         }
     }
 
@@ -250,6 +267,12 @@ impl Task {
             return false;
         };
         self.progress = after;
+        self.revision += 1;
+        self.last = Some(Taken {
+            step,
+            by: by.to_owned(),
+            at,
+        });
         match step {
             Step::Acknowledge => self.acknowledged_at = Some(at),
             Step::Urge => self.urged += 1,

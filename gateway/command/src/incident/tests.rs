@@ -29,10 +29,25 @@ fn step(incidents: &mut Incidents, to: Stage, note: &str) -> Result<(), Error> {
         by: "wang".into(),
         to,
         note: note.into(),
+        from: None,
     };
     incidents.check(&change)?;
     incidents.apply(WallTime::from_secs(9), change);
     Ok(())
+}
+
+fn start(orders: Vec<Order>) -> Change {
+    Change::Start {
+        id: id(1),
+        by: "wang".into(),
+        plan: "flood".into(),
+        name: "Flood".into(),
+        orders,
+        cameras: vec!["44140300001326000001".parse().unwrap()],
+        tell: vec!["li".into()],
+        wall: None,
+        key: None,
+    }
 }
 
 #[test]
@@ -40,6 +55,12 @@ fn an_incident_goes_its_way_and_its_log_tells_it() {
     let mut all = Incidents::default();
     all.apply(WallTime::from_secs(1), open(1));
     step(&mut all, Stage::Verified, "").unwrap();
+    step(&mut all, Stage::Graded, "").unwrap();
+    assert!(matches!(
+        step(&mut all, Stage::Planned, ""),
+        Err(Error::Field { field: "to", .. })
+    ));
+    make(&mut all, 9, start(Vec::new())).unwrap();
     step(&mut all, Stage::Handling, "").unwrap();
     assert!(matches!(
         step(&mut all, Stage::Closed, " "),
@@ -82,7 +103,7 @@ proptest! {
         let mut accepted = vec![open(1)];
         all.apply(WallTime::from_secs(9), open(1));
         for s in steps {
-            let change = Change::Transition { id: id(1), by: "a".into(), to: Stage::ALL[s], note: "n".into() };
+            let change = Change::Transition { id: id(1), by: "a".into(), to: Stage::ALL[s], note: "n".into(), from: None };
             if all.check(&change).is_ok() {
                 accepted.push(change.clone());
                 all.apply(WallTime::from_secs(9), change);
@@ -134,6 +155,7 @@ fn take(by: &str, step: Step) -> Change {
         by: by.into(),
         step,
         owner: (step == Step::Reassign).then(|| "zhao".into()),
+        revision: None,
         words: Words::from(String::from("words")),
     }
 }
@@ -238,14 +260,6 @@ fn a_deadline_that_passes_is_noted_once() {
 fn a_plan_is_started_whole_and_once() {
     let mut all = Incidents::default();
     all.apply(WallTime::from_secs(1), open(1));
-    let start = |orders: Vec<Order>| Change::Start {
-        id: id(1),
-        by: "wang".into(),
-        plan: "flood".into(),
-        name: "Flood".into(),
-        orders,
-        cameras: vec!["44140300001326000001".parse().unwrap()],
-    };
     let mut bad = order("chen", None);
     bad.title.clear();
     assert!(make(&mut all, 2, start(vec![order("li", None), bad])).is_err());
@@ -302,6 +316,155 @@ fn an_incident_is_not_closed_over_open_tasks() {
         give(&mut all, "chen", None),
         Err(Error::Over { .. })
     ));
+}
+
+#[test]
+fn who_comes_second_to_a_task_is_told_who_was_first() {
+    let mut all = with_task();
+    let as_seen = |by: &str, step, seen| {
+        let mut change = take(by, step);
+        if let Change::Step { revision, .. } = &mut change {
+            *revision = Some(seen);
+        }
+        change
+    };
+    make(&mut all, 3, as_seen("wang", Step::Reassign, 0)).unwrap();
+    let error = make(&mut all, 4, as_seen("li", Step::Reassign, 0)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "task 1 has moved on: wang took the step 'reassign' at 1970-01-01T00:00:03.000000Z; it is assigned now"
+    );
+    make(&mut all, 5, as_seen("li", Step::Reassign, 1)).unwrap();
+    let stale = Change::Transition {
+        id: id(1),
+        by: "li".into(),
+        to: Stage::Verified,
+        note: String::new(),
+        from: Some(Stage::Reported),
+    };
+    make(&mut all, 6, stale.clone()).unwrap();
+    assert!(matches!(
+        make(&mut all, 7, stale),
+        Err(Error::Stale { now: Stage::Verified, .. })
+    ));
+}
+
+#[test]
+fn what_was_closed_too_early_goes_back_with_a_reason() {
+    let mut all = Incidents::default();
+    all.apply(WallTime::from_secs(1), open(1));
+    step(&mut all, Stage::Closed, "all good").unwrap();
+    assert!(matches!(
+        step(&mut all, Stage::Handling, ""),
+        Err(Error::Field { field: "note", .. })
+    ));
+    step(&mut all, Stage::Handling, "it rains again").unwrap();
+    assert_eq!(all.get(&id(1)).unwrap().closed_at, None);
+}
+
+#[test]
+fn a_journal_from_before_there_were_grades_of_their_own_keeps_its_way() {
+    // Verified, graded anew, a plan started, handled: as old versions wrote it, with no stages between.
+    let mut all = Incidents::default();
+    all.apply(WallTime::from_secs(1), open(1));
+    step(&mut all, Stage::Verified, "").unwrap();
+    let grade = Change::Grade {
+        id: id(1),
+        by: "wang".into(),
+        grade: Grade::I,
+        note: "the dam".into(),
+    };
+    make(&mut all, 2, grade).unwrap();
+    assert_eq!(all.get(&id(1)).unwrap().state, Stage::Graded);
+    step(&mut all, Stage::Handling, "").unwrap();
+    // A plan that was started before anybody verified it leaves that to be done.
+    let mut all = Incidents::default();
+    all.apply(WallTime::from_secs(1), open(1));
+    make(&mut all, 2, start(Vec::new())).unwrap();
+    step(&mut all, Stage::Verified, "").unwrap();
+    step(&mut all, Stage::Handling, "").unwrap();
+}
+
+#[test]
+fn reports_are_numbered_and_who_is_told_says_so_once() {
+    let mut all = Incidents::default();
+    all.apply(WallTime::from_secs(1), open(1));
+    let report = |text: &str| Change::Report {
+        id: id(1),
+        by: "wang".into(),
+        words: Words::from(String::from(text)),
+    };
+    assert!(make(&mut all, 2, report("")).is_err());
+    make(&mut all, 2, report("water at 2 m")).unwrap();
+    make(&mut all, 3, report("water at 1 m")).unwrap();
+    let seen = |by: &str| Change::Seen {
+        id: id(1),
+        by: by.into(),
+    };
+    assert!(make(&mut all, 4, seen("li")).is_err());
+    make(&mut all, 4, start(Vec::new())).unwrap();
+    make(&mut all, 5, seen("li")).unwrap();
+    make(&mut all, 6, seen("li")).unwrap();
+    let incident = all.get(&id(1)).unwrap();
+    let numbers: Vec<u32> = incident.log.iter().filter_map(|e| e.report).collect();
+    assert_eq!(numbers, [1, 2]);
+    assert_eq!(incident.told[0].seen_at, Some(WallTime::from_secs(5)));
+    let seen = incident.log.iter().filter(|e| e.action == Action::Seen);
+    assert_eq!(seen.count(), 1);
+}
+
+#[test]
+fn words_name_only_pictures_that_are_kept() {
+    let mut all = with_task();
+    let hash = "ab".repeat(32) + ".jpg";
+    let note = |attachments: Vec<String>| Change::Note {
+        id: id(1),
+        by: "chen".into(),
+        words: Words {
+            attachments,
+            ..Words::default()
+        },
+    };
+    let attach = |name: &str| Change::Attach {
+        id: id(1),
+        attachment: Box::new(Attachment {
+            id: name.into(),
+            kind: AttachmentKind::Photo,
+            media_type: "image/jpeg".into(),
+            bytes: 3,
+            width: Some(1),
+            height: Some(1),
+            place: None,
+            taken: None,
+            by: "chen".into(),
+            at: WallTime::from_secs(3),
+        }),
+    };
+    assert!(make(&mut all, 3, note(vec![hash.clone()])).is_err());
+    assert!(make(&mut all, 3, attach("../../etc/passwd")).is_err());
+    make(&mut all, 3, attach(&hash)).unwrap();
+    make(&mut all, 3, attach(&hash)).unwrap();
+    assert_eq!(all.get(&id(1)).unwrap().attachments.len(), 1);
+    make(&mut all, 4, note(vec![hash])).unwrap();
+}
+
+#[test]
+fn a_guest_is_welcome_until_the_time_or_until_shut_out() {
+    let mut all = Incidents::default();
+    all.apply(WallTime::from_secs(1), open(1));
+    let guest = Invitation {
+        name: "fire brigade".into(),
+        until: WallTime::from_secs(100),
+        secret_sha256: "00".into(),
+    };
+    let (by, guest) = (String::from("wang"), guest);
+    make(&mut all, 2, Change::Invite { id: id(1), by: by.clone(), guest }).unwrap();
+    let first = |all: &Incidents| all.get(&id(1)).unwrap().guests[0].clone();
+    assert!(first(&all).is_welcome(WallTime::from_secs(99)));
+    assert!(!first(&all).is_welcome(WallTime::from_secs(100)));
+    make(&mut all, 3, Change::Uninvite { id: id(1), by, guest: 1 }).unwrap();
+    assert!(!first(&all).is_welcome(WallTime::from_secs(50)));
+    assert!(!serde_json::to_string(&first(&all)).unwrap().contains("secret"));
 }
 
 #[test]
