@@ -40,6 +40,21 @@ export const ACTIONS = [
   "incident-opened",
   "incident-note",
   "incident-moved",
+  "incident-graded",
+  "incident-report",
+  "incident-cameras",
+  "incident-seen",
+  "incident-printed",
+  "task-given",
+  "task-step",
+  "plan-put",
+  "plan-removed",
+  "plan-started",
+  "attachment-sent",
+  "guest-invited",
+  "guest-shut-out",
+  "position-shared",
+  "position-ended",
 ] as const;
 
 export function AuditLog() {

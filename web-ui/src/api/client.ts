@@ -7,7 +7,6 @@ import type {
   FullCamera,
   Grade,
   Incident,
-  IncidentState,
   Link,
   MapConfig,
   Place,
@@ -87,10 +86,6 @@ export const api = {
   incidents: (state: "open" | "all") => request<Incident[]>("/incidents", { query: { state, limit: 200 } }),
   incident: (id: IncidentId) => request<Incident>(`/incidents/${id}`),
   openIncident: (incident: NewIncident) => request<Incident>("/incidents", { method: "POST", body: incident }),
-  addNote: (id: IncidentId, note: string) =>
-    request<Incident>(`/incidents/${id}/log`, { method: "POST", body: { note } }),
-  transition: (id: IncidentId, to: IncidentState, note: string) =>
-    request<Incident>(`/incidents/${id}/transitions`, { method: "POST", body: { to, note } }),
 
   users: () => request<User[]>("/users"),
   addUser: (record: UserRecord) => request<User>("/users", { method: "POST", body: record }),

@@ -35,6 +35,9 @@ export interface Options {
   readonly method?: "GET" | "POST" | "PUT" | "DELETE";
   readonly query?: Query;
   readonly body?: unknown;
+  /** A file as the body itself. */
+  readonly raw?: Blob;
+  readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   /** A 401 here is an answer (wrong password), not the end of a session. */
   readonly signIn?: boolean;
@@ -46,13 +49,15 @@ export async function request<T>(path: string, options: Options = {}): Promise<R
   const abort = new AbortController();
   const stop = () => abort.abort();
   options.signal?.addEventListener("abort", stop);
-  const timer = setTimeout(stop, TIMEOUT_MS);
+  const timer = setTimeout(stop, options.timeoutMs ?? TIMEOUT_MS);
   try {
     response = await fetch(pathWith(path, options.query), {
       method: options.method ?? "GET",
       credentials: "same-origin",
-      headers: options.body === undefined ? {} : { "content-type": "application/json" },
-      ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+      ...(options.body === undefined
+        ? {}
+        : { headers: { "content-type": "application/json" }, body: JSON.stringify(options.body) }),
+      ...(options.raw ? { headers: { "content-type": options.raw.type }, body: options.raw } : {}),
       signal: abort.signal,
     });
   } catch (error) {

@@ -3,6 +3,7 @@
  * Started at sign-in, stopped at sign-out; nothing of it runs on the sign-in page.
  */
 import { computed, signal } from "@preact/signals";
+import type { Position } from "../domain/command";
 import type { CameraCode, RegionCode } from "../domain/ids";
 import { monoMillis, parseTime, utcMicros } from "../domain/ids";
 import { isOpen } from "../domain/incident";
@@ -15,6 +16,7 @@ import { WebSocketLine } from "../player/line";
 import { MAX_DELAY_MS, MediaClient } from "../player/media-client";
 import { haveWebTransport, type Ticket, WebTransportLine } from "../player/webtransport-line";
 import { api } from "./client";
+import { command } from "./command";
 import type { Problem } from "./http";
 import { Stream } from "./stream";
 
@@ -30,6 +32,8 @@ export const cameras = signal<ReadonlyMap<CameraCode, Camera>>(new Map());
 /** Newest first. */
 export const events = signal<readonly SightEvent[]>([]);
 export const incidents = signal<readonly Incident[]>([]);
+/** Who in the field shares where they are, by account. */
+export const positions = signal<ReadonlyMap<string, Position>>(new Map());
 export const status = signal<Status | null>(null);
 export const cpuShare = signal<number | null>(null);
 export const streamUp = signal(true);
@@ -94,15 +98,16 @@ export async function start(who: User): Promise<void> {
     camera: takeCamera,
     event: takeEvent,
     incident: takeIncident,
+    position: takePosition,
     resync: () => void load(),
     connected: (yes) => {
       streamUp.value = yes;
     },
   });
   poll = setInterval(() => {
-    if (!document.hidden) void readStatus();
+    if (!document.hidden && who.role !== "guest") void readStatus();
   }, STATUS_MS);
-  await Promise.all([load(), readStatus()]);
+  await Promise.all([load(), who.role === "guest" ? undefined : readStatus()]);
 }
 
 export function stop(): void {
@@ -119,23 +124,35 @@ export function stop(): void {
   regions.value = [];
   events.value = [];
   incidents.value = [];
+  positions.value = new Map();
   status.value = null;
 }
 
 export async function load(): Promise<void> {
+  if (user.value?.role === "guest") return loadGuest(user.value);
   const auditor = user.value?.role === "auditor";
-  const [inRegions, inCameras, inEvents, inIncidents] = await Promise.all([
+  const [inRegions, inCameras, inEvents, inIncidents, inPositions] = await Promise.all([
     api.regions(),
     api.cameras(),
     api.events({ limit: 300, state: "all" }),
     api.incidents("all"),
+    command.positions(),
   ]);
   if (inRegions.ok) regions.value = inRegions.value;
   if (inCameras.ok) cameras.value = new Map(inCameras.value.map((camera) => [camera.code, camera]));
   if (inEvents.ok) events.value = inEvents.value.events.filter((event) => !event.repeats).slice(0, KEPT_EVENTS);
   if (inIncidents.ok) incidents.value = inIncidents.value;
+  if (inPositions.ok) positions.value = new Map(inPositions.value.map((one) => [one.user, one]));
   const failed = [inRegions, inCameras].find((result) => !result.ok);
   loadProblem.value = failed && !failed.ok && !auditor ? failed.problem : null;
+  loaded.value = true;
+}
+
+/** A guest has one incident and its cameras. */
+async function loadGuest(who: User): Promise<void> {
+  const [inCameras, incident] = await Promise.all([api.cameras(), who.incident ? api.incident(who.incident) : null]);
+  if (inCameras.ok) cameras.value = new Map(inCameras.value.map((camera) => [camera.code, camera]));
+  if (incident?.ok) incidents.value = [incident.value];
   loaded.value = true;
 }
 
@@ -180,6 +197,12 @@ export function takeEvent(event: SightEvent): void {
 }
 export function takeIncident(incident: Incident): void {
   incidents.value = merge(incidents.value, incident);
+}
+export function takePosition(position: Position): void {
+  const next = new Map(positions.value);
+  if (position.place) next.set(position.user, position);
+  else next.delete(position.user);
+  positions.value = next;
 }
 
 /** A known one is replaced where it stands, a new one goes to the front. */

@@ -1,4 +1,5 @@
 /** Server-sent events: state, events and incidents as they happen. */
+import type { Position } from "../domain/command";
 import type { Camera, Incident, SightEvent } from "../domain/types";
 
 export interface StreamHandlers {
@@ -6,6 +7,7 @@ export interface StreamHandlers {
   readonly camera: (camera: Camera) => void;
   readonly event: (event: SightEvent) => void;
   readonly incident: (incident: Incident) => void;
+  readonly position: (position: Position) => void;
   /** Something was missed: read everything again. */
   readonly resync: () => void;
   readonly connected: (yes: boolean) => void;
@@ -44,6 +46,7 @@ export class Stream {
     on<Camera>("camera", this.handlers.camera);
     on<SightEvent>("event", this.handlers.event);
     on<Incident>("incident", this.handlers.incident);
+    on<Position>("position", this.handlers.position);
     on("resync", () => this.handlers.resync());
     source.onopen = () => {
       this.handlers.connected(true);

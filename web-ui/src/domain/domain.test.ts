@@ -95,8 +95,9 @@ describe("incidents", () => {
     expect(nextStates("reported")).toEqual(["verified", "closed"]);
     expect(nextStates("handling")).toEqual(["closed"]);
     expect(nextStates("filed")).toEqual([]);
-    expect(noteRequired("closed")).toBe(true);
-    expect(noteRequired("verified")).toBe(false);
+    expect(noteRequired("handling", "closed")).toBe(true);
+    expect(noteRequired("closed", "handling")).toBe(true);
+    expect(noteRequired("reported", "verified")).toBe(false);
     expect(isOpen("handling")).toBe(true);
     expect(isOpen("closed")).toBe(false);
   });

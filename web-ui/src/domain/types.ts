@@ -1,7 +1,7 @@
 /** What the API speaks of; the shapes of docs/reference/api.md. */
 import type { CameraCode, EventId, IncidentId, RegionCode } from "./ids";
 
-export type Role = "administrator" | "operator" | "responder" | "auditor";
+export type Role = "administrator" | "operator" | "responder" | "auditor" | "guest";
 export type Profile = "main" | "sub";
 export type Grade = "I" | "II" | "III" | "IV";
 export const GRADES: readonly Grade[] = ["I", "II", "III", "IV"];
@@ -20,6 +20,8 @@ export interface User {
   readonly name: string;
   readonly role: Role;
   readonly region: RegionCode;
+  /** Of a guest: the one incident that they see. */
+  readonly incident?: IncidentId;
 }
 
 export type RegionLevel = "province" | "city" | "district" | "town" | "village";
@@ -142,31 +144,7 @@ export interface SightEvent {
   readonly incident: IncidentId | null;
 }
 
-export type IncidentState = "reported" | "verified" | "handling" | "closed" | "filed";
-export interface IncidentLogEntry {
-  readonly at: string;
-  readonly by: string;
-  readonly action: "opened" | "note" | "transition";
-  readonly from?: IncidentState | null;
-  readonly to?: IncidentState | null;
-  readonly note?: string | null;
-}
-export interface Incident {
-  readonly id: IncidentId;
-  readonly number: string;
-  readonly title: string;
-  readonly kind: string;
-  readonly grade: Grade;
-  readonly state: IncidentState;
-  readonly region?: RegionCode | null;
-  readonly place?: Place | null;
-  readonly cameras: readonly CameraCode[];
-  readonly event: EventId | null;
-  readonly opened_at: string;
-  readonly opened_by: string;
-  readonly closed_at: string | null;
-  readonly log: readonly IncidentLogEntry[];
-}
+export type { Incident, IncidentState } from "./command";
 
 export interface Span {
   readonly start: string;

@@ -3,6 +3,7 @@ import { ADMIN } from "./texts/admin";
 import { CODES } from "./texts/codes";
 import { COMMAND } from "./texts/command";
 import { HEALTH } from "./texts/health";
+import { INCIDENT } from "./texts/incident";
 import { MAP } from "./texts/map";
 import { PLAYBACK } from "./texts/playback";
 import { RECORDINGS } from "./texts/recordings";
@@ -17,6 +18,7 @@ export const MESSAGES = {
   ...MAP,
   ...PLAYBACK,
   ...COMMAND,
+  ...INCIDENT,
   ...HEALTH,
   ...ADMIN,
   ...ZONES,

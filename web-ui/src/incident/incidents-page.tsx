@@ -1,35 +1,82 @@
+import "./command.css";
 import { useState } from "preact/hooks";
-import { api, snapshotUrl } from "../api/client";
-import { cameras, incidents, takeIncident, user } from "../api/store";
-import type { CameraCode } from "../domain/ids";
-import { isOpen, nextStates, noteRequired } from "../domain/incident";
-import { formatNear } from "../domain/select";
-import type { Incident, IncidentLogEntry, IncidentState } from "../domain/types";
-import { t, tCode } from "../i18n/t";
-import { dayClock, shortTime } from "../i18n/words";
-import { Icon } from "../ui/icon";
+import { incidents, serverNow, takeIncident, user } from "../api/store";
+import type { Incident } from "../domain/command";
+import { incidentId } from "../domain/ids";
+import { isOpen } from "../domain/incident";
+import { GRADES } from "../domain/types";
+import { t } from "../i18n/t";
+import { shortTime } from "../i18n/words";
+import { lazyPage } from "../ui/lazy";
 import { GradeMark } from "../ui/marks";
 import { navigate, where } from "../ui/router";
-import { Button, Choice, Dialog, Empty, Field, toast, toastProblem } from "../ui/widgets";
-import { LiveTile } from "../wall/live-tile";
+import { Button, Choice, Dialog, Empty } from "../ui/widgets";
 import { usePhone } from "../wall/phone-wall";
+import { IncidentDetail } from "./incident-detail";
 import { IncidentForm } from "./incident-form";
+import { PlansView } from "./plans-view";
+import { StatisticsView } from "./statistics-view";
+
+const ReplayView = lazyPage(() => import("./replay-view"));
+
+type Which = "open" | "all";
 
 export default function IncidentsPage() {
-  const [which, setWhich] = useState<"open" | "all">("open");
+  const search = where.value.search;
+  const replay = search.get("replay");
+  if (replay) return <ReplayView key={replay} />;
+  const view = search.get("view");
+  return view === "plans" || view === "statistics" ? <Beside view={view} /> : <Incidents />;
+}
+
+/** Plans and figures stand beside the incidents. */
+function Beside({ view }: { view: "plans" | "statistics" }) {
+  return (
+    <div class="incidents-beside">
+      <Views at={view} />
+      {view === "plans" ? <PlansView /> : <StatisticsView />}
+    </div>
+  );
+}
+
+function Views({ at }: { at: "incidents" | "plans" | "statistics" }) {
+  const to = { incidents: "/incidents", plans: "/incidents?view=plans", statistics: "/incidents?view=statistics" };
+  return (
+    <nav class="views" aria-label={t("incident.title")}>
+      {at === "incidents" ? null : <h1 class="hidden-title">{t("incident.title")}</h1>}
+      {(["incidents", "plans", "statistics"] as const).map((one) => (
+        <a key={one} href={to[one]} aria-current={one === at ? "page" : undefined}>
+          {one === "incidents" ? t("incident.title") : one === "plans" ? t("plan.short") : t("statistics.short")}
+        </a>
+      ))}
+    </nav>
+  );
+}
+
+/** The graver first, then the newer. */
+const order = (a: Incident, b: Incident): number =>
+  Number(isOpen(b.state)) - Number(isOpen(a.state)) ||
+  (isOpen(a.state) ? GRADES.indexOf(a.grade) - GRADES.indexOf(b.grade) : 0) ||
+  b.opened_at.localeCompare(a.opened_at);
+
+function Incidents() {
+  const [which, setWhich] = useState<Which>("open");
   const [adding, setAdding] = useState(false);
   const id = where.value.search.get("id");
   const phone = usePhone();
-  const list = incidents.value.filter((one) => which === "all" || isOpen(one.state));
+  const list = incidents.value.filter((one) => which === "all" || isOpen(one.state)).sort(order);
   // Beside the list there is room for one; on a phone the list stands alone until one is tapped.
   const chosen = incidents.value.find((one) => one.id === id) ?? (phone ? undefined : list[0]);
-  const may = user.value?.role !== "auditor";
+  const role = user.value?.role;
+  const may = role !== "auditor";
+  const handles = role === "administrator" || role === "operator";
   return (
     <div class={chosen ? "incidents has-detail" : "incidents"}>
       <section class="incident-list">
+        <Views at="incidents" />
         <header>
           <h1>{t("incident.title")}</h1>
-          {may && <Button icon="plus" label={t("incident.new")} onClick={() => setAdding(true)} />}
+          {handles && <Button icon="plus" label={t("incident.new")} onClick={() => setAdding(true)} />}
           <Choice
             label={t("events.state")}
             value={which}
@@ -45,26 +92,13 @@ export default function IncidentsPage() {
         ) : (
           <ul class="scroll">
             {list.map((one) => (
-              <li key={one.id}>
-                <a
-                  class="incident-item"
-                  href={`/incidents?id=${one.id}`}
-                  aria-current={one.id === chosen?.id ? "true" : undefined}
-                >
-                  <GradeMark grade={one.grade} />
-                  <strong class="clip">{one.title}</strong>
-                  <span class="state-word">{t(`incident.state.${one.state}`)}</span>
-                  <small>
-                    {one.number} · {shortTime(one.opened_at)}
-                  </small>
-                </a>
-              </li>
+              <Item key={one.id} incident={one} current={one.id === chosen?.id} />
             ))}
           </ul>
         )}
       </section>
       {chosen ? (
-        <Detail key={chosen.id} incident={chosen} may={may} />
+        <IncidentDetail key={chosen.id} incident={chosen} may={may} />
       ) : (
         !phone && <Empty icon="siren" title={t("incident.choose")} />
       )}
@@ -81,7 +115,7 @@ export default function IncidentsPage() {
               onDone={(incident) => {
                 takeIncident(incident);
                 setAdding(false);
-                navigate(`/incidents?id=${incident.id}`);
+                navigate(`/incidents?id=${incidentId(incident.id)}`);
               }}
             />
           </div>
@@ -91,155 +125,24 @@ export default function IncidentsPage() {
   );
 }
 
-function Detail({ incident, may }: { incident: Incident; may: boolean }) {
-  const phone = usePhone();
-  const [note, setNote] = useState("");
-  const [error, setError] = useState<string | undefined>();
-  const [busy, setBusy] = useState(false);
-  const done = async (work: ReturnType<typeof api.addNote>, words?: string) => {
-    setBusy(true);
-    const result = await work;
-    setBusy(false);
-    if (!result.ok) return toastProblem(result.problem);
-    takeIncident(result.value);
-    setNote("");
-    setError(undefined);
-    if (words) toast(words);
-  };
-  const move = (to: IncidentState) => {
-    if (noteRequired(to) && !note.trim()) return setError(t("incident.noteNeeded"));
-    return void done(api.transition(incident.id, to, note.trim()), t("incident.justMoved"));
-  };
-  return (
-    <article class="incident-detail">
-      <header>
-        {phone && (
-          <Button icon="x" label={t("app.close")} hideLabel onClick={() => navigate("/incidents", "replace")} />
-        )}
-        <GradeMark grade={incident.grade} words />
-        <h2>{incident.title}</h2>
-        <span class="state-word">{t(`incident.state.${incident.state}`)}</span>
-        <span class="dim">
-          {incident.number} · {tCode("incident.kind", incident.kind) ?? incident.kind} ·{" "}
-          {t("incident.openedBy", { by: incident.opened_by, at: shortTime(incident.opened_at) })}
-        </span>
-        {may && incident.place && (
-          <Button
-            icon="crosshair"
-            label={t("map.nearby")}
-            onClick={() => incident.place && navigate(`/map?near=${formatNear(incident.place)}`)}
-          />
-        )}
-      </header>
-      <section class="card">
-        <header>
-          <h3>{t("incident.log")}</h3>
-        </header>
-        <ol class="log scroll" tabIndex={0} aria-label={t("incident.log")}>
-          {[...incident.log].reverse().map((entry, i) => (
-            <LogLine key={`${entry.at}-${i}`} entry={entry} />
-          ))}
-        </ol>
-        {may && incident.state !== "filed" && (
-          <form
-            class="log-form"
-            onSubmit={(event) => {
-              event.preventDefault();
-              if (note.trim()) void done(api.addNote(incident.id, note.trim()));
-            }}
-          >
-            <Field label={t("incident.note")} error={error}>
-              <textarea value={note} maxLength={2000} onInput={(event) => setNote(event.currentTarget.value)} />
-            </Field>
-            <div class="actions">
-              <Button type="submit" icon="plus" label={t("incident.addNote")} disabled={busy || !note.trim()} />
-              {nextStates(incident.state).map((to) => (
-                <Button
-                  key={to}
-                  tone={to === "closed" ? "plain" : "accent"}
-                  icon={to === "closed" ? "check" : "chevronRight"}
-                  label={t(`incident.to.${to}`)}
-                  disabled={busy}
-                  onClick={() => move(to)}
-                />
-              ))}
-            </div>
-          </form>
-        )}
-      </section>
-      <section class="card">
-        <header>
-          <h3>{t("incident.cameras")}</h3>
-        </header>
-        <div class="linked scroll">
-          {incident.cameras.length === 0 && <Empty icon="cctv" title={t("incident.noCameras")} />}
-          {incident.cameras.map((code) => (
-            <div key={code}>
-              <div class="picture-box">
-                {may && isOpen(incident.state) ? (
-                  <LiveTile code={code} priority="incident" />
-                ) : (
-                  <MomentStill code={code} at={may ? incident.opened_at : null} />
-                )}
-              </div>
-              <div class="actions start">
-                <Button
-                  icon="history"
-                  label={t("events.moment")}
-                  onClick={() =>
-                    navigate(`/playback?c=${code}&t=${new Date(Date.parse(incident.opened_at) - 30_000).toISOString()}`)
-                  }
-                />
-                <Button icon="map" label={t("nav.map")} onClick={() => navigate(`/map?c=${code}`)} />
-              </div>
-            </div>
-          ))}
-        </div>
-      </section>
-    </article>
-  );
-}
-
-/** How it looked when the incident was opened; an auditor sees the camera's name alone. */
-function MomentStill({ code, at }: { code: CameraCode; at: string | null }) {
-  const [failed, setFailed] = useState(at === null);
-  return (
-    <div class="live-tile">
-      <div class="picture">
-        {failed ? (
-          <div class="words">
-            <Icon name="image" size={1.5} />
-            <strong>{at === null ? t("incident.noPicture") : t("events.noMoment")}</strong>
-          </div>
-        ) : (
-          <img src={snapshotUrl(code, { at: at ?? "", width: 640 })} alt="" onError={() => setFailed(true)} />
-        )}
-      </div>
-      <div class="caption">
-        <span class="clip grow">{cameras.value.get(code)?.name ?? code}</span>
-        {!failed && <span class="time">{shortTime(at)}</span>}
-      </div>
-    </div>
-  );
-}
-
-function LogLine({ entry }: { entry: IncidentLogEntry }) {
-  const words =
-    entry.action === "transition" && entry.from && entry.to
-      ? t("incident.log.transition", {
-          from: t(`incident.state.${entry.from}`),
-          to: t(`incident.state.${entry.to}`),
-        })
-      : tCode("incident.log", entry.action);
+function Item({ incident, current }: { incident: Incident; current: boolean }) {
+  const open = incident.tasks.filter((task) => task.progress !== "done" && task.progress !== "withdrawn");
+  const now = serverNow();
+  const late = open.filter((task) => task.deadline && Date.parse(task.deadline) < now).length;
+  const review = open.filter((task) => task.progress === "review").length;
   return (
     <li>
-      <small>
-        {dayClock(Date.parse(entry.at))} · {entry.by}
-      </small>
-      <p>
-        <strong>{words}</strong>
-        {entry.note && ` · ${entry.note}`}
-      </p>
+      <a class="incident-item" href={`/incidents?id=${incident.id}`} aria-current={current ? "true" : undefined}>
+        <GradeMark grade={incident.grade} />
+        <strong class="clip">{incident.title}</strong>
+        <span class="state-word">{t(`incident.state.${incident.state}`)}</span>
+        <small>
+          {incident.number} · {shortTime(incident.opened_at)}
+          {open.length > 0 && ` · ${t("task.openN", { n: open.length })}`}
+          {review > 0 && ` · ${t("task.reviewN", { n: review })}`}
+          {late > 0 && <b class="late"> · {t("task.lateN", { n: late })}</b>}
+        </small>
+      </a>
     </li>
   );
 }

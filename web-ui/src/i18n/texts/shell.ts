@@ -70,4 +70,5 @@ export const SHELL = {
   "role.operator": ["值班员", "Operator"],
   "role.responder": ["处置员", "Responder"],
   "role.auditor": ["审计员", "Auditor"],
+  "role.guest": ["访客", "Guest"],
 } as const satisfies Texts;
