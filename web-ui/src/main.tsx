@@ -4,12 +4,15 @@ import "./wall/wall.css";
 import "./incident/incident.css";
 import { signal } from "@preact/signals";
 import { render } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { api } from "./api/client";
+import { command } from "./api/command";
 import { whenUnauthorised } from "./api/http";
+import { forget, remember, remembered } from "./api/remembered";
 import { loaded, loadProblem, start, stop, user } from "./api/store";
 import { language, setLanguage, t } from "./i18n/t";
 import { EventDialogHost } from "./incident/event-dialog";
+import { install } from "./ui/install";
 import { lazyPage } from "./ui/lazy";
 import { followLinks, navigate, where } from "./ui/router";
 import { PAGES, pagesFor, Shell, setTheme, theme } from "./ui/shell";
@@ -25,6 +28,7 @@ const IncidentsPage = lazyPage(() => import("./incident/incidents-page"));
 const HealthPage = lazyPage(() => import("./health/health-page"));
 const AdminPage = lazyPage(() => import("./admin/admin-page"));
 const ResponderPage = lazyPage(() => import("./responder/responder-page"));
+const GuestPage = lazyPage(() => import("./responder/guest-page"));
 
 type Phase = "asking" | "out" | "ended" | "in";
 const phase = signal<Phase>("asking");
@@ -35,20 +39,68 @@ whenUnauthorised(() => {
   phase.value = "ended";
 });
 
+/** What opens without a network: the field's page, for who was last signed in here. */
+const inField = (): boolean => where.value.path === "/m";
+
 async function ask(): Promise<void> {
   const session = await api.session();
   if (session.ok) {
     phase.value = "in";
     await start(session.value);
-  } else phase.value = "out";
+    return;
+  }
+  const last = session.problem.status === 0 && inField() ? remembered() : null;
+  if (!last) {
+    phase.value = "out";
+    return;
+  }
+  phase.value = "in";
+  void start(last);
+  // Whether the session still holds is known as soon as the gateway answers.
+  addEventListener("online", () => void ask(), { once: true });
+}
+
+/** A guest's link: its secret is exchanged for a session, and the address forgets it. */
+async function comeIn(): Promise<string | null> {
+  const secret = location.hash.slice(1);
+  if (secret) {
+    const answer = await command.guestSignIn(secret);
+    if (!answer.ok) return answer.problem.status === 401 ? t("guest.bad") : problemWords(answer.problem);
+    history.replaceState(null, "", "/g");
+  }
+  const session = await api.session();
+  if (!session.ok) return t("guest.bad");
+  await start(session.value);
+  return null;
+}
+
+function GuestGate() {
+  const [failed, setFailed] = useState<string | null>(null);
+  useEffect(() => void comeIn().then(setFailed), []);
+  if (user.value?.role === "guest") return <GuestPage />;
+  if (!failed) return <Loading />;
+  return (
+    <main class="page">
+      <h1>{t("guest.title")}</h1>
+      <Empty icon="link" title={failed} hint={t("guest.badHint")} />
+    </main>
+  );
 }
 
 function App() {
   useEffect(() => {
     document.addEventListener("click", followLinks);
-    void ask();
+    if (where.value.path !== "/g") void ask();
+    install();
     return () => document.removeEventListener("click", followLinks);
   }, []);
+  useEffect(() => {
+    if (user.value && user.value.role !== "guest") remember(user.value);
+    else if (phase.value === "out") forget();
+  }, [user.value, phase.value]);
+  if (where.value.path === "/g") return <GuestGate />;
+  // A guest who goes elsewhere finds nothing there.
+  if (user.value?.role === "guest") return <GuestPage />;
   if (user.value === null) {
     return phase.value === "asking" ? <Loading /> : <SignIn key={phase.value} ended={phase.value === "ended"} />;
   }
@@ -63,8 +115,8 @@ function App() {
 function Route() {
   const path = `/${where.value.path.split("/")[1] ?? ""}`;
   const role = user.value?.role ?? "responder";
-  if (!loaded.value) return <Loading />;
-  if (loadProblem.value) {
+  if (!loaded.value && path !== "/m") return <Loading />;
+  if (loadProblem.value && path !== "/m") {
     return (
       <div class="page">
         <Empty icon="info" title={problemWords(loadProblem.value)} />
