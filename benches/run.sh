@@ -6,4 +6,5 @@ target/release/fanout --seconds 3 "$@"
 target/release/district --seconds 10
 target/release/archive index
 target/release/archive record
+target/release/command all
 target/release/fanout --markdown

@@ -124,6 +124,11 @@ impl Gateway {
         Ok(client::sign_in(&self.url, "admin", PASSWORD, &Trust::Anything).await?)
     }
 
+    /// The administrator's password.
+    pub fn password(&self) -> &'static str {
+        PASSWORD
+    }
+
     /// A viewer over WebSocket.
     ///
     /// # Errors
@@ -181,6 +186,43 @@ impl Api {
         Ok(())
     }
 
+    /// Where its page is.
+    pub fn page(&self) -> String {
+        self.base.origin().ascii_serialization()
+    }
+
+    /// What stands at a path.
+    ///
+    /// # Errors
+    /// The gateway's words.
+    pub async fn get(&self, path: &str) -> Result<Value> {
+        let asked = self.http.get(self.base.join(path)?);
+        answered(path, asked.bearer_auth(&self.token).send().await?).await
+    }
+
+    /// Sends something.
+    ///
+    /// # Errors
+    /// The gateway's words.
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        let asked = self.http.post(self.base.join(path)?).json(body);
+        answered(path, asked.bearer_auth(&self.token).send().await?).await
+    }
+
+    /// What changes, as it changes: server-sent events.
+    ///
+    /// # Errors
+    /// The gateway's words.
+    pub async fn stream(
+        &self,
+    ) -> Result<impl futures_util::Stream<Item = reqwest::Result<bytes::Bytes>> + Unpin> {
+        // A client of its own, as every seat is a browser of its own.
+        let asked = reqwest::Client::new().get(self.base.join("stream")?);
+        let answer = asked.bearer_auth(&self.token).send().await?;
+        ensure!(answer.status().is_success(), "{}", answer.status());
+        Ok(Box::pin(answer.bytes_stream()))
+    }
+
     /// Waits until so many cameras are live.
     ///
     /// # Errors
@@ -212,4 +254,11 @@ impl Api {
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }
+}
+
+async fn answered(path: &str, answer: reqwest::Response) -> Result<Value> {
+    let status = answer.status();
+    let text = answer.text().await?;
+    ensure!(status.is_success(), "{path}: {status}: {text}");
+    Ok(serde_json::from_str(&text)?)
 }

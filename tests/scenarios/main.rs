@@ -10,6 +10,7 @@ mod fall_and_climb;
 mod killed_while_writing;
 mod old_codecs;
 mod one_pull_many_viewers;
+mod plan_started_once;
 mod playback;
 mod shared;
 mod slow_link;

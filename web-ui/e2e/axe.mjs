@@ -19,14 +19,17 @@ const PAGES = [
   ["recordings?tab=storage", ".volumes li"],
   ["events", ".page table, .page .empty"],
   ["incidents", ".incidents .empty, .incidents .incident-item"],
+  ["incidents?view=plans", ".plans-view .empty, .plan-list"],
+  ["incidents?view=statistics", ".statistics .card, .statistics .empty"],
   ["health", ".card"],
   ["admin", "table td"],
   ["admin?tab=users", "table td"],
   ["admin?tab=audit", "table td"],
-  ["m", ".field-grid .card"],
+  ["m", ".field-grid"],
 ];
 /** What opens over a page: where, what opens it, what must be there. */
 const DIALOGS = [
+  { path: "incidents?view=plans", opener: ".plans-view .page-head .button", there: "dialog[open] .plan-editor" },
   {
     path: "admin",
     opener: "tr[data-camera] .zones-button",

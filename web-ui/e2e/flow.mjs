@@ -127,11 +127,12 @@ try {
     await page.fill("dialog[open] textarea", "opened by the test");
     await page.click("dialog[open] form .button.accent");
     await page.waitForSelector(".incident-detail");
-    await page.click(".incident-detail .button:has-text('Close')");
-    await page.waitForSelector(".field em");
-    await page.fill(".incident-detail textarea", "closed by the test");
-    await page.click(".incident-detail .button:has-text('Close')");
-    await until(page, () => document.querySelector(".incident-detail .state-word")?.textContent === "Closed");
+    await page.click(".incident-detail header .button:has-text('Close')");
+    await page.click(".move-form button[type=submit]");
+    await page.waitForSelector(".move-form .field em");
+    await page.fill(".move-form textarea", "closed by the test");
+    await page.click(".move-form button[type=submit]");
+    await page.waitForSelector(".stages [data-stage=closed].now");
   });
   await step("the map shows the district and opens a camera live", async () => {
     const shown = await cameraOf((one) => one.place && one.state !== "offline" && one.state !== "disabled");

@@ -20,6 +20,7 @@ export const until = (page, test, arg) => page.waitForFunction(test, arg, { poll
 export const SIZES = {
   desk: { width: 1920, height: 1080 },
   hall: { width: 3840, height: 2160 },
+  tablet: { width: 1024, height: 768 },
   phone: { width: 390, height: 844 },
 };
 

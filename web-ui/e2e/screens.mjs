@@ -77,6 +77,33 @@ const pages = ({ code, codes, incident }) => [
   ["storage", "/recordings?tab=storage", (page) => still(page, ".volumes li")],
   ["events", "/events", (page) => still(page, ".page table, .page .empty, .event-list-phone")],
   ["incidents", incident ? `/incidents?id=${incident}` : "/incidents", (page) => still(page, ".incidents")],
+  ["incident-list", "/incidents", (page) => still(page, ".incidents")],
+  ["plans", "/incidents?view=plans", (page) => still(page, ".plans-view .empty, .plan-list li")],
+  [
+    "plan-editor",
+    "/incidents?view=plans",
+    async (page) => {
+      await page.click(".plans-view .page-head .button");
+      await page.waitForSelector("dialog[open] .plan-editor");
+    },
+  ],
+  ["statistics", "/incidents?view=statistics", (page) => still(page, ".statistics .card, .statistics .empty")],
+  ...(incident
+    ? [
+        ["replay", `/incidents?replay=${incident}`, (page) => still(page, ".replay")],
+        ["report", `/api/v1/incidents/${incident}/report.html`, (page) => page.waitForSelector("main footer")],
+        [
+          "guests",
+          `/incidents?id=${incident}`,
+          async (page) => {
+            const button = page.locator(".incident-detail header .button").filter({ hasText: /访客链接|Guest link/ });
+            if ((await button.count()) === 0) return;
+            await button.click();
+            await page.waitForSelector("dialog[open] .guests");
+          },
+        ],
+      ]
+    : []),
   ["health", "/health", (page) => still(page, ".health-grid")],
   ["admin", "/admin", (page) => still(page, "table tbody tr")],
   ["users", "/admin?tab=users", (page) => still(page, "table tbody tr")],
@@ -109,6 +136,23 @@ const pages = ({ code, codes, incident }) => [
     },
   ],
   ["field", "/m", (page) => still(page, ".field-grid")],
+  [
+    "field-cameras",
+    "/m",
+    async (page) => {
+      await page.click(".field-page > .choice button >> nth=2");
+      await page.click(".near >> nth=0");
+      await live(page, 1);
+    },
+  ],
+  [
+    "field-map",
+    "/m",
+    async (page) => {
+      await page.click(".field-page > .choice button >> nth=1");
+      await still(page, ".small-map canvas");
+    },
+  ],
 ];
 
 const browser = await launch();
@@ -126,7 +170,7 @@ try {
       for (const [name, path, ready] of pages({ code: codes[0], codes, incident: incident?.id })) {
         if (!named(name)) continue;
         await page.goto(settings.url + path);
-        await page.waitForSelector(".shell h1", { state: "attached" });
+        if (!path.startsWith("/api/")) await page.waitForSelector(".shell h1", { state: "attached" });
         await ready(page, phone).catch((error) => problems.push(`${size}-${language}-${name}: ${error}`));
         // Pictures, fonts and what slides in come to rest: this is for the eye, nothing is judged by it.
         await page.waitForTimeout(1200);
