@@ -170,9 +170,7 @@ impl Attachments {
                 return Err(Error::Altered(id));
             }
             match bare && is_photo {
-                true => {
-                    photo::without_metadata(&bytes).map_err(|e| Error::NoPhoto(e.to_string()))
-                }
+                true => photo::without_metadata(&bytes).map_err(|e| Error::NoPhoto(e.to_string())),
                 false => Ok(bytes),
             }
         });
@@ -276,7 +274,10 @@ mod tests {
                 .unwrap();
         }
         assert_eq!(kept.used().0, photo.len() as u64);
-        assert_eq!(kept.read(incident(), &looked.id, false).await.unwrap(), photo);
+        assert_eq!(
+            kept.read(incident(), &looked.id, false).await.unwrap(),
+            photo
+        );
         let bare = kept.read(incident(), &looked.id, true).await.unwrap();
         assert!(image::load_from_memory(&bare).is_ok());
         assert_eq!(open().used().0, photo.len() as u64);

@@ -17,7 +17,8 @@ use serde::Deserialize;
 pub use error::Error;
 use error::{position, wrong};
 pub use tables::{
-    Access, Data, District, Events, Evidence, Incidents, Line, Links, Listen, Log, Recording, Stills,
+    Access, Data, District, Events, Evidence, Incidents, Line, Links, Listen, Log, Recording,
+    Stills,
 };
 
 /// Everything a gateway is told.

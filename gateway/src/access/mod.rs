@@ -243,13 +243,20 @@ mod tests {
         let theirs = Target::Incident(id(1), region);
         for action in Action::ALL {
             let may_at_all = allows(Role::Guest, action);
-            assert_eq!(may(&guest, action, theirs).is_ok(), may_at_all, "{action:?}");
+            assert_eq!(
+                may(&guest, action, theirs).is_ok(),
+                may_at_all,
+                "{action:?}"
+            );
             for target in [
                 Target::Incident(id(2), region),
                 Target::Region(region),
                 Target::Gateway,
             ] {
-                assert!(may(&guest, action, target).is_err(), "{action:?} {target:?}");
+                assert!(
+                    may(&guest, action, target).is_err(),
+                    "{action:?} {target:?}"
+                );
             }
         }
         assert!(may(&guest, Action::Handle, theirs).is_err());

@@ -71,7 +71,11 @@ pub(super) async fn invite(call: Call) -> Answer {
             secret_sha256: hash(&secret),
         },
     };
-    let mut entry = call.entry("guest-invited", incident.id.to_string(), Some(incident.region))?;
+    let mut entry = call.entry(
+        "guest-invited",
+        incident.id.to_string(),
+        Some(incident.region),
+    )?;
     entry.detail = format!("{} until {until}", new.name.trim());
     let after = call.gateway.incidents.change(now, change).await?;
     call.audit(entry).await?;
@@ -94,7 +98,11 @@ pub(super) async fn uninvite(call: Call) -> Answer {
         .param("number")
         .parse()
         .map_err(|_| Problem::bad("number", "expected a guest's number"))?;
-    let mut entry = call.entry("guest-shut-out", incident.id.to_string(), Some(incident.region))?;
+    let mut entry = call.entry(
+        "guest-shut-out",
+        incident.id.to_string(),
+        Some(incident.region),
+    )?;
     entry.detail = format!("guest {number}");
     let change = Change::Uninvite {
         id: incident.id,
@@ -157,7 +165,12 @@ pub(super) async fn sign_in(call: Call) -> Answer {
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .succeeded("guest", address);
-    let mut entry = Entry::new(&guest.signature(), "guest", "sign-in", incident.id.to_string());
+    let mut entry = Entry::new(
+        &guest.signature(),
+        "guest",
+        "sign-in",
+        incident.id.to_string(),
+    );
     entry.address = Some(address);
     entry.region = Some(incident.region);
     call.audit(entry).await?;
@@ -166,9 +179,7 @@ pub(super) async fn sign_in(call: Call) -> Answer {
     let (token, session) = gateway
         .sessions
         .start_guest(Instant::now(), &name, address, of);
-    let user = gateway
-        .user_of(&session)
-        .ok_or_else(Problem::no_session)?;
+    let user = gateway.user_of(&session).ok_or_else(Problem::no_session)?;
     let mut response = session::body(&user, with_token.then_some(&token))?;
     let secure = if call.peer.tls { "; Secure" } else { "" };
     let cookie = format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict{secure}");

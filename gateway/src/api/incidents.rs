@@ -300,9 +300,9 @@ pub(super) async fn cameras(call: Call) -> Answer {
     let linked: Linked = call.json()?;
     let register = call.gateway.register.read();
     for code in &linked.add {
-        let camera = register.camera(code).ok_or_else(|| {
-            Problem::bad("add", format!("camera {code} is not in the register"))
-        })?;
+        let camera = register
+            .camera(code)
+            .ok_or_else(|| Problem::bad("add", format!("camera {code} is not in the register")))?;
         // Whoever may see the incident sees what is linked to it: only what one may show can be linked.
         call.may(Action::Watch, camera.region, code.as_str())?;
     }

@@ -37,10 +37,7 @@ pub(super) async fn share(call: Call) -> Answer {
             "longitude is -180 to 180, latitude -90 to 90",
         ));
     }
-    if new
-        .accuracy_m
-        .is_some_and(|m| !(0.0..=1e6).contains(&m))
-    {
+    if new.accuracy_m.is_some_and(|m| !(0.0..=1e6).contains(&m)) {
         return Err(Problem::bad("accuracy_m", "expected 0 to 1000000 metres"));
     }
     if !(1..=MAX_MINUTES).contains(&new.minutes) {

@@ -191,7 +191,9 @@ impl From<command::incident::Error> for Problem {
             | Error::OpenTasks { .. }
             | Error::Started(_)
             | Error::Repeated(_) => Self::new(StatusCode::CONFLICT, "conflict", error.to_string()),
-            Error::NotFound(_) | Error::NoTask { .. } | Error::NoGuest { .. } => Self::not_found(error.to_string()),
+            Error::NotFound(_) | Error::NoTask { .. } | Error::NoGuest { .. } => {
+                Self::not_found(error.to_string())
+            }
         }
     }
 }

@@ -55,7 +55,9 @@ async fn a_photo_comes_with_what_was_said_and_guests_see_it_without_its_place() 
     let request = rescuer
         .request(Method::POST, &path)
         .header("content-length", "209715200")
-        .body(http_body_util::Full::new(Bytes::from_static(b"\xff\xd8\xff")));
+        .body(http_body_util::Full::new(Bytes::from_static(
+            b"\xff\xd8\xff",
+        )));
     let refused = rescuer.send_head(request.unwrap()).await;
     assert_eq!(refused, StatusCode::PAYLOAD_TOO_LARGE);
 
@@ -82,7 +84,10 @@ async fn a_photo_comes_with_what_was_said_and_guests_see_it_without_its_place() 
     let said = json!({"note": "水位", "attachments": [sent["id"]], "place": {"lon": 116.1, "lat": 24.2},
         "said_at": "2019-01-01T00:00:00Z", "key": "phone-1"});
     for _ in 0..2 {
-        assert_eq!(rescuer.post(&log, said.clone()).await.status, StatusCode::OK);
+        assert_eq!(
+            rescuer.post(&log, said.clone()).await.status,
+            StatusCode::OK
+        );
     }
     let entry = admin.get(&log).await.json()["entries"][1].clone();
     // The gateway's clock counts, the phone's is kept beside it.
@@ -98,7 +103,9 @@ async fn a_photo_comes_with_what_was_said_and_guests_see_it_without_its_place() 
     assert_eq!(auditor.get(&file).await.code(), "forbidden");
 
     let guests = format!("incidents/{id}/guests");
-    let link = admin.post(&guests, json!({"name": "消防", "hours": 2})).await;
+    let link = admin
+        .post(&guests, json!({"name": "消防", "hours": 2}))
+        .await;
     assert_eq!(link.status, StatusCode::CREATED, "{:?}", link.body);
     let link = link.json();
     let secret = link["url"].as_str().unwrap().strip_prefix("/g#").unwrap();
@@ -114,7 +121,10 @@ async fn a_photo_comes_with_what_was_said_and_guests_see_it_without_its_place() 
     let wrong = come_in(format!("{id}.nonsense")).await;
     assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
     let inside = come_in(secret.to_owned()).await.json();
-    assert_eq!((&inside["role"], &inside["incident"]), (&json!("guest"), &json!(id)));
+    assert_eq!(
+        (&inside["role"], &inside["incident"]),
+        (&json!("guest"), &json!(id))
+    );
     guest.token = inside["token"].as_str().unwrap().to_owned();
 
     let bare = guest.get(&file).await;
@@ -122,12 +132,21 @@ async fn a_photo_comes_with_what_was_said_and_guests_see_it_without_its_place() 
     assert!(!bare.body.windows(4).any(|w| w == b"Exif"));
     image::load_from_memory(&bare.body).unwrap();
     assert_eq!(guest.get(&path).await.json()[0]["place"], json!(null));
-    assert_eq!(guest.get(&format!("incidents/{id}")).await.status, StatusCode::OK);
+    assert_eq!(
+        guest.get(&format!("incidents/{id}")).await.status,
+        StatusCode::OK
+    );
     let cameras = guest.get("cameras").await.json();
     assert_eq!(cameras.as_array().unwrap().len(), 1);
-    assert_eq!(guest.get(&format!("cameras/{CAMERA}")).await.status, StatusCode::OK);
+    assert_eq!(
+        guest.get(&format!("cameras/{CAMERA}")).await.status,
+        StatusCode::OK
+    );
     let note = guest.post(&log, json!({"note": "we see it"})).await.json();
-    assert_eq!(note["log"].as_array().unwrap().last().unwrap()["by"], "guest-1 消防");
+    assert_eq!(
+        note["log"].as_array().unwrap().last().unwrap()["by"],
+        "guest-1 消防"
+    );
     // Nothing beside it: other incidents, other cameras, lists of anything.
     let other = opened(&admin).await;
     for path in [
@@ -154,14 +173,20 @@ async fn a_photo_comes_with_what_was_said_and_guests_see_it_without_its_place() 
         assert_eq!(got.status, StatusCode::FORBIDDEN, "{path}");
     }
     let moved = guest
-        .post(&format!("incidents/{id}/transitions"), json!({"to": "verified"}))
+        .post(
+            &format!("incidents/{id}/transitions"),
+            json!({"to": "verified"}),
+        )
         .await;
     assert_eq!(moved.code(), "forbidden");
     let out = admin.delete(&format!("{guests}/1")).await;
     assert_eq!(out.status, StatusCode::NO_CONTENT);
     let gone = guest.get(&format!("incidents/{id}")).await;
     assert_eq!(gone.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(come_in(secret.to_owned()).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        come_in(secret.to_owned()).await.status,
+        StatusCode::UNAUTHORIZED
+    );
     station.stop().await;
 }
 
@@ -179,7 +204,10 @@ async fn who_shares_where_they_are_is_seen_until_they_stop() {
         assert_eq!(refused.status, StatusCode::BAD_REQUEST);
     }
     let here = json!({"place": {"lon": 116.1, "lat": 24.2}, "accuracy_m": 12.5, "minutes": 5});
-    assert_eq!(rescuer.put("positions/me", here).await.status, StatusCode::OK);
+    assert_eq!(
+        rescuer.put("positions/me", here).await.status,
+        StatusCode::OK
+    );
     let seen = admin.get("positions").await.json();
     assert_eq!(seen[0]["user"], "rescuer");
     assert_eq!(seen[0]["place"]["lon"], 116.1);
@@ -211,7 +239,10 @@ async fn a_long_log_opens_by_its_end_and_is_read_by_pages() {
         let (admin, path) = (admin.clone(), path.clone());
         async move { admin.get(&format!("{path}{query}")).await.json() }
     };
-    assert_eq!(numbers(&page("?before=10&limit=4").await["entries"]), [6, 7, 8, 9]);
+    assert_eq!(
+        numbers(&page("?before=10&limit=4").await["entries"]),
+        [6, 7, 8, 9]
+    );
     assert_eq!(numbers(&page("?before=2").await["entries"]), [0, 1]);
     assert_eq!(numbers(&page("?after=117").await["entries"]), [118, 119]);
     assert_eq!(numbers(&page("?after=500").await["entries"]), [0u64; 0]);
@@ -247,19 +278,32 @@ async fn figures_and_the_report_are_made_from_the_record() {
     let seen = json!({"step": "approve", "revision": 3});
     officer.post(&format!("{tasks}/1/steps"), seen).await;
     let report = officer
-        .post(&format!("incidents/{id}/reports"), json!({"note": "水退了"}))
+        .post(
+            &format!("incidents/{id}/reports"),
+            json!({"note": "水退了"}),
+        )
         .await
         .json();
     assert_eq!(report["reports"], 1);
     let linked = admin
-        .post(&format!("incidents/{id}/cameras"), json!({"add": [ELSEWHERE]}))
+        .post(
+            &format!("incidents/{id}/cameras"),
+            json!({"add": [ELSEWHERE]}),
+        )
         .await
         .json();
     assert_eq!(linked["cameras"], json!([CAMERA, ELSEWHERE]));
     let refused = officer
-        .post(&format!("incidents/{id}/cameras"), json!({"add": [ELSEWHERE]}))
+        .post(
+            &format!("incidents/{id}/cameras"),
+            json!({"add": [ELSEWHERE]}),
+        )
         .await;
-    assert_eq!(refused.code(), "forbidden", "one links only what one may watch");
+    assert_eq!(
+        refused.code(),
+        "forbidden",
+        "one links only what one may watch"
+    );
 
     let range = "from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z";
     let figures = admin
@@ -304,10 +348,17 @@ async fn who_is_shut_out_is_shut_out_of_what_is_open_too() {
     let admin = station.sign_in("admin").await;
     let id = opened(&admin).await;
     let link = admin
-        .post(&format!("incidents/{id}/guests"), json!({"name": "g", "hours": 1}))
+        .post(
+            &format!("incidents/{id}/guests"),
+            json!({"name": "g", "hours": 1}),
+        )
         .await
         .json();
-    let secret = link["url"].as_str().unwrap().trim_start_matches("/g#").to_owned();
+    let secret = link["url"]
+        .as_str()
+        .unwrap()
+        .trim_start_matches("/g#")
+        .to_owned();
     let inside = station
         .nobody()
         .post("session/guest?token=1", json!({"secret": secret}))

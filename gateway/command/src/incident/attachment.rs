@@ -55,5 +55,7 @@ pub fn is_id(text: &str) -> bool {
     hash.len() == 64
         && hash.bytes().all(lower_hex)
         && (2..=4).contains(&ending.len())
-        && ending.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        && ending
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
 }

@@ -166,13 +166,15 @@ impl Incident {
                 bounded("name", &guest.name, 1, 50)?;
                 self.room(LOG_RESERVE)
             }
-            Change::Uninvite { guest, .. } => match self.guests.iter().any(|g| g.number == *guest) {
-                true => Ok(()),
-                false => Err(Error::NoGuest {
-                    number: self.number.clone(),
-                    guest: *guest,
-                }),
-            },
+            Change::Uninvite { guest, .. } => {
+                match self.guests.iter().any(|g| g.number == *guest) {
+                    true => Ok(()),
+                    false => Err(Error::NoGuest {
+                        number: self.number.clone(),
+                        guest: *guest,
+                    }),
+                }
+            }
         }
     }
 

@@ -345,7 +345,10 @@ fn who_comes_second_to_a_task_is_told_who_was_first() {
     make(&mut all, 6, stale.clone()).unwrap();
     assert!(matches!(
         make(&mut all, 7, stale),
-        Err(Error::Stale { now: Stage::Verified, .. })
+        Err(Error::Stale {
+            now: Stage::Verified,
+            ..
+        })
     ));
 }
 
@@ -458,13 +461,35 @@ fn a_guest_is_welcome_until_the_time_or_until_shut_out() {
         secret_sha256: "00".into(),
     };
     let (by, guest) = (String::from("wang"), guest);
-    make(&mut all, 2, Change::Invite { id: id(1), by: by.clone(), guest }).unwrap();
+    make(
+        &mut all,
+        2,
+        Change::Invite {
+            id: id(1),
+            by: by.clone(),
+            guest,
+        },
+    )
+    .unwrap();
     let first = |all: &Incidents| all.get(&id(1)).unwrap().guests[0].clone();
     assert!(first(&all).is_welcome(WallTime::from_secs(99)));
     assert!(!first(&all).is_welcome(WallTime::from_secs(100)));
-    make(&mut all, 3, Change::Uninvite { id: id(1), by, guest: 1 }).unwrap();
+    make(
+        &mut all,
+        3,
+        Change::Uninvite {
+            id: id(1),
+            by,
+            guest: 1,
+        },
+    )
+    .unwrap();
     assert!(!first(&all).is_welcome(WallTime::from_secs(50)));
-    assert!(!serde_json::to_string(&first(&all)).unwrap().contains("secret"));
+    assert!(
+        !serde_json::to_string(&first(&all))
+            .unwrap()
+            .contains("secret")
+    );
 }
 
 #[test]

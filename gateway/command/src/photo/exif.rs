@@ -186,7 +186,11 @@ pub(super) mod tests {
         out.extend(n16(42));
         out.extend(n32(8));
         out.extend(n16(3));
-        let short = if big { [0, turned, 0, 0] } else { [turned, 0, 0, 0] };
+        let short = if big {
+            [0, turned, 0, 0]
+        } else {
+            [turned, 0, 0, 0]
+        };
         out.extend(entry(ORIENTATION, 3, 1, short));
         out.extend(entry(EXIF_DIRECTORY, 4, 1, n32(exif_at as u32)));
         out.extend(entry(GPS_DIRECTORY, 4, 1, n32(gps_at as u32)));

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use command::incident::{Attachment, AttachmentKind, Change};
 use http::{HeaderValue, StatusCode, header};
 
-use super::{existing, super::{Answer, Call, Problem, bytes, json, recordings::insert, with_json}};
+use super::{
+    super::{Answer, Call, Problem, bytes, json, recordings::insert, with_json},
+    existing,
+};
 use crate::{
     access::{Action, Role},
     attachments::Error,
@@ -38,7 +41,11 @@ pub(crate) async fn send(call: Call) -> Answer {
     if let Some(there) = incident.attachment(&attachment.id) {
         return with_json(StatusCode::CREATED, &shown(&call, there)?);
     }
-    let mut entry = call.entry("attachment-sent", &incident.id.to_string(), Some(incident.region))?;
+    let mut entry = call.entry(
+        "attachment-sent",
+        &incident.id.to_string(),
+        Some(incident.region),
+    )?;
     entry.detail = format!("{}, {} bytes", attachment.id, attachment.bytes);
     // The file first: what the journal names is there.
     let kept = &call.gateway.attachments;
@@ -78,9 +85,9 @@ pub(crate) async fn list(call: Call) -> Answer {
 pub(crate) async fn one(call: Call) -> Answer {
     let incident = existing(&call, Action::SeeEvent)?;
     let id = call.param("file");
-    let attachment = incident.attachment(id).ok_or_else(|| {
-        Problem::not_found(format!("incident {} has no '{id}'", incident.number))
-    })?;
+    let attachment = incident
+        .attachment(id)
+        .ok_or_else(|| Problem::not_found(format!("incident {} has no '{id}'", incident.number)))?;
     let guest = call.user()?.role == Role::Guest;
     let etag = format!("\"{}{}\"", attachment.id, if guest { "-bare" } else { "" });
     let known = call.headers.get(header::IF_NONE_MATCH);
@@ -100,7 +107,11 @@ pub(crate) async fn one(call: Call) -> Answer {
             response
         }
         false => {
-            let read = call.gateway.attachments.read(incident.id, id, guest).await?;
+            let read = call
+                .gateway
+                .attachments
+                .read(incident.id, id, guest)
+                .await?;
             bytes(media_type, read)
         }
     };
@@ -119,14 +130,16 @@ impl From<Error> for Problem {
         match &error {
             Error::Unknown | Error::NoPhoto(_) => Self::bad("body", error),
             Error::Missing(_) => Self::not_found(error.to_string()),
-            Error::Full(_) => Self::new(
-                StatusCode::INSUFFICIENT_STORAGE,
-                "disk",
-                error.to_string(),
-            ),
+            Error::Full(_) => {
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk", error.to_string())
+            }
             Error::Altered(_) => {
                 tracing::error!(%error, "an attachment of an incident");
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "altered", error.to_string())
+                Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "altered",
+                    error.to_string(),
+                )
             }
             Error::Disk { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 tracing::error!(%error, "the disk is full");

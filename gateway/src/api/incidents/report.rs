@@ -12,7 +12,11 @@ use command::{
 };
 use http::{HeaderValue, header};
 
-use super::{existing, statistics::reached, super::{Answer, Call, Problem, bytes}};
+use super::{
+    super::{Answer, Call, Problem, bytes},
+    existing,
+    statistics::reached,
+};
 use crate::{access::Action as Right, evidence::State, gateway::Gateway};
 use words::{Language, Words};
 
@@ -27,7 +31,11 @@ pub(crate) async fn report(call: Call) -> Answer {
         Some("en") => Language::English,
         Some(_) => return Err(Problem::bad("language", "expected zh or en")),
     };
-    let entry = call.entry("incident-printed", incident.id.to_string(), Some(incident.region))?;
+    let entry = call.entry(
+        "incident-printed",
+        incident.id.to_string(),
+        Some(incident.region),
+    )?;
     call.audit(entry).await?;
     // An auditor reads records and sees no picture.
     let pictures = call.may_incident(Right::SeeEvent, &incident).is_ok();
@@ -130,7 +138,10 @@ impl Page<'_> {
         let region = register.region(&i.region).map(|r| r.name.clone());
         let rows = [
             (w.number(), escape(&i.number)),
-            (w.grade(), format!("{} {}", mark(i.grade), w.of_grade(i.grade))),
+            (
+                w.grade(),
+                format!("{} {}", mark(i.grade), w.of_grade(i.grade)),
+            ),
             (w.kind(), escape(w.of_kind(&i.kind))),
             (w.state(), w.of_stage(i.state).into()),
             (
@@ -183,7 +194,12 @@ impl Page<'_> {
 
     fn tasks(&self, out: &mut String) {
         let w = &self.words;
-        let _ = write!(out, "<h2>{} ({})</h2>", w.tasks(), self.incident.tasks.len());
+        let _ = write!(
+            out,
+            "<h2>{} ({})</h2>",
+            w.tasks(),
+            self.incident.tasks.len()
+        );
         if self.incident.tasks.is_empty() {
             let _ = write!(out, "<p>{}</p>", w.none());
             return;
@@ -242,7 +258,12 @@ impl Page<'_> {
 
     fn timeline(&self, out: &mut String) {
         let w = &self.words;
-        let _ = write!(out, "<h2>{} ({})</h2><ol class=\"log\">", w.timeline(), self.incident.log.len());
+        let _ = write!(
+            out,
+            "<h2>{} ({})</h2><ol class=\"log\">",
+            w.timeline(),
+            self.incident.log.len()
+        );
         for entry in &self.incident.log {
             let _ = write!(
                 out,
@@ -258,7 +279,12 @@ impl Page<'_> {
                 let _ = write!(out, "<small>{}: {}</small> ", w.place(), place(Some(at)));
             }
             if let Some(said) = entry.said_at {
-                let _ = write!(out, "<small>{}: {}</small>", w.their_clock(), self.time(said));
+                let _ = write!(
+                    out,
+                    "<small>{}: {}</small>",
+                    w.their_clock(),
+                    self.time(said)
+                );
             }
             if self.pictures && !entry.attachments.is_empty() {
                 out.push_str("<div class=\"photos\">");
@@ -308,7 +334,12 @@ impl Page<'_> {
 
     fn cameras(&self, out: &mut String) {
         let w = &self.words;
-        let _ = write!(out, "<h2>{} ({})</h2>", w.cameras(), self.incident.cameras.len());
+        let _ = write!(
+            out,
+            "<h2>{} ({})</h2>",
+            w.cameras(),
+            self.incident.cameras.len()
+        );
         if self.incident.cameras.is_empty() {
             let _ = write!(out, "<p>{}</p>", w.none());
             return;
@@ -356,11 +387,8 @@ impl Page<'_> {
         let (i, w) = (self.incident, &self.words);
         let jobs = self.gateway.evidence.jobs();
         let id = i.id.to_string();
-        let of = |named: &Option<String>| {
-            named
-                .as_ref()
-                .is_some_and(|n| *n == id || *n == i.number)
-        };
+        let of =
+            |named: &Option<String>| named.as_ref().is_some_and(|n| *n == id || *n == i.number);
         let mine: Vec<_> = jobs.all().filter(|j| of(&j.incident)).collect();
         let _ = write!(out, "<h2>{} ({})</h2>", w.exports(), mine.len());
         if mine.is_empty() {
