@@ -89,6 +89,7 @@ try {
       await until(page, () => !document.querySelector("main .loading"));
       await check(page, `${size}/${theme}/${path}`);
     }
+<<<<<<< HEAD
     for (const { path, opener, keys, nth = 0, there, press } of DIALOGS) {
       await page.goto(`${settings.url}/${path}${path.endsWith("=") ? code : ""}`);
       if (opener) await page.locator(opener).filter({ visible: true }).nth(nth).click();
@@ -97,6 +98,24 @@ try {
         await page.focus("canvas.timeline");
         await page.keyboard.press(key);
       }
+=======
+    const incident = await page.evaluate(() =>
+      fetch("/api/v1/incidents?state=all")
+        .then((answer) => answer.json())
+        .then((list) => list[0]?.id),
+    );
+    if (incident) {
+      await page.goto(`${settings.url}/incidents?replay=${incident}`);
+      await page.waitForSelector(".replay-log li");
+      await check(page, `${size}/${theme}/replay`);
+      await page.goto(`${settings.url}/api/v1/incidents/${incident}/report.html`);
+      await page.waitForSelector("main footer");
+      await check(page, `${size}/${theme}/report`);
+    }
+    for (const { path, opener, nth = 0, there, press } of DIALOGS) {
+      await page.goto(`${settings.url}/${path}`);
+      await page.locator(opener).filter({ visible: true }).nth(nth).click();
+>>>>>>> 8b52977 (Incidents, after looking: rows of a plan on a phone, figures in columns, times that do not break, words that fit)
       await page.waitForSelector(there);
       if (press) await page.click(press);
       await check(page, `${size}/${theme}/${path} > ${opener ?? keys}`);

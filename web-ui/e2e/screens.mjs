@@ -166,7 +166,7 @@ try {
       const { page, context, strays, errors } = await signedIn(browser, { size: viewport, locale, touch: phone });
       const ask = (path) => page.evaluate((to) => fetch(`/api/v1${to}`).then((answer) => answer.json()), path);
       const codes = (await ask("/cameras")).map((camera) => camera.code).slice(0, 25);
-      const [incident] = await ask("/incidents?state=all&limit=1");
+      const [incident] = (await ask("/incidents?state=all&limit=50")).sort((a, b) => b.entries - a.entries);
       for (const [name, path, ready] of pages({ code: codes[0], codes, incident: incident?.id })) {
         if (!named(name)) continue;
         await page.goto(settings.url + path);

@@ -17,11 +17,12 @@ import { usePhone } from "../wall/phone-wall";
 import { GuestsDialog } from "./guests-dialog";
 import { LinkedPanel } from "./linked-panel";
 import { kindWords, LogForm, LogView } from "./log-view";
+import { readPeople } from "./people";
 import { settle } from "./settle";
 import { StartPlanDialog } from "./start-plan";
 import { TaskList } from "./task-list";
 import { useLog } from "./use-log";
-import { people, peopleWords } from "./words";
+import { peopleWords } from "./words";
 
 type Part = "log" | "tasks" | "cameras";
 type Open = "grade" | "plan" | "guests" | IncidentState;
@@ -37,11 +38,7 @@ export function IncidentDetail({ incident, may }: { incident: Incident; may: boo
   useEffect(() => {
     // A list knows no log; the incident itself brings its newest entries.
     void api.incident(incident.id).then((found) => found.ok && takeIncident(found.value));
-    if (handles) {
-      void command.owners(incident.region).then((found) => {
-        if (found.ok) people.value = new Map(found.value.map((one) => [one.user, one]));
-      });
-    }
+    void readPeople(incident.region);
   }, [incident.id]);
   const move = async (to: IncidentState, note: string) => {
     if (busy.current) return;

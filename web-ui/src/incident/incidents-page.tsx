@@ -140,7 +140,8 @@ function Item({ incident, current }: { incident: Incident; current: boolean }) {
           {incident.number} · {shortTime(incident.opened_at)}
           {open.length > 0 && ` · ${t("task.openN", { n: open.length })}`}
           {review > 0 && ` · ${t("task.reviewN", { n: review })}`}
-          {late > 0 && <b class="late"> · {t("task.lateN", { n: late })}</b>}
+          {late > 0 && " · "}
+          {late > 0 && <b class="late">{t("task.lateN", { n: late })}</b>}
         </small>
       </a>
     </li>

@@ -10,6 +10,7 @@ import { gradeWords } from "../i18n/words";
 import { CameraTree } from "../ui/camera-tree";
 import { Button, Dialog, Empty, Field, Loading, problemWords, toast, toastProblem } from "../ui/widgets";
 import { INCIDENT_KINDS } from "./incident-form";
+import { readPeople } from "./people";
 import { RegionSelect } from "./region-select";
 import { people, peopleWords } from "./words";
 
@@ -25,11 +26,7 @@ export function PlansView() {
   };
   useEffect(() => {
     void read();
-    if (handles) {
-      void command.owners(null).then((found) => {
-        if (found.ok) people.value = new Map(found.value.map((one) => [one.user, one]));
-      });
-    }
+    void readPeople(null);
   }, []);
   const fresh = (): Plan => ({
     id: "",

@@ -17,7 +17,9 @@ import { GradeMark } from "../ui/marks";
 import { navigate, where } from "../ui/router";
 import { Button, Empty, Loading, problemWords } from "../ui/widgets";
 import { LogLine } from "./log-view";
+import { readPeople } from "./people";
 import { countAt, stateAfter } from "./replay-state";
+import { peopleWords } from "./words";
 
 /** Shown before the report and after the end, ms. */
 const MARGIN_MS = 30_000;
@@ -39,6 +41,7 @@ export default function ReplayView() {
     const read = async () => {
       const incident = await api.incident(id);
       if (!incident.ok) return setError(problemWords(incident.problem));
+      void readPeople(incident.value.region);
       const log: LogEntry[] = [];
       for (;;) {
         const page = await command.log(
@@ -262,7 +265,7 @@ function ReplayMap({ incident, log, count }: { incident: Incident; log: readonly
     // Of each person the newest place by then: where they were when they said it.
     const newest = new Map<string, Mark>();
     for (const entry of log.slice(0, count)) {
-      if (entry.place) newest.set(entry.by, { place: entry.place, label: entry.by, kind: "person" });
+      if (entry.place) newest.set(entry.by, { place: entry.place, label: peopleWords(entry.by), kind: "person" });
     }
     return [...newest.values()];
   }, [log, count]);

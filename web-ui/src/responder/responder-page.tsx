@@ -64,7 +64,7 @@ export default function ResponderPage() {
         options={[
           ["tasks", t("field.tasksN", { n: myTasks.value.length })],
           ["map", t("nav.map")],
-          ["cameras", t("field.nearby")],
+          ["cameras", t("field.pictures")],
         ]}
         onPick={setPart}
       />

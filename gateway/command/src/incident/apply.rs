@@ -140,7 +140,8 @@ impl Incident {
             }
             Change::Invite { by, guest, .. } => {
                 let number = self.guests.len() as u32 + 1;
-                let note = format!("+ {} (→ {})", guest.name, guest.until);
+                let until: String = guest.until.to_string().chars().take(16).collect();
+                let note = format!("+ {} (→ {until}Z)", guest.name);
                 self.guests.push(guest.admit(number, by.clone(), at));
                 let entry = Entry::new(at, by, Action::Guest, note.into());
                 self.log.push(Arc::new(entry));

@@ -99,9 +99,12 @@ impl Page<'_> {
         self.files(&mut out);
         self.exports(&mut out);
         let (made, version) = (w.made(), env!("CARGO_PKG_VERSION"));
+        let offset = self.gateway.config.district.utc_offset.0;
+        let (sign, minutes) = (if offset < 0 { '-' } else { '+' }, offset.abs());
+        let zone = format!("UTC{sign}{:02}:{:02}", minutes / 60, minutes % 60);
         let _ = write!(
             out,
-            "<footer>{made}: {} · {} · {} · Sightline {version}</footer></main></body></html>",
+            "<footer>{made}: {} ({zone}) · {} · {} · Sightline {version}</footer></main></body></html>",
             self.time(self.now),
             escape(self.by),
             escape(&self.gateway.config.district.name),
@@ -245,7 +248,7 @@ impl Page<'_> {
         };
         let _ = write!(
             out,
-            "<tr><td>{}</td><td>{}{detail}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{state}</td></tr>",
+            "<tr><td>{}</td><td>{}{detail}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{state}</td></tr>",
             task.number,
             escape(&task.order.title),
             self.person(&task.order.owner),

@@ -36,6 +36,7 @@ export const COMMAND = {
   "field.tasksN": ["我的任务（{n}）", "My tasks ({n})"],
   "field.noTasks": ["没有待办任务", "No tasks for you"],
   "field.noTasksHint": ["指挥中心下达的任务会出现在这里。", "What you are given stands here."],
+  "field.pictures": ["附近画面", "Cameras"],
   "field.nearby": ["附近的摄像机", "Cameras nearby"],
   "field.locate": ["按我的位置排序", "Sort by my position"],
   "field.noPosition": ["取不到位置。请检查定位权限。", "No position. Check that this page may have it."],
