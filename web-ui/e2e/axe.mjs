@@ -89,16 +89,6 @@ try {
       await until(page, () => !document.querySelector("main .loading"));
       await check(page, `${size}/${theme}/${path}`);
     }
-<<<<<<< HEAD
-    for (const { path, opener, keys, nth = 0, there, press } of DIALOGS) {
-      await page.goto(`${settings.url}/${path}${path.endsWith("=") ? code : ""}`);
-      if (opener) await page.locator(opener).filter({ visible: true }).nth(nth).click();
-      for (const key of keys ?? []) {
-        await page.waitForSelector(".recorded-at[data-at]");
-        await page.focus("canvas.timeline");
-        await page.keyboard.press(key);
-      }
-=======
     const incident = await page.evaluate(() =>
       fetch("/api/v1/incidents?state=all")
         .then((answer) => answer.json())
@@ -112,10 +102,14 @@ try {
       await page.waitForSelector("main footer");
       await check(page, `${size}/${theme}/report`);
     }
-    for (const { path, opener, nth = 0, there, press } of DIALOGS) {
-      await page.goto(`${settings.url}/${path}`);
-      await page.locator(opener).filter({ visible: true }).nth(nth).click();
->>>>>>> 8b52977 (Incidents, after looking: rows of a plan on a phone, figures in columns, times that do not break, words that fit)
+    for (const { path, opener, keys, nth = 0, there, press } of DIALOGS) {
+      await page.goto(`${settings.url}/${path}${path.endsWith("=") ? code : ""}`);
+      if (opener) await page.locator(opener).filter({ visible: true }).nth(nth).click();
+      for (const key of keys ?? []) {
+        await page.waitForSelector(".recorded-at[data-at]");
+        await page.focus("canvas.timeline");
+        await page.keyboard.press(key);
+      }
       await page.waitForSelector(there);
       if (press) await page.click(press);
       await check(page, `${size}/${theme}/${path} > ${opener ?? keys}`);
