@@ -9,8 +9,7 @@ use super::{
     incidents,
     incidents::{attachments, report, statistics},
     map, openapi, plans, positions, recordings, register, retention, session, sse, status, tasks,
-    timeline,
-    users, viewers,
+    timeline, users, viewers,
 };
 use crate::access::Action;
 
