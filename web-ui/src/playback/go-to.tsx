@@ -1,5 +1,6 @@
 /** A field that takes a time as people say it, and says what it understood before it goes there. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import type { RefObject } from "preact";
+import { useState } from "preact/hooks";
 import { serverNow } from "../api/store";
 import { t } from "../i18n/t";
 import { dayClock } from "../i18n/words";
@@ -7,24 +8,18 @@ import { Icon } from "../ui/icon";
 import { parseMoment } from "./timeline-goto";
 
 export function GoTo({
-  open,
+  field: input,
   at,
-  onOpen,
-  onClose,
   onGo,
 }: {
-  open: boolean;
+  /** Given the focus by a key: at once, or the first letters that follow would be lost. */
+  field: RefObject<HTMLInputElement | null>;
   at: number;
-  onOpen: () => void;
-  onClose: () => void;
   onGo: (time: number) => void;
 }) {
-  const input = useRef<HTMLInputElement>(null);
+  const [open, setOpen] = useState(false);
   const [text, setText] = useState("");
   const [bad, setBad] = useState<string | null>(null);
-  useEffect(() => {
-    if (open) input.current?.focus();
-  }, [open]);
   const now = serverNow();
   const meant = text.trim() ? parseMoment(text, at, now) : null;
   const submit = (event: Event) => {
@@ -50,10 +45,10 @@ export function GoTo({
         aria-invalid={bad !== null}
         placeholder={t("timeline.gotoHint")}
         value={text}
-        onFocus={onOpen}
+        onFocus={() => setOpen(true)}
         onBlur={() => {
           setBad(null);
-          onClose();
+          setOpen(false);
         }}
         onInput={(event) => {
           setText(event.currentTarget.value);

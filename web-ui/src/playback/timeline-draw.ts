@@ -244,6 +244,8 @@ function label(
   height: number,
   rem: number,
 ): void {
+  // Measuring words costs more than drawing: most gaps of a month are narrower than any.
+  if (to - from < 40 * rem) return;
   const size = Math.min(12 * rem, height - 1);
   context.font = font(size);
   const room = context.measureText(words).width + 14 * rem;
@@ -268,6 +270,14 @@ function hatch(
   alpha: number,
 ): void {
   if (right <= left) return;
+  if (right - left < 4) {
+    // As dark as the hatching is on the whole, for a path of its own is not worth it.
+    context.fillStyle = colour;
+    context.globalAlpha = alpha * 0.35;
+    context.fillRect(left, top, right - left, height);
+    context.globalAlpha = 1;
+    return;
+  }
   context.save();
   context.beginPath();
   context.rect(left, top, right - left, height);

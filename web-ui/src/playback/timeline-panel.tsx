@@ -29,7 +29,7 @@ export const PRESETS = [10_000, MINUTE, 10 * MINUTE, 60 * MINUTE, 6 * 60 * MINUT
 const REFRESH_MS = 10_000;
 const HOLDS_MS = 30_000;
 /** A view that is still being dragged asks for nothing. */
-const SETTLE_MS = 60;
+const SETTLE_MS = 40;
 /** Pictures want room that cameras need more when there are many, or the window is low. */
 const STRIP_LANES = 4;
 const STRIP_HEIGHT = 640;
@@ -52,7 +52,7 @@ export function TimelinePanel({ codes, cursor, onSeek, onKey }: Props) {
   const [shown, setShown] = useState<ReadonlySet<Group>>(new Set(GROUPS));
   const [pictures, setPictures] = useState(innerHeight >= STRIP_HEIGHT);
   const [action, setAction] = useState<RangeAction | null>(null);
-  const [goingTo, setGoingTo] = useState(false);
+  const field = useRef<HTMLInputElement>(null);
   const [jobs, setJobs] = useState<readonly string[]>([]);
   const { data, width, box, version } = useData(codes, view);
   const [holds, readHolds] = useHolds(codes);
@@ -129,7 +129,7 @@ export function TimelinePanel({ codes, cursor, onSeek, onKey }: Props) {
       "}": () => jump(gaps(), 1, t("timeline.noGap")),
       i: () => mark("from"),
       o: () => mark("to"),
-      g: () => setGoingTo(true),
+      g: () => field.current?.focus(),
       x: () => open("export"),
       e: () => handling && open("evidence"),
       l: () => handling && open("hold"),
@@ -163,12 +163,9 @@ export function TimelinePanel({ codes, cursor, onSeek, onKey }: Props) {
     >
       <div class="timeline-tools">
         <GoTo
-          open={goingTo}
+          field={field}
           at={cursor ?? view.to}
-          onOpen={() => setGoingTo(true)}
-          onClose={() => setGoingTo(false)}
           onGo={(time) => {
-            setGoingTo(false);
             setView((old) => centre(old.to - old.from > DAY ? { from: 0, to: 60 * MINUTE } : old, time));
             onSeek(time);
           }}

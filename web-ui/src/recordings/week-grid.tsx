@@ -97,6 +97,7 @@ export function WeekGrid({ week, onChange }: { week: Week; onChange: (week: Week
                   aria-selected={shown[n]}
                   aria-label={`${t("plan.weekCell", { day: dayName(day), from: cellClock(cell), to: cellClock(cell + 1) })}, ${shown[n] ? t("plan.on") : t("plan.offCell")}`}
                   tabIndex={n === at ? 0 : -1}
+                  onFocus={() => setAt(n)}
                 />
               );
             })}
