@@ -198,7 +198,10 @@ try {
     return said;
   });
   await step("it is downloaded, and sightline verify says that it is whole", async () => {
-    const [download] = await Promise.all([page.waitForEvent("download"), page.click(`.job[data-job="${job.id}"] .button.accent`)]);
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.click(`.job[data-job="${job.id}"] .button.accent`),
+    ]);
     const file = join(work, job.package.name);
     await download.saveAs(file);
     const { key } = await ask("signing-key");
