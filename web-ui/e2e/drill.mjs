@@ -64,7 +64,8 @@ function network() {
   };
 }
 
-const browser = await launch();
+// A microphone that beeps, for the voice.
+const browser = await launch(["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]);
 const line = network();
 try {
   const desk = await signedIn(browser, { locale: "zh-CN", path: "/incidents" });
@@ -126,7 +127,7 @@ try {
       hasTouch: true,
       isMobile: true,
       geolocation: { longitude: 116.1, latitude: 24.28 },
-      permissions: ["geolocation"],
+      permissions: ["geolocation", "microphone"],
     });
     phoneContext.setDefaultTimeout(DEADLINE_MS);
     await phoneContext.addInitScript((behind) => {
@@ -188,12 +189,31 @@ try {
     await phone.click(mine(" [data-step=begin]"));
     await page.waitForSelector(".task[data-progress=underway]");
   });
-  await step("without a network, feedback with a photo and a place waits in the outbox", async () => {
+  await step("the phone shares its place, and the desk's map has it", async () => {
+    await phone.click(".field-page .page-head .button >> nth=0");
+    await page.click(".linked-card header .button >> nth=0");
+    await page.waitForSelector(".linked-map canvas");
+    await until(
+      page,
+      async (wanted) => {
+        const all = await fetch("/api/v1/positions").then((answer) => answer.json());
+        return all.some((one) => one.user === wanted && Math.abs(one.place.lon - 116.1) < 0.001);
+      },
+      RESCUER.user,
+    );
+    await page.click(".linked-card header .button >> nth=0");
+  });
+  await step("without a network, feedback with a photo, a voice and a place waits in the outbox", async () => {
     line.cut();
     await phone.click(mine(" [data-step=feed-back]"));
     await phone.fill(".say-form textarea", "桥面水深四十公分");
     await phone.setInputFiles(".say-form .photo-input", { name: "bridge.jpg", mimeType: "image/jpeg", buffer: photo });
     await phone.waitForSelector(".say-files img");
+    const voice = phone.locator(".say-tools .button >> nth=1");
+    await voice.click();
+    await until(phone, () => document.querySelector(".say-tools .button.danger")?.textContent.includes("0:01"));
+    await voice.click();
+    await phone.waitForSelector(".say-files li >> nth=1");
     await phone.click(".say-form button[type=submit]");
     await phone.waitForSelector(".outbox-bar[data-waiting='1']");
     await phone.waitForSelector(mine("[data-progress=fed-back]"));
@@ -223,12 +243,13 @@ try {
       const submitted = log.filter((entry) => entry.step === "submit");
       expect(fed.length === 1 && submitted.length === 1, `${fed.length} feedbacks, ${submitted.length} submissions`);
       expect(fed[0].n < submitted[0].n, "not in order");
-      expect(fed[0].attachments.length === 1, "no photo");
+      expect(fed[0].attachments.length === 2, "no photo, or no voice");
       expect(fed[0].place !== null, "no place");
       const behind = Date.parse(fed[0].at) - Date.parse(fed[0].said_at);
       expect(behind > CLOCK_BEHIND_MS - 60_000, `the phone's clock is ${behind} ms behind`);
       const kept = await ask(`/incidents/${id}/attachments`);
-      expect(kept.length === 1 && kept[0].bytes === photo.length, JSON.stringify(kept));
+      const kinds = kept.map((one) => one.kind).join();
+      expect(kinds === "photo,voice" && kept[0].bytes === photo.length, JSON.stringify(kept));
       await page.waitForSelector(".log-photo img");
       await until(page, () => document.querySelector(".log-photo img")?.naturalWidth > 0);
       // Opened once more: there is nothing left to send, and nothing is sent again.

@@ -24,10 +24,10 @@ export const SIZES = {
   phone: { width: 390, height: 844 },
 };
 
-export async function launch() {
+export async function launch(more = []) {
   return chromium.launch({
     executablePath: settings.chromium,
-    args: ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--disable-dev-shm-usage"],
+    args: ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--disable-dev-shm-usage", ...more],
   });
 }
 
