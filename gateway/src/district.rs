@@ -32,7 +32,9 @@ pub async fn put(
         let text = read(path)?;
         regions.extend(parse(path, &text)?);
     }
+    // What somebody changed, moved or took out by the register's own means stays so: the file is where a district begins.
     let known = register.read();
+    regions.retain(|r| !known.is_edited(&r.code));
     let mut latest = std::collections::BTreeMap::new();
     for region in regions {
         latest.insert(region.code, region);
@@ -75,6 +77,14 @@ fn read(path: &Path) -> Result<String> {
         );
     }
     fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The regions of a CSV.
+///
+/// # Errors
+/// Where it cannot be read, with the line.
+pub fn regions(path: &Path) -> Result<Vec<Region>> {
+    parse(path, &read(path)?)
 }
 
 /// `code,name,name_en,lon,lat`, with a head line; the last two may be empty. No quotes: no name of a region holds a comma.

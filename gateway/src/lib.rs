@@ -41,6 +41,7 @@ pub mod listen;
 pub mod metrics;
 pub mod positions;
 pub mod recording;
+pub mod onvif;
 pub mod seal;
 pub mod shutdown;
 pub mod stills;

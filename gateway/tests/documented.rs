@@ -97,6 +97,8 @@ async fn what_is_answered_has_the_shape_that_is_described() {
         let concrete = path
             .replace("{code}", CAMERA)
             .replace("{user}", "admin")
+            .replace("{region}", "441403102")
+            .replace("{digits}", CAMERA)
             .replace("{file}", "init-0.mp4")
             .replace("/holds/{id}", &format!("/holds/{hold}"))
             .replace(

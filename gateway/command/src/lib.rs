@@ -18,6 +18,7 @@
 
 pub mod asset;
 pub mod camera;
+pub mod code;
 pub mod contingency;
 pub mod coordinates;
 pub mod health;
@@ -35,7 +36,7 @@ pub use asset::Asset;
 pub use camera::Camera;
 pub use contingency::{Plan as ContingencyPlan, Plans as ContingencyPlans};
 pub use incident::{Incident, Incidents, Stage, Task};
-pub use register::{Region, Register};
+pub use register::{Group, Region, Register};
 pub use secret::Secret;
 pub use state::State;
 pub use store::Store;

@@ -13,6 +13,12 @@ pub trait State: Clone + Default + Send + Sync + 'static {
     /// The record kind in the journal, for people who look into it.
     fn kind(change: &Self::Change) -> &'static str;
 
+    /// The change as records of the journal. Where it is too long for one, applying all of them in order makes the change, and
+    /// applying only the first of them makes nothing.
+    fn records(change: Self::Change) -> Vec<Self::Change> {
+        vec![change]
+    }
+
     /// Whether the change may be made now. Has no effect.
     ///
     /// # Errors

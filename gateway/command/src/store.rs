@@ -84,12 +84,17 @@ impl<S: State> Store<S> {
         let _turn = self.turn.lock().await;
         let before = self.read();
         before.check(&change).map_err(ChangeError::Refused)?;
-        self.journal
-            .append(at, S::kind(&change), change.clone())
-            .await
-            .map_err(ChangeError::Journal)?;
+        let records = S::records(change);
+        for record in &records {
+            self.journal
+                .append(at, S::kind(record), record.clone())
+                .await
+                .map_err(ChangeError::Journal)?;
+        }
         let mut state = S::clone(&before);
-        state.apply(at, change);
+        for record in records {
+            state.apply(at, record);
+        }
         let state = Arc::new(state);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&state);
         self.changes.send_modify(|n| *n += 1);

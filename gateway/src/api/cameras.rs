@@ -3,28 +3,18 @@
 use ::media::{CameraId, Place, Profile, RegionCode, WallTime};
 use command::{
     Zone,
-    register::{Change, Transport},
+    register::{self, Change, Transport, fields},
+    store::ChangeError,
 };
 use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
 use super::{
     Answer, Call, Problem, bytes, empty, json,
-    view::{self, Region},
+    view,
     with_json,
 };
 use crate::{access::Action, seal::Seal, stills};
-
-/// `GET /regions`.
-pub(super) async fn regions(call: Call) -> Answer {
-    let register = call.gateway.register.read();
-    let seen: Vec<Region> = register
-        .regions()
-        .filter(|r| call.sees(Action::Look, r.code))
-        .map(|r| Region::of(&register, r))
-        .collect();
-    json(&seen)
-}
 
 /// `GET /cameras`.
 pub(super) async fn list(call: Call) -> Answer {
@@ -56,7 +46,7 @@ pub(super) async fn one(call: Call) -> Answer {
     show(&call, &camera, StatusCode::OK)
 }
 
-fn show(call: &Call, camera: &command::Camera, status: StatusCode) -> Answer {
+pub(super) fn show(call: &Call, camera: &command::Camera, status: StatusCode) -> Answer {
     let register = call.gateway.register.read();
     view::camera(&call.gateway, &register, camera, |c| with_json(status, c))
 }
@@ -66,6 +56,9 @@ fn show(call: &Call, camera: &command::Camera, status: StatusCode) -> Answer {
 #[serde(deny_unknown_fields)]
 struct CameraRecord {
     code: Option<CameraId>,
+    /// The revision that was read and changed; what somebody else changed meanwhile is then not overwritten.
+    #[serde(default)]
+    revision: Option<u32>,
     name: String,
     region: RegionCode,
     #[serde(default)]
@@ -194,7 +187,12 @@ pub(super) async fn add(call: Call) -> Answer {
     let entry = call.entry("camera-added", code.to_string(), Some(camera.region))?;
     call.gateway
         .register
-        .change(call.gateway.now(), Change::Add(Box::new(camera.clone())))
+        .change(
+            call.gateway.now(),
+            Change::Add(Box::new(camera.clone()))
+                .by(&call.user()?.user)
+                .into(),
+        )
         .await?;
     call.audit(entry).await?;
     show(&call, &camera, StatusCode::CREATED)
@@ -211,6 +209,7 @@ pub(super) async fn replace(call: Call) -> Answer {
     // One that is left out stays; one that is empty goes.
     let (keep_main, keep_sub) = (record.main_url.is_none(), record.sub_url.is_none());
     let keep_asset = record.asset.is_none();
+    let revision = record.revision;
     let mut camera = record.into_camera(before.code, &call.gateway.seal)?;
     if keep_main {
         camera.main_url.clone_from(&before.main_url);
@@ -234,20 +233,46 @@ pub(super) async fn replace(call: Call) -> Answer {
         before.code.to_string(),
         Some(camera.region),
     )?;
-    call.gateway
+    let made = Change::Replace(Box::new(camera.clone()))
+        .by(&call.user()?.user)
+        .on(before.code, revision);
+    let made = call
+        .gateway
         .register
-        .change(
-            call.gateway.now(),
-            Change::Replace(Box::new(camera.clone())),
-        )
-        .await?;
+        .change(call.gateway.now(), made.into())
+        .await;
+    made.map_err(|error| overtaken(&call, &camera, error))?;
     call.audit(entry).await?;
     show(&call, &camera, StatusCode::OK)
+}
+
+/// 409 that says who was faster, and in which fields the two do not agree.
+fn overtaken(call: &Call, mine: &command::Camera, error: ChangeError<register::Error>) -> Problem {
+    let (revision, expected) = match &error {
+        ChangeError::Refused(register::Error::Stale {
+            revision, expected, ..
+        }) => (*revision, *expected),
+        _ => return error.into(),
+    };
+    let register = call.gateway.register.read();
+    let base = register.version(&mine.code, expected);
+    let base = base.and_then(|v| v.state.as_deref());
+    let theirs = register.camera(&mine.code).map(AsRef::as_ref);
+    let last = register.file(&mine.code).and_then(|f| f.versions().last());
+    let more = serde_json::json!({
+        "revision": revision,
+        "by": last.map(|v| v.by.as_ref()),
+        "at": last.map(|v| v.at),
+        "differences": fields::conflicts(base, theirs, mine),
+    });
+    Problem::from(error).with(more)
 }
 
 /// `DELETE /cameras/{code}`.
 pub(super) async fn remove(call: Call) -> Answer {
     let camera = call.camera(Action::ChangeRegister)?;
+    let revision = call.query_within("revision", 0, u64::from(u32::MAX))?;
+    let revision = revision.map(|r| r as u32);
     let entry = call.entry(
         "camera-removed",
         camera.code.to_string(),
@@ -255,7 +280,13 @@ pub(super) async fn remove(call: Call) -> Answer {
     )?;
     call.gateway
         .register
-        .change(call.gateway.now(), Change::Remove(camera.code))
+        .change(
+            call.gateway.now(),
+            Change::Remove(camera.code)
+                .by(&call.user()?.user)
+                .on(camera.code, revision)
+                .into(),
+        )
         .await?;
     call.audit(entry).await?;
     empty()

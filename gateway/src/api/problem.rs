@@ -20,6 +20,8 @@ pub struct Problem {
     pub retry_after_s: Option<u64>,
     /// The methods there are, of a 405.
     pub allow: Option<String>,
+    /// What else the answer says, by name (RFC 9457, 3.2).
+    pub more: Option<Box<serde_json::Value>>,
 }
 
 impl Problem {
@@ -31,7 +33,15 @@ impl Problem {
             detail: detail.into(),
             retry_after_s: None,
             allow: None,
+            more: None,
         }
+    }
+
+    /// The same, with more for programs; `more` is an object.
+    #[must_use]
+    pub fn with(mut self, more: serde_json::Value) -> Self {
+        self.more = Some(Box::new(more));
+        self
     }
 
     /// 400: the request is wrong; the text begins with the field's name.
@@ -81,6 +91,7 @@ impl Problem {
             "illegal-transition" => "Not possible from this state",
             "too-large" => "Too large",
             "exists" => "It exists already",
+            "stale" => "Somebody else changed it meanwhile",
             "conflict" => "Not possible now",
             "moved-on" => "Somebody else was first",
             "unconfirmed" => "To be confirmed",
@@ -93,13 +104,18 @@ impl Problem {
 
     /// As an answer.
     pub fn into_response(self) -> Response {
-        let body = json!({
+        let mut body = json!({
             "type": format!("about:blank#{}", self.code),
             "title": self.title(),
             "status": self.status.as_u16(),
             "detail": self.detail,
             "code": self.code,
         });
+        if let (Some(more), Some(body)) = (self.more, body.as_object_mut())
+            && let serde_json::Value::Object(more) = *more
+        {
+            body.extend(more);
+        }
         let mut response = Response::new(body.to_string().into());
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
@@ -166,7 +182,13 @@ impl From<command::register::Error> for Problem {
         match error {
             Error::Field { field, text } => Self::bad(&field, text),
             Error::Exists(_) => Self::new(StatusCode::CONFLICT, "exists", error.to_string()),
-            Error::NotFound(_) => Self::not_found(error.to_string()),
+            Error::Stale { .. } | Error::StaleRegion { .. } => {
+                Self::new(StatusCode::CONFLICT, "stale", error.to_string())
+            }
+            Error::Conflict(text) => Self::new(StatusCode::CONFLICT, "conflict", text),
+            Error::NotFound(_) | Error::NoRegion(_) | Error::NoGroup(_) => {
+                Self::not_found(error.to_string())
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::{gateway::Gateway, recording::recorders};
 #[derive(Debug, Serialize)]
 pub struct Camera<'a> {
     code: ::media::CameraId,
+    revision: u32,
     name: &'a str,
     region: RegionCode,
     region_name: &'a str,
@@ -59,6 +60,20 @@ pub enum State {
     Offline,
     /// Out of service.
     Disabled,
+}
+
+impl State {
+    /// As in JSON.
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "live" => Self::Live,
+            "idle" => Self::Idle,
+            "connecting" => Self::Connecting,
+            "offline" => Self::Offline,
+            "disabled" => Self::Disabled,
+            _ => return None,
+        })
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -223,6 +238,7 @@ pub fn camera<T>(
     let (of_main, of_sub) = (of(Profile::Main), of(Profile::Sub));
     with(&Camera {
         code: camera.code,
+        revision: register.revision(&camera.code),
         name: &camera.name,
         region: camera.region,
         region_name: region.map_or("", |r| &r.name),
@@ -265,11 +281,13 @@ pub struct Region {
     parent: Option<RegionCode>,
     level: Level,
     place: Option<Place>,
+    revision: u32,
+    cameras: usize,
 }
 
 impl Region {
-    /// As it stands in the register.
-    pub fn of(register: &Register, region: &command::Region) -> Self {
+    /// As it stands in the register, with how many cameras are in it and below.
+    pub fn of(register: &Register, region: &command::Region, cameras: usize) -> Self {
         Self {
             code: region.code,
             name: region.name.clone(),
@@ -277,6 +295,8 @@ impl Region {
             parent: register.parent(&region.code),
             level: region.code.level(),
             place: region.place,
+            revision: register.region_revision(&region.code),
+            cameras,
         }
     }
 }

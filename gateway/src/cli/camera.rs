@@ -1,5 +1,8 @@
 //! `sightline camera`.
 
+pub(super) mod changes;
+pub(crate) mod sample;
+
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
@@ -23,6 +26,23 @@ pub(super) enum Command {
     Import(Import),
     /// Write the register as a spreadsheet (CSV) that imports again
     Export(Export),
+    /// Find cameras by name, pinyin initials, code, region, group or tag
+    Search(changes::Search),
+    /// What a camera's file was, field by field, and who changed it
+    History(changes::History),
+    /// Make an earlier revision of a camera's file the newest
+    Restore(changes::Restore),
+    /// Change many cameras at once: shows what would change first
+    Set(Box<changes::Set>),
+    /// Make and check 20-digit codes
+    #[command(subcommand)]
+    Code(changes::Code),
+    /// Find ONVIF devices on the gateway's links
+    Discover(changes::Discover),
+    /// Read model, streams and clock from an ONVIF device, and fill a camera's file with it
+    Read(changes::Read),
+    /// Write a spreadsheet of a whole district, to try the register with
+    Sample(sample::Sample),
 }
 
 #[derive(Debug, clap::Args)]
@@ -152,6 +172,14 @@ pub(super) fn run(command: Command) -> Result<ExitCode> {
             Command::List(args) => list(args).await?,
             Command::Import(args) => return import(args).await,
             Command::Export(args) => export(args).await?,
+            Command::Search(args) => changes::search(args).await?,
+            Command::History(args) => changes::history(args).await?,
+            Command::Restore(args) => changes::restore(args).await?,
+            Command::Set(args) => changes::set(*args).await?,
+            Command::Code(command) => return changes::code(command).await,
+            Command::Discover(args) => changes::discover(args).await?,
+            Command::Read(args) => changes::read(args).await?,
+            Command::Sample(args) => sample::run(&args)?,
         }
         Ok(ExitCode::SUCCESS)
     })

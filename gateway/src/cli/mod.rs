@@ -1,11 +1,12 @@
 //! The command line.
 
-mod camera;
+pub(crate) mod camera;
 mod check;
 mod demo;
 mod evidence;
 mod export;
 mod pull;
+mod region;
 mod remote;
 mod serve;
 mod tag;
@@ -43,9 +44,15 @@ enum Command {
     Demo(demo::Args),
     /// Verify a data directory, and repair what can be repaired
     Check(check::Args),
-    /// Add cameras to the register, or list them
+    /// The register of cameras: add, list, find, import, change, and read from devices
     #[command(subcommand)]
     Camera(camera::Command),
+    /// Change the tree of regions
+    #[command(subcommand)]
+    Region(region::Command),
+    /// Groups of cameras across regions
+    #[command(subcommand)]
+    Group(region::Group),
     /// Add accounts, or list them
     #[command(subcommand)]
     User(user::Command),
@@ -71,6 +78,8 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Check(args) => check::run(args),
         Command::Camera(command) => camera::run(command),
+        Command::Region(command) => region::run(command),
+        Command::Group(command) => region::run_group(command),
         Command::User(command) => user::run(command),
         Command::Pull(args) => pull::run(args),
         Command::Export(args) => export::run(args),

@@ -26,6 +26,7 @@
 pub mod clip;
 pub mod counter;
 pub mod demo;
+pub mod onvif;
 pub mod scene;
 mod serve;
 pub mod stamp;

@@ -8,21 +8,25 @@
 //! A fault names row and column. An error keeps the whole file out; a warning is for people to look at.
 
 pub mod column;
+mod export;
+mod formulas;
 pub mod table;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use media::{CameraId, Place};
+use media::{CameraId, Place, RegionCode};
 use serde::Serialize;
 
 pub use column::{COLUMNS, Column, Draft};
+pub use export::{Headings, export, filing};
 pub use table::{Error, Table, read};
 
 use crate::{
+    asset::Reference,
     camera::Camera,
-    coordinates::{from_gcj02, to_wgs84},
+    coordinates::{from_gcj02, to_gcj02, to_wgs84},
     outline::Outline,
     register::Register,
 };
@@ -47,7 +51,7 @@ pub struct Fault {
     /// How bad.
     pub severity: Severity,
     /// For programs: `bad-code`, `duplicate`, `wrong-type`, `missing`, `bad-value`, `unknown-region`, `swapped`, `gcj-02`,
-    /// `outside`, `unknown-column`, `missing-column`, `too-many`.
+    /// `outside`, `unknown-column`, `missing-column`, `formula`, `foreign-code`, `same-address`, `too-many`.
     pub kind: &'static str,
     /// For people.
     pub text: String,
@@ -64,9 +68,54 @@ pub struct Read {
     pub draft: Draft,
 }
 
+/// How a column of the file was understood.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Mapped {
+    /// Which column of the file, from 0.
+    pub index: usize,
+    /// Its heading.
+    pub heading: String,
+    /// What it goes into, by its name in the API; none: it is not read.
+    pub field: Option<&'static str>,
+    /// Some of its cells.
+    pub samples: Vec<String>,
+}
+
+/// Columns as somebody says they are to be understood: by their place in the file, the field each goes into, or none.
+pub type Mapping = BTreeMap<usize, Option<&'static Column>>;
+
+/// Reads `3:name,5:-`: the fourth column is the name, the sixth is not read.
+///
+/// # Errors
+/// In words, what is no column of the file or no field.
+pub fn mapping(text: &str) -> Result<Mapping, String> {
+    let mut mapping = Mapping::new();
+    for pair in text.split(',').filter(|p| !p.is_empty()) {
+        let (index, field) = pair
+            .split_once(':')
+            .ok_or_else(|| format!("'{pair}', expected INDEX:FIELD"))?;
+        let index: usize = index
+            .parse()
+            .map_err(|_| format!("'{index}', expected the number of a column, from 0"))?;
+        let column = match field {
+            "-" => None,
+            field => Some(
+                COLUMNS
+                    .iter()
+                    .find(|c| c.name == field)
+                    .ok_or_else(|| format!("'{field}' is no field of a camera"))?,
+            ),
+        };
+        mapping.insert(index, column);
+    }
+    Ok(mapping)
+}
+
 /// What a file would change.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
+    /// How its columns were understood.
+    pub columns: Vec<Mapped>,
     /// Rows that were read.
     pub rows: usize,
     /// The cameras, those that are as they were left out; complete only where there is no error.
@@ -136,14 +185,24 @@ const CAMERA_TYPES: [&str; 2] = ["131", "132"];
 
 /// What a table would change in a register. Changes nothing.
 pub fn check(table: &Table, register: &Register, outline: Option<&Outline>) -> Report {
+    check_mapped(table, register, outline, &Mapping::new())
+}
+
+/// The same, with some columns understood as somebody says.
+pub fn check_mapped(
+    table: &Table,
+    register: &Register,
+    outline: Option<&Outline>,
+    mapping: &Mapping,
+) -> Report {
     let mut report = Report {
         rows: table.rows.len(),
         ..Report::default()
     };
-    let Some(columns) = columns(table, &mut report) else {
+    let Some(columns) = columns(table, mapping, &mut report) else {
         return report;
     };
-    let mut seen: BTreeMap<CameraId, u32> = BTreeMap::new();
+    let mut seen = Seen::default();
     for (row, cells) in &table.rows {
         if report.faults.len() > MAX_FAULTS {
             break;
@@ -162,13 +221,29 @@ pub fn check(table: &Table, register: &Register, outline: Option<&Outline>) -> R
 type Columns = Vec<(usize, &'static Column)>;
 
 /// Which of the file's columns is which; none where a mandatory one is missing.
-fn columns(table: &Table, report: &mut Report) -> Option<Columns> {
+fn columns(table: &Table, mapping: &Mapping, report: &mut Report) -> Option<Columns> {
     let mut columns = Columns::new();
     let mut known = BTreeSet::new();
     for (i, heading) in table.headings.iter().enumerate() {
         let row = table.heading_row;
-        match column::of_heading(heading) {
-            _ if heading.is_empty() => {}
+        let said = mapping.get(&i);
+        let meant = said.copied().unwrap_or_else(|| column::of_heading(heading));
+        let filled = table.rows.iter().map(|(_, cells)| &cells[i]);
+        let samples: Vec<String> = filled
+            .filter(|c| !c.is_empty())
+            .take(3)
+            .map(|c| c.chars().take(40).collect())
+            .collect();
+        if !heading.is_empty() || !samples.is_empty() {
+            report.columns.push(Mapped {
+                index: i,
+                heading: heading.clone(),
+                field: meant.map(|c| c.name),
+                samples,
+            });
+        }
+        match meant {
+            None if said.is_some() || heading.is_empty() => {}
             None => report.warn(row, heading, "unknown-column", "not known, and not read"),
             Some(c) if !known.insert(c.name) => {
                 report.fault(row, heading, "duplicate", "this column is there twice");
@@ -185,6 +260,13 @@ fn columns(table: &Table, report: &mut Report) -> Option<Columns> {
         }
     }
     (report.faults.len() == before).then_some(columns)
+}
+
+/// What earlier rows had.
+#[derive(Default)]
+struct Seen {
+    codes: BTreeMap<CameraId, u32>,
+    urls: BTreeMap<String, u32>,
 }
 
 struct Row<'a> {
@@ -206,7 +288,12 @@ impl Row<'_> {
         }
     }
 
-    fn code(&self, seen: &mut BTreeMap<CameraId, u32>, report: &mut Report) -> Option<CameraId> {
+    fn code(
+        &self,
+        register: &Register,
+        seen: &mut Seen,
+        report: &mut Report,
+    ) -> Option<CameraId> {
         let (i, _) = self.columns.iter().find(|(_, c)| c.name == column::CODE)?;
         let heading = self.heading(column::CODE);
         let text = self.cells[*i].as_str();
@@ -233,22 +320,43 @@ impl Row<'_> {
             let why = format!("digits 11 to 13 are {kind}, expected 131 or 132 (camera)");
             report.fault(self.number, &heading, "wrong-type", why);
         }
-        if let Some(first) = seen.insert(code, self.number) {
+        if let Some(first) = seen.codes.insert(code, self.number) {
             let why = format!("{code} stands in row {first} already");
             report.fault(self.number, &heading, "duplicate", why);
             return None;
         }
+        // A code is given out by a centre of the district; one of elsewhere is most often a slip.
+        let centre: Option<RegionCode> = text[..6].parse().ok();
+        let top = register.regions().next().map(|r| r.code);
+        if let Some((centre, top)) = centre.zip(top)
+            && !centre.is_within(&top)
+            && !top.is_within(&centre)
+        {
+            let why = format!("digits 1 to 6 are {centre}, the district is {top}");
+            report.warn(self.number, &heading, "foreign-code", why);
+        }
         Some(code)
+    }
+
+    /// Cells that are formulas: what they come to is the spreadsheet's word, and what they do is anybody's guess.
+    fn formulas(&self, report: &mut Report) {
+        for (i, _) in self.columns {
+            if self.table.formulas.contains(&(self.number, *i)) {
+                let text = "a formula: paste the column as values, then it is read";
+                report.fault(self.number, &self.table.headings[*i], "formula", text);
+            }
+        }
     }
 
     fn read(
         &self,
         register: &Register,
         outline: Option<&Outline>,
-        seen: &mut BTreeMap<CameraId, u32>,
+        seen: &mut Seen,
         report: &mut Report,
     ) {
-        let Some(code) = self.code(seen, report) else {
+        self.formulas(report);
+        let Some(code) = self.code(register, seen, report) else {
             return;
         };
         let before = register.camera(&code);
@@ -282,6 +390,7 @@ impl Row<'_> {
         self.mandatory(&camera, &draft, before.is_none(), report);
         self.region(&camera, register, report);
         self.place(&mut camera, &draft, outline, report);
+        self.addresses(&draft, seen, report);
         if errors(report) == 0
             && let Some((field, text)) = camera.file_fault()
         {
@@ -327,6 +436,16 @@ impl Row<'_> {
         if !has_url && draft.urls.is_empty() {
             let text = "a camera needs the URL of its main or its sub stream";
             report.fault(self.number, &self.heading("main_url"), "missing", text);
+        }
+    }
+
+    fn addresses(&self, draft: &Draft, seen: &mut Seen, report: &mut Report) {
+        for (field, url) in &draft.urls {
+            let first = *seen.urls.entry(url.clone()).or_insert(self.number);
+            if first != self.number {
+                let text = format!("row {first} has the same address");
+                report.warn(self.number, &self.heading(field), "same-address", text);
+            }
         }
     }
 
@@ -391,6 +510,8 @@ impl Row<'_> {
                     format!("{lon}, {lat} lies outside the district"),
                 ),
             }
+        } else if let Some(text) = looks_shifted(camera.place, place, given, camera.asset.reference) {
+            report.warn(self.number, &heading, "gcj-02", text);
         }
         // What was written out to the centimetre and comes back is the same place.
         match camera.place {
@@ -411,116 +532,30 @@ fn unchanged(draft: &Draft, camera: &Camera) -> bool {
     })
 }
 
-/// The language of the headings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Headings {
-    /// 摄像机编码, ...
-    Chinese,
-    /// Code, ...
-    English,
-}
-
-/// Cameras as CSV in UTF-8 with a byte order mark, which spreadsheets need to see that it is UTF-8. Reads back by [`check`]
-/// without a change. A cell that would begin a formula is written with an apostrophe before it, as text.
-pub fn export<'a>(cameras: impl Iterator<Item = &'a Camera>, headings: Headings) -> Vec<u8> {
-    let mut out = csv::WriterBuilder::new()
-        .terminator(csv::Terminator::CRLF)
-        .from_writer(vec![0xef, 0xbb, 0xbf]);
-    let heading = |c: &Column| match headings {
-        Headings::Chinese => c.zh,
-        Headings::English => c.en,
-    };
-    // Writing into memory does not fail.
-    let _ = out.write_record(COLUMNS.iter().map(heading));
-    for camera in cameras {
-        let cells = COLUMNS.iter().map(|c| tame((c.get)(camera)));
-        let _ = out.write_record(cells);
+/// Whether a place differs from the one on file by just what GCJ-02 shifts: then one of the two is not what it says.
+fn looks_shifted(
+    old: Option<Place>,
+    new: Place,
+    given: Place,
+    reference: Reference,
+) -> Option<String> {
+    /// Two surveys of one pole differ by less, and the shift is some hundreds of metres.
+    const NEAR_M: f64 = 15.0;
+    let old = old?;
+    let moved = old.distance_m(&new);
+    if moved < 100.0 {
+        return None;
     }
-    out.into_inner().unwrap_or_default()
-}
-
-/// What decree 799, article 14, wants on file: a line for each unit and place, with the number of its cameras, their kinds, and
-/// for how long their recordings are kept (the shortest). CSV as [`export`] writes it.
-pub fn filing<'a>(cameras: impl Iterator<Item = &'a Camera>, headings: Headings) -> Vec<u8> {
-    let mut sites: BTreeMap<(String, &str, &str), Vec<&Camera>> = BTreeMap::new();
-    for camera in cameras {
-        let key = (
-            camera.region.to_string(),
-            camera.asset.manager.as_str(),
-            camera.address.as_str(),
-        );
-        sites.entry(key).or_default().push(camera);
+    let Place { lon, lat } = given;
+    if to_gcj02(old).distance_m(&new) < NEAR_M && reference != Reference::Gcj02 {
+        return Some(format!(
+            "{lon}, {lat} lies {moved:.0} m from the place on file, just where GCJ-02 would have it: say so in the column '坐标系'"
+        ));
     }
-    let names = match headings {
-        Headings::Chinese => [
-            "行政区划",
-            "使用单位",
-            "联系方式",
-            "位置",
-            "经度",
-            "纬度",
-            "数量",
-            "类型",
-            "录像保存天数",
-            "所属辖区公安机关",
-        ],
-        Headings::English => [
-            "Region",
-            "Unit",
-            "Contact",
-            "Position",
-            "Longitude",
-            "Latitude",
-            "Cameras",
-            "Kinds",
-            "Days kept",
-            "Police unit",
-        ],
-    };
-    let mut out = csv::WriterBuilder::new()
-        .terminator(csv::Terminator::CRLF)
-        .from_writer(vec![0xef, 0xbb, 0xbf]);
-    let _ = out.write_record(names);
-    for ((region, unit, address), cameras) in sites {
-        let first = |get: fn(&Camera) -> &str| {
-            let mut all = cameras.iter().map(|c| get(c));
-            all.find(|t| !t.is_empty()).unwrap_or_default().to_owned()
-        };
-        let place = cameras.iter().find_map(|c| c.place);
-        let degrees = |v: Option<f64>| v.map(|v| format!("{v:.7}")).unwrap_or_default();
-        let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
-        for camera in &cameras {
-            *kinds.entry(camera.form.as_str()).or_default() += 1;
-        }
-        let kinds: Vec<String> = kinds
-            .into_iter()
-            .map(|(kind, n)| format!("{} {n}", if kind.is_empty() { "?" } else { kind }))
-            .collect();
-        let days = cameras
-            .iter()
-            .map(|c| c.keep_days)
-            .min()
-            .unwrap_or_default();
-        let row = [
-            region,
-            unit.to_owned(),
-            first(|c| &c.asset.contact),
-            address.to_owned(),
-            degrees(place.map(|p| p.lon)),
-            degrees(place.map(|p| p.lat)),
-            cameras.len().to_string(),
-            kinds.join("/"),
-            days.to_string(),
-            first(|c| &c.asset.police_unit),
-        ];
-        let _ = out.write_record(row.map(tame));
+    if from_gcj02(old).distance_m(&new) < NEAR_M && reference == Reference::Gcj02 {
+        return Some(format!(
+            "{lon}, {lat} is said to be GCJ-02, but it is the place on file as it stands: is it WGS-84?"
+        ));
     }
-    out.into_inner().unwrap_or_default()
-}
-
-fn tame(text: String) -> String {
-    match text.as_bytes().first() {
-        Some(b'=' | b'+' | b'@' | b'\t' | b'\r') => format!("'{text}"),
-        _ => text,
-    }
+    None
 }

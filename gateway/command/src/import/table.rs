@@ -1,7 +1,11 @@
 //! A spreadsheet as rows of text, within bounds: CSV in UTF-8 or GB18030, or the first sheet of an XLSX.
 
-use std::io::{Cursor, Read};
+use std::{
+    collections::BTreeSet,
+    io::{Cursor, Read},
+};
 
+use super::formulas;
 use calamine::{DataRef, Reader, Xlsx};
 
 /// Most bytes of a file.
@@ -26,6 +30,18 @@ pub struct Table {
     pub heading_row: u32,
     /// The rows below that hold anything: their row in the file, and their cells, as many as there are headings.
     pub rows: Vec<(u32, Vec<String>)>,
+    /// Cells that hold a formula: row in the file, and column from 0.
+    pub formulas: BTreeSet<(u32, usize)>,
+}
+
+/// Whether a text is what a spreadsheet would calculate or run.
+pub(super) fn is_formula(text: &str) -> bool {
+    match text.as_bytes().first() {
+        Some(b'=') => text.len() > 1,
+        // A telephone number begins with '+', a dash means nothing: only what calls or starts something counts.
+        Some(b'+' | b'-' | b'@') => text.contains(['(', '|', '!']),
+        _ => false,
+    }
 }
 
 /// Why a file is no table.
@@ -51,25 +67,29 @@ pub fn read(file: &[u8]) -> Result<Table, Error> {
         let text = format!("{} bytes, at most {MAX_FILE} are read", file.len());
         return Err(Error::TooLarge(text));
     }
-    let cells = match file.starts_with(b"PK") {
-        true => xlsx(file)?,
-        false => csv(file)?,
-    };
-    table(cells)
+    match file.starts_with(b"PK") {
+        true => {
+            let (cells, formulas) = xlsx(file)?;
+            table(cells, formulas)
+        }
+        false => table(csv(file)?, BTreeSet::new()),
+    }
 }
 
 /// Rows with their numbers; empty ones may be left out.
 type Cells = Vec<(u32, Vec<String>)>;
 
-fn table(mut cells: Cells) -> Result<Table, Error> {
-    for (_, row) in &mut cells {
-        for cell in row.iter_mut() {
+fn table(mut cells: Cells, mut formulas: BTreeSet<(u32, usize)>) -> Result<Table, Error> {
+    for (number, row) in &mut cells {
+        for (i, cell) in row.iter_mut().enumerate() {
             let mut trimmed = cell.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
             // An apostrophe before what would be a formula says that it is text.
-            if let Some(text) = trimmed.strip_prefix('\'')
-                && text.starts_with(['=', '+', '@'])
-            {
-                trimmed = text;
+            match trimmed.strip_prefix('\'') {
+                Some(text) if text.starts_with(['=', '+', '@', '-']) => trimmed = text,
+                _ if is_formula(trimmed) => {
+                    formulas.insert((*number, i));
+                }
+                _ => {}
             }
             if trimmed.len() != cell.len() {
                 *cell = trimmed.to_owned();
@@ -96,6 +116,7 @@ fn table(mut cells: Cells) -> Result<Table, Error> {
         headings,
         heading_row,
         rows,
+        formulas,
     })
 }
 
@@ -176,8 +197,9 @@ fn weigh(file: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
-fn xlsx(file: &[u8]) -> Result<Cells, Error> {
+fn xlsx(file: &[u8]) -> Result<(Cells, BTreeSet<(u32, usize)>), Error> {
     weigh(file)?;
+    let formulas = formulas::of(file);
     let broken = |e: calamine::XlsxError| Error::Format(e.to_string());
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(file)).map_err(broken)?;
     let name = book.sheet_names().first().cloned().ok_or(Error::Empty)?;
@@ -207,7 +229,7 @@ fn xlsx(file: &[u8]) -> Result<Cells, Error> {
             line[column as usize] = text;
         }
     }
-    Ok(cells)
+    Ok((cells, formulas))
 }
 
 fn text(value: &DataRef<'_>) -> String {

@@ -1,4 +1,13 @@
-//! The register as a spreadsheet: in, with a dry run first; out; and as it is filed.
+//! The register: as a spreadsheet (in, with a dry run first; out; as it is filed), its regions and groups, its search, what it was
+//! before, and what devices say of themselves.
+
+pub(super) mod bulk;
+pub(super) mod codes;
+pub(super) mod groups;
+pub(super) mod history;
+pub(super) mod onvif;
+pub(super) mod regions;
+pub(super) mod search;
 
 use std::sync::Arc;
 
@@ -21,6 +30,7 @@ pub(super) const MAX_FILE: usize = import::table::MAX_FILE;
 /// What a file would change, or has.
 #[derive(Serialize)]
 struct Outcome<'a> {
+    columns: &'a [import::Mapped],
     rows: usize,
     added: usize,
     changed: usize,
@@ -33,13 +43,23 @@ struct Outcome<'a> {
 /// `POST /cameras/import`: says what the file would change and what is wrong with it; with `commit=1` changes it, all or nothing.
 pub(super) async fn import(call: Call) -> Answer {
     let commit = call.query_within("commit", 0, 1)? == Some(1);
+    let mapping = match call.query.get("map") {
+        Some(text) => import::mapping(text).map_err(|e| Problem::bad("map", e))?,
+        None => import::Mapping::new(),
+    };
     let (file, register) = (call.body.clone(), call.gateway.register.read());
+    let checked = Arc::clone(&register);
     let sketch = call.gateway.sketch.clone();
     let read = tokio::task::spawn_blocking(move || -> Result<Report, import::Error> {
         let table = import::read(&file)?;
         // A sketch that is no GeoJSON was refused at the start.
         let outline = sketch.and_then(|s| Outline::of_geojson(&s).ok().flatten());
-        Ok(import::check(&table, &register, outline.as_ref()))
+        Ok(import::check_mapped(
+            &table,
+            &checked,
+            outline.as_ref(),
+            &mapping,
+        ))
     });
     let mut report = match read.await {
         Ok(Ok(report)) => report,
@@ -60,9 +80,14 @@ pub(super) async fn import(call: Call) -> Answer {
     if committed {
         let mut entry = call.entry("cameras-imported", "register", Some(call.user()?.region))?;
         entry.detail = format!("{added} added, {changed} changed");
+        // All that was judged by what the register held is refused where somebody changed one of them since.
+        let expect = cameras.iter().map(|c| (c.code, register.revision(&c.code)));
+        let expect = expect.collect();
+        let mut made = Change::Import(cameras).by(&call.user()?.user);
+        made.expect = expect;
         call.gateway
             .register
-            .change(call.gateway.now(), Change::Import(cameras))
+            .change(call.gateway.now(), made.into())
             .await?;
         call.audit(entry).await?;
     }
@@ -73,6 +98,7 @@ pub(super) async fn import(call: Call) -> Answer {
     with_json(
         status,
         &Outcome {
+            columns: &report.columns,
             rows: report.rows,
             added,
             changed,
