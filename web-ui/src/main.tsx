@@ -26,6 +26,7 @@ const RecordingsPage = lazyPage(() => import("./recordings/recordings-page"));
 const EventsPage = lazyPage(() => import("./incident/events-page"));
 const IncidentsPage = lazyPage(() => import("./incident/incidents-page"));
 const HealthPage = lazyPage(() => import("./health/health-page"));
+const RegisterPage = lazyPage(() => import("./register/register-page"));
 const AdminPage = lazyPage(() => import("./admin/admin-page"));
 const ResponderPage = lazyPage(() => import("./responder/responder-page"));
 const GuestPage = lazyPage(() => import("./responder/guest-page"));
@@ -147,6 +148,8 @@ function Route() {
       return <IncidentsPage />;
     case "/health":
       return <HealthPage />;
+    case "/register":
+      return <RegisterPage />;
     case "/admin":
       return <AdminPage />;
     default:

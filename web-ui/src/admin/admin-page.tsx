@@ -4,13 +4,12 @@ import { t } from "../i18n/t";
 import { navigate, where } from "../ui/router";
 import { Choice } from "../ui/widgets";
 import { AuditLog } from "./audit-log";
-import { CameraAdmin } from "./camera-admin";
 import { UserAdmin } from "./user-admin";
 
-type Tab = "cameras" | "users" | "audit";
+type Tab = "users" | "audit";
 
 export default function AdminPage() {
-  const tabs: Tab[] = user.value?.role === "administrator" ? ["cameras", "users", "audit"] : ["audit"];
+  const tabs: Tab[] = user.value?.role === "administrator" ? ["users", "audit"] : ["audit"];
   const asked = where.value.search.get("tab") as Tab | null;
   const tab = tabs.find((one) => one === asked) ?? tabs[0] ?? "audit";
   return (
@@ -26,7 +25,6 @@ export default function AdminPage() {
           />
         )}
       </div>
-      {tab === "cameras" && <CameraAdmin />}
       {tab === "users" && <UserAdmin />}
       {tab === "audit" && <AuditLog />}
     </div>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { cameraCode, regionCode } from "../domain/ids";
 import type { FullCamera } from "../domain/types";
-import { withDisabled, withZones } from "./camera-record";
+import { withZones } from "./camera-record";
 
 const camera: FullCamera = {
   code: cameraCode("44140300001320000001"),
@@ -34,7 +34,7 @@ const camera: FullCamera = {
 };
 
 describe("a PUT replaces the record", () => {
-  const record = withDisabled(camera, true);
+  const record = withZones(camera, camera.zones ?? []);
   it("so everything that is known goes with it", () => {
     expect(record).toMatchObject({
       code: camera.code,
@@ -47,7 +47,6 @@ describe("a PUT replaces the record", () => {
       always: true,
       keep_days: 90,
       tag: false,
-      disabled: true,
     });
   });
   it("and what is write only does not go empty", () => {
@@ -61,7 +60,9 @@ describe("a PUT replaces the record", () => {
 });
 
 describe("zones", () => {
-  it("stay with every other change", () => expect(withDisabled(camera, true).zones).toEqual(camera.zones));
+  it("say which revision they were drawn on", () => {
+    expect(withZones({ ...camera, revision: 7 }, [])).toHaveProperty("revision", 7);
+  });
   it("are replaced, their names without blanks around", () => {
     const zones = (camera.zones ?? []).map((zone) => ({ ...zone, name: ` ${zone.name} ` }));
     expect(withZones(camera, zones).zones).toEqual(camera.zones);

@@ -70,10 +70,6 @@ export function recordOf(draft: Draft): Partial<CameraRecord> {
 
 /** A camera with other zones, and all else as it is. */
 export function withZones(camera: FullCamera, zones: readonly Zone[]): Partial<CameraRecord> {
-  return recordOf({ ...draftOf(camera), zones: zones.map((zone) => ({ ...zone, name: zone.name.trim() })) });
-}
-
-/** A camera taken out of service, or back into it, with all else as it is. */
-export function withDisabled(camera: FullCamera, disabled: boolean): Partial<CameraRecord> {
-  return recordOf({ ...draftOf(camera), disabled });
+  const record = recordOf({ ...draftOf(camera), zones: zones.map((zone) => ({ ...zone, name: zone.name.trim() })) });
+  return camera.revision ? { ...record, revision: camera.revision } : record;
 }

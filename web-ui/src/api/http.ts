@@ -7,6 +7,8 @@ export interface Problem {
   readonly detail: string;
   /** Seconds, from `Retry-After`. */
   readonly retryAfter: number | null;
+  /** The whole answer, for those who know what else is in it. */
+  readonly more?: unknown;
 }
 export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: Problem };
 
@@ -89,6 +91,7 @@ async function readProblem(response: Response): Promise<Problem> {
       title: json.title ?? response.statusText,
       detail: json.detail ?? "",
       retryAfter,
+      more: json,
     };
   } catch {
     return { ...problem(response.status, "unknown", response.statusText), retryAfter };

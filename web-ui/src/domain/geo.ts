@@ -25,3 +25,10 @@ export function metresBetween(a: Place, b: Place): number {
   const dy = (a.lat - b.lat) * METRES_PER_DEGREE;
   return Math.hypot(dx, dy);
 }
+
+/** Degrees clockwise from north, 0 to under 360, in which `b` lies from `a`. */
+export function bearing(a: Place, b: Place): number {
+  const east = (b.lon - a.lon) * Math.cos((((a.lat + b.lat) / 2) * Math.PI) / 180);
+  const degrees = (Math.atan2(east, b.lat - a.lat) * 180) / Math.PI;
+  return (degrees + 360) % 360;
+}

@@ -32,6 +32,10 @@ export interface Region {
   readonly parent: RegionCode | null;
   readonly level: RegionLevel;
   readonly place?: Place | null;
+  /** Rises with every change of it. */
+  readonly revision?: number;
+  /** In it and below. */
+  readonly cameras?: number;
 }
 
 export type CameraState = "live" | "idle" | "connecting" | "offline" | "disabled";
@@ -48,6 +52,8 @@ export interface ProfileInfo {
 
 export interface Camera {
   readonly code: CameraCode;
+  /** Rises with every change of its file. */
+  readonly revision?: number;
   readonly name: string;
   readonly region: RegionCode;
   readonly region_name?: string | null;
@@ -81,6 +87,7 @@ export interface Zone {
 /** What an administrator writes of a camera; the password never comes back. */
 export interface CameraRecord {
   code: string;
+  revision?: number;
   name: string;
   region: string;
   place: Place | null;

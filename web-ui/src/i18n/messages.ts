@@ -7,6 +7,7 @@ import { INCIDENT } from "./texts/incident";
 import { MAP } from "./texts/map";
 import { PLAYBACK } from "./texts/playback";
 import { RECORDINGS } from "./texts/recordings";
+import { REGISTER } from "./texts/register";
 import { SHELL } from "./texts/shell";
 import { WALL } from "./texts/wall";
 import { ZONES } from "./texts/zones";
@@ -23,6 +24,7 @@ export const MESSAGES = {
   ...ADMIN,
   ...ZONES,
   ...RECORDINGS,
+  ...REGISTER,
 } as const;
 
 export type MessageKey = keyof typeof MESSAGES;

@@ -1,5 +1,4 @@
 /** The tree of regions and cameras: collapsible, virtual, searched by name, pinyin initials and code. */
-import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from "@tanstack/virtual-core";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { cameras, tree } from "../api/store";
 import type { CameraCode } from "../domain/ids";
@@ -9,6 +8,7 @@ import { t } from "../i18n/t";
 import { reasonWords, regionName } from "../i18n/words";
 import { Icon } from "./icon";
 import { StateMark } from "./marks";
+import { useVirtual } from "./rows";
 import { Empty } from "./widgets";
 
 export const CAMERA_MIME = "application/x-sightline-camera";
@@ -193,31 +193,4 @@ function firstOpen(): ReadonlySet<string> {
   const all = tree.value;
   const codes = [...all.regions.keys()];
   return new Set(cameras.value.size <= 60 ? codes : codes.filter((code) => code.length <= 6));
-}
-
-/** The virtual list of one scroller; rows are two rem high. */
-function useVirtual(scroller: { current: HTMLDivElement | null }, count: number) {
-  const [, draw] = useState(0);
-  const holder = useRef<Virtualizer<HTMLDivElement, Element> | null>(null);
-  const size = 2 * Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
-  const options = {
-    count,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => size,
-    overscan: 8,
-    scrollToFn: elementScroll,
-    observeElementRect,
-    observeElementOffset,
-    onChange: () => draw((n) => n + 1),
-  };
-  holder.current ??= new Virtualizer<HTMLDivElement, Element>(options);
-  const virtual = holder.current;
-  virtual.setOptions(options);
-  useEffect(() => virtual._didMount(), []);
-  useEffect(() => virtual._willUpdate());
-  return {
-    list: virtual.getVirtualItems(),
-    total: virtual.getTotalSize(),
-    scrollTo: (index: number) => virtual.scrollToIndex(index, { align: "auto" }),
-  };
 }

@@ -28,6 +28,7 @@ export const PAGES: readonly Page[] = [
   { path: "/events", label: "nav.events", icon: "bell", roles: [...WATCH, "auditor"], tab: true },
   { path: "/incidents", label: "nav.incidents", icon: "siren", roles: [...WATCH, "auditor"], tab: true },
   { path: "/m", label: "nav.responder", icon: "mapPin", roles: WATCH },
+  { path: "/register", label: "nav.register", icon: "cctv", roles: ["administrator", "operator", "auditor"] },
   { path: "/health", label: "nav.health", icon: "gauge", roles: ["administrator", "operator", "auditor"] },
   { path: "/admin", label: "nav.admin", icon: "settings", roles: ["administrator", "auditor"] },
 ];
