@@ -7,4 +7,5 @@ target/release/district --seconds 10
 target/release/archive index
 target/release/archive record
 target/release/command all
+target/release/register --searches 100
 target/release/fanout --markdown

@@ -254,6 +254,41 @@ impl Api {
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }
+
+    /// Replaces a thing of the register.
+    ///
+    /// # Errors
+    /// What is wrong with it, in the gateway's words.
+    pub async fn put(&self, path: &str, body: &Value) -> Result<()> {
+        let request = self.http.put(self.base.join(path)?).json(body);
+        self.asked(path, request).await?;
+        Ok(())
+    }
+
+    /// Sends a file; what is said of it.
+    ///
+    /// # Errors
+    /// It is refused.
+    pub async fn upload(&self, path: &str, file: Vec<u8>) -> Result<Value> {
+        let request = self.http.post(self.base.join(path)?).body(file);
+        Ok(serde_json::from_str(&self.asked(path, request).await?)?)
+    }
+
+    /// An answer, whole.
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn text(&self, path: &str) -> Result<String> {
+        self.asked(path, self.http.get(self.base.join(path)?)).await
+    }
+
+    async fn asked(&self, path: &str, request: reqwest::RequestBuilder) -> Result<String> {
+        let answer = request.bearer_auth(&self.token).send().await?;
+        let good = answer.status().is_success();
+        let text = answer.text().await?;
+        ensure!(good, "{path}: {text}");
+        Ok(text)
+    }
 }
 
 async fn answered(path: &str, answer: reqwest::Response) -> Result<Value> {

@@ -22,6 +22,7 @@ const PAGES = [
   ["incidents?view=plans", ".plans-view .empty, .plan-list"],
   ["incidents?view=statistics", ".statistics .card, .statistics .empty"],
   ["health", ".card"],
+  ["register", ".reg-line[data-camera]"],
   ["admin", "table td"],
   ["admin?tab=users", "table td"],
   ["admin?tab=audit", "table td"],
@@ -30,10 +31,11 @@ const PAGES = [
 /** What opens over a page: where, what opens it, what must be there. */
 const DIALOGS = [
   { path: "incidents?view=plans", opener: ".plans-view .page-head .button", there: "dialog[open] .plan-editor" },
+  { path: "register", opener: ".reg-line[data-camera]", there: ".reg-detail input[name=name]" },
   {
-    path: "admin",
-    opener: "tr[data-camera] .zones-button",
-    there: ".zone-stage:not(.blank)",
+    path: "register?tab=zones",
+    opener: ".reg-line[data-camera]",
+    there: ".zone-stage",
     press: ".zone-side-panel .button",
   },
   {
@@ -43,7 +45,9 @@ const DIALOGS = [
     press: "dialog[open] .choice [role=radio]:nth-child(2)",
   },
   ...["e", "l", "x"].map((key) => ({ path: "playback?c=", keys: ["i", key], there: "dialog[open] form" })),
-  { path: "admin", opener: "tr[data-camera] .only-icon", nth: 1, there: "dialog[open] form" },
+  { path: "register?tab=place", opener: ".reg-line[data-camera]", there: ".reg-map canvas" },
+  { path: "register?tab=streams", opener: ".reg-line[data-camera]", there: "input[name=main_url]" },
+  { path: "register?tab=history", opener: ".reg-line[data-camera]", there: ".reg-history li" },
   {
     path: "events",
     opener: "tr[data-open=true] .button, .event-list-phone .event-card",

@@ -191,8 +191,7 @@ try {
         code,
       );
     const open = async () => {
-      await page.goto(`${settings.url}/admin`);
-      await page.click(`tr[data-camera="${code}"] .zones-button`);
+      await page.goto(`${settings.url}/register?c=${code}&tab=zones`);
       await page.waitForSelector(".zone-stage:not(.blank)");
     };
     await open();

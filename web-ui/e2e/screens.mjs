@@ -105,26 +105,15 @@ const pages = ({ code, codes, incident }) => [
       ]
     : []),
   ["health", "/health", (page) => still(page, ".health-grid")],
+  ["register", "/register", (page) => still(page, ".reg-line[data-camera]")],
+  ["register-record", `/register?c=${code}`, (page) => still(page, ".reg-detail input[name=name]")],
+  ["register-place", `/register?c=${code}&tab=place`, (page) => still(page, ".reg-map canvas")],
+  ["register-streams", `/register?c=${code}&tab=streams`, (page) => still(page, "input[name=main_url]")],
+  ["register-history", `/register?c=${code}&tab=history`, (page) => still(page, ".reg-history li")],
+  ["register-zones", `/register?c=${code}&tab=zones`, (page) => still(page, ".zone-stage")],
   ["admin", "/admin", (page) => still(page, "table tbody tr")],
   ["users", "/admin?tab=users", (page) => still(page, "table tbody tr")],
   ["audit", "/admin?tab=audit", (page) => still(page, "table tbody tr")],
-  [
-    "camera-form",
-    "/admin",
-    async (page) => {
-      await page.click("tr[data-camera] .only-icon >> nth=1");
-      await page.waitForSelector("dialog[open] form");
-    },
-  ],
-  [
-    "zones",
-    "/admin",
-    async (page) => {
-      await page.click("tr[data-camera] .zones-button");
-      await page.waitForSelector(".zone-stage:not(.blank)");
-      await page.click(".zone-side-panel .button");
-    },
-  ],
   [
     "keys",
     `/wall?l=4&c=${code}`,

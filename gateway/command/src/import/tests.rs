@@ -54,7 +54,7 @@ fn take(register: &mut Register, report: &Report) {
 
 fn kinds(report: &Report) -> Vec<(u32, &str, &str)> {
     let told = report.faults.iter();
-    told.filter(|f| f.severity == Severity::Error || f.kind != "missing")
+    told.filter(|f| f.severity == Severity::Error || !["missing", "same-address"].contains(&f.kind))
         .map(|f| (f.row, f.column.as_str(), f.kind))
         .collect()
 }
@@ -319,5 +319,117 @@ proptest! {
         if let Ok(table) = read(&bytes) {
             let _ = check(&table, &register(), None);
         }
+    }
+}
+
+#[test]
+fn formulas_are_refused_by_row_and_column() {
+    let file = "编码,名称,行政区划,主码流,联系方式\n\
+        44140300001326000001,=cmd|' /C calc'!A0,441403,rtsp://h/1,+86 753 2580000\n\
+        44140300001326000002,@SUM(1+1),441403,rtsp://h/2,-\n\
+        44140300001326000003,'=a name,441403,rtsp://h/3,\n";
+    let report = report_of(file.as_bytes());
+    assert_eq!(kinds(&report), [(2, "名称", "formula"), (3, "名称", "formula")]);
+    // In a workbook the formula stands beside the value it came to.
+    let rows = format!(
+        r#"<row r="1">{}{}{}{}</row><row r="2">{}<c r="B2" t="str"><f>HYPERLINK("http://x","y")</f><v>y</v></c>{}{}</row>"#,
+        cell("A1", "编码"),
+        cell("B1", "名称"),
+        cell("C1", "行政区划"),
+        cell("D1", "主码流"),
+        cell("A2", "44140300001326000001"),
+        cell("C2", "441403"),
+        cell("D2", "rtsp://h/"),
+    );
+    let report = report_of(&workbook(&sheet(&rows)));
+    assert_eq!(kinds(&report), [(2, "名称", "formula")]);
+}
+
+/// A formula that claims to be shared by every cell of the sheet, a thousand times over.
+#[test]
+fn shared_formulas_over_a_million_cells_cost_nothing() {
+    let shared: String = (0..1000)
+        .map(|i| format!(r#"<c r="A2"><f t="shared" si="{i}" ref="A1:XFD1048576">A1</f><v>1</v></c>"#))
+        .collect();
+    let rows = format!(
+        r#"<row r="1">{}{}</row><row r="2">{shared}</row>"#,
+        cell("A1", "编码"),
+        cell("B1", "名称")
+    );
+    let report = report_of(&workbook(&sheet(&rows)));
+    assert!(report.faults.iter().any(|f| f.kind == "formula"), "{:?}", report.faults);
+}
+
+#[test]
+fn a_column_is_understood_as_somebody_says() {
+    let file = "编号,说明,行政区划,主码流\n44140300001326000001,村口,441403,rtsp://h/\n";
+    let table = read(file.as_bytes()).unwrap();
+    let plain = check(&table, &register(), None);
+    assert!(plain.faults.iter().any(|f| f.kind == "missing-column"));
+    let fields = |r: &Report| r.columns.iter().map(|c| c.field).collect::<Vec<_>>();
+    assert_eq!(fields(&plain), [None, None, Some("region"), Some("main_url")]);
+    let said = mapping("0:code,1:name").unwrap();
+    let told = check_mapped(&table, &register(), None, &said);
+    assert!(told.is_good(), "{:?}", told.faults);
+    assert_eq!(told.cameras[0].camera.name, "村口");
+    assert_eq!(told.columns[0].samples, ["44140300001326000001"]);
+    let without = check_mapped(&table, &register(), None, &mapping("0:code,1:name,3:-").unwrap());
+    assert!(without.faults.iter().any(|f| f.kind == "missing" && f.column == "主码流地址"));
+    for wrong in ["0", "x:name", "0:nothing"] {
+        assert!(mapping(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_place_that_moved_by_the_shift_of_gcj_02_is_told() {
+    let mut there = register();
+    let place = Place { lon: 116.0, lat: 24.0 };
+    let mut camera = Camera::new("44140300001326000001".parse().unwrap(), "a", "441403".parse().unwrap());
+    camera.main_url = Some("rtsp://h/".into());
+    camera.place = Some(place);
+    there.apply(WallTime(0), Change::Import(vec![camera]));
+    let line = |p: Place, reference: &str| {
+        let file = format!("编码,经度,纬度,坐标系\n44140300001326000001,{},{},{reference}\n", p.lon, p.lat);
+        let report = check(&read(file.as_bytes()).unwrap(), &there, Some(&outline()));
+        report.faults.iter().any(|f| f.kind == "gcj-02")
+    };
+    let shifted = to_gcj02(place);
+    assert!(line(shifted, ""), "given as it is on other maps");
+    assert!(!line(shifted, "GCJ-02"), "and said so");
+    assert!(line(place, "GCJ-02"), "said so, and is not");
+    assert!(!line(place, ""));
+    assert!(!line(Place { lon: 116.004, ..place }, ""), "it was put somewhere else");
+}
+
+#[test]
+fn codes_of_elsewhere_and_addresses_that_stand_twice_are_looked_at() {
+    let file = "编码,名称,行政区划,主码流\n\
+        44140200001326000001,a,441403,rtsp://h/1\n\
+        44140300001326000002,b,441403,rtsp://h/1\n";
+    let report = report_of(file.as_bytes());
+    assert!(report.is_good());
+    assert_eq!(kinds(&report), [(2, "编码", "foreign-code")]);
+    let same = report.faults.iter().find(|f| f.kind == "same-address").unwrap();
+    assert_eq!((same.row, same.column.as_str(), same.text.as_str()), (3, "主码流", "row 2 has the same address"));
+}
+
+/// A column of every field filled with what does not fit it: every cell is named, and nothing panics.
+#[test]
+fn wrong_types_everywhere_are_told_cell_by_cell() {
+    let heads: Vec<&str> = COLUMNS.iter().map(|c| c.name).collect();
+    let mut file = heads.join(",") + "\n";
+    for n in 0..300 {
+        let cells = heads.iter().map(|h| match *h {
+            "code" => format!("44140300001326{:06}", n + 1),
+            _ => "☃\u{202e}9e999".to_owned(),
+        });
+        file += &(cells.collect::<Vec<_>>().join(",") + "\n");
+    }
+    let report = report_of(file.as_bytes());
+    assert!(!report.is_good());
+    assert!(report.faults.len() <= MAX_FAULTS + 1);
+    let told: BTreeSet<&str> = report.faults.iter().map(|f| f.column.as_str()).collect();
+    for number in ["heading", "view_angle", "view_distance", "keep_days", "height_m", "lon", "lat", "ipv4", "region"] {
+        assert!(told.contains(number), "{number}: {told:?}");
     }
 }
