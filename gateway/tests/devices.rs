@@ -36,7 +36,11 @@ async fn device(login: Login) -> Device {
 async fn a_device_is_found_and_read_whichever_way_it_wants_the_account() {
     let station = Station::start().await;
     let admin = station.sign_in("admin").await;
-    for (login, way) in [(Login::Open, "none"), (Login::Token, "token"), (Login::Digest, "digest")] {
+    for (login, way) in [
+        (Login::Open, "none"),
+        (Login::Token, "token"),
+        (Login::Digest, "digest"),
+    ] {
         let device = device(login).await;
         let port = device.discovery.unwrap().port();
         let asked = json!({"timeout_ms": 400, "addresses": [format!("127.0.0.1:{port}")]});
@@ -44,24 +48,39 @@ async fn a_device_is_found_and_read_whichever_way_it_wants_the_account() {
         assert_eq!(found.status, StatusCode::OK, "{:?}", found.body);
         let found = found.json();
         let url = device.url();
-        let own = found.as_array().unwrap().iter().find(|d| d["addresses"][0] == url.as_str());
+        let own = found
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|d| d["addresses"][0] == url.as_str());
         assert_eq!(own.unwrap()["hardware"], "CS-1", "{found}");
 
-        let asked = json!({"address": url, "user": "admin", "password": "camsim", "camera": ELSEWHERE});
+        let asked =
+            json!({"address": url, "user": "admin", "password": "camsim", "camera": ELSEWHERE});
         let told = admin.post("onvif/read", asked).await;
         assert_eq!(told.status, StatusCode::OK, "{way}: {:?}", told.body);
         let told = told.json();
         assert_eq!(told["authentication"], way);
-        assert_eq!((&told["maker"], &told["mac"]), (&"Sightline camsim".into(), &"02:00:5e:10:00:01".into()));
+        assert_eq!(
+            (&told["maker"], &told["mac"]),
+            (&"Sightline camsim".into(), &"02:00:5e:10:00:01".into())
+        );
         // The device's clock has whole seconds.
         let offset = told["clock_offset_ms"].as_i64().unwrap();
         assert!((123_500..=126_500).contains(&offset), "{offset}");
         // It does not know where it is reached from outside; nobody's password follows what it says.
         assert_eq!(told["main_url"], "rtsp://127.0.0.1:554/main?a=1&b=2");
         assert_eq!(told["sub_url"], "rtsp://127.0.0.1:554/sub?a=1&b=2");
-        assert!(told["notes"][0].as_str().unwrap().contains("192.0.2.9"), "{told}");
+        assert!(
+            told["notes"][0].as_str().unwrap().contains("192.0.2.9"),
+            "{told}"
+        );
         let changes = told["changes"].as_array().unwrap();
-        assert!(changes.iter().any(|c| c["field"] == "asset.model" && c["to"] == "CS-1"));
+        assert!(
+            changes
+                .iter()
+                .any(|c| c["field"] == "asset.model" && c["to"] == "CS-1")
+        );
     }
     station.stop().await;
 }
@@ -80,11 +99,20 @@ async fn what_goes_wrong_with_a_device_is_said() {
     for login in [Login::Token, Login::Digest] {
         let device = device(login).await;
         assert_eq!(read(device.url(), "wrong").await.code(), "device-account");
-        assert_eq!(admin.post("onvif/read", json!({"address": device.url()})).await.code(), "device-account");
+        assert_eq!(
+            admin
+                .post("onvif/read", json!({"address": device.url()}))
+                .await
+                .code(),
+            "device-account"
+        );
     }
     let gone = read("http://127.0.0.1:9/".into(), "x").await;
     assert_eq!(gone.code(), "device-unreachable");
-    assert_eq!(read("ftp://x".into(), "x").await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        read("ftp://x".into(), "x").await.status,
+        StatusCode::BAD_REQUEST
+    );
     for nonsense in [
         "<html>hello</html>".to_owned(),
         "<!DOCTYPE a [<!ENTITY b \"c\">]><a>&b;</a>".into(),
@@ -100,7 +128,10 @@ async fn what_goes_wrong_with_a_device_is_said() {
         assert_eq!(told.status, StatusCode::BAD_GATEWAY, "{:?}", told.body);
     }
     let officer = station.sign_in("officer").await;
-    assert_eq!(officer.post("onvif/discover", json!({})).await.code(), "forbidden");
+    assert_eq!(
+        officer.post("onvif/discover", json!({})).await.code(),
+        "forbidden"
+    );
     station.stop().await;
 }
 
@@ -122,6 +153,9 @@ async fn a_kept_password_goes_to_the_cameras_own_host_only() {
     let told: Value = admin.post("onvif/read", asked.clone()).await.json();
     assert_eq!(told["authentication"], "token", "{told}");
     assert_eq!(put("127.0.0.2").await.status, StatusCode::OK);
-    assert_eq!(admin.post("onvif/read", asked).await.code(), "device-account");
+    assert_eq!(
+        admin.post("onvif/read", asked).await.code(),
+        "device-account"
+    );
     station.stop().await;
 }

@@ -36,7 +36,16 @@ struct Args {
 }
 
 /// By name, by initials, by code, by region and initials, by address, by nothing at all, by what is not there.
-const WORDS: [&str; 8] = ["村口", "hd", "cktc", "132600", "丙村 qt", "小学", "", "zzzz"];
+const WORDS: [&str; 8] = [
+    "村口",
+    "hd",
+    "cktc",
+    "132600",
+    "丙村 qt",
+    "小学",
+    "",
+    "zzzz",
+];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -52,9 +61,16 @@ async fn main() -> Result<()> {
     regions(&api, &args.regions).await?;
 
     let (tried, check) = import(&api, &sheet, false).await?;
-    ensure!(tried["good"] == true, "the sample has faults: {}", tried["faults"][0]);
+    ensure!(
+        tried["good"] == true,
+        "the sample has faults: {}",
+        tried["faults"][0]
+    );
     let (taken, commit) = import(&api, &sheet, true).await?;
-    ensure!(taken["added"] == args.cameras && taken["committed"] == true, "{taken}");
+    ensure!(
+        taken["added"] == args.cameras && taken["committed"] == true,
+        "{taken}"
+    );
     // The commit tries the file again before it takes it: that is part of what is waited for.
     let rows = read_rows(&sheet);
     let written = write_durably(dir.path(), &sheet)?;
@@ -77,13 +93,36 @@ async fn main() -> Result<()> {
     let ms = |us: u64| us as f64 / 1000.0;
     let floor = ms(plain.value_at_quantile(0.99));
     let figures = [
-        Figure::new("import-check", check.as_secs_f64(), "s", Some(rows.as_secs_f64())),
-        Figure::new("import-commit", commit.as_secs_f64(), "s", Some(written.as_secs_f64())),
-        Figure::new("tree-open", ms(tree.value_at_quantile(0.99)), "ms", Some(floor)),
-        Figure::new("search-p99", ms(search.value_at_quantile(0.99)), "ms", Some(floor)),
+        Figure::new(
+            "import-check",
+            check.as_secs_f64(),
+            "s",
+            Some(rows.as_secs_f64()),
+        ),
+        Figure::new(
+            "import-commit",
+            commit.as_secs_f64(),
+            "s",
+            Some(written.as_secs_f64()),
+        ),
+        Figure::new(
+            "tree-open",
+            ms(tree.value_at_quantile(0.99)),
+            "ms",
+            Some(floor),
+        ),
+        Figure::new(
+            "search-p99",
+            ms(search.value_at_quantile(0.99)),
+            "ms",
+            Some(floor),
+        ),
     ];
     print!("{}", results::table(&figures));
-    println!("search, median: {:.2} ms", ms(search.value_at_quantile(0.5)));
+    println!(
+        "search, median: {:.2} ms",
+        ms(search.value_at_quantile(0.5))
+    );
     results::append(&figures)?;
     Ok(())
 }

@@ -220,7 +220,8 @@ fn explain_part(
         "type" => {
             let known = TYPES.iter().find(|(d, ..)| *d == digits);
             let fault = !matches!(digits, "131" | "132");
-            let (zh, en) = known.map_or(("其他设备", "another device"), |(_, zh, en)| (*zh, *en));
+            let (zh, en) =
+                known.map_or(("其他设备", "another device"), |(_, zh, en)| (*zh, *en));
             (
                 zh.into(),
                 en.into(),
@@ -305,7 +306,10 @@ mod tests {
                 .collect();
             assert_eq!((wrong, told.good), (vec![part], false), "{code}");
         }
-        assert_eq!(explained("4414x").fault.unwrap()[1], "character 5 is 'x', expected a digit");
+        assert_eq!(
+            explained("4414x").fault.unwrap()[1],
+            "character 5 is 'x', expected a digit"
+        );
         let short = explained("441403000013");
         assert_eq!(short.parts.len(), 2);
         assert_eq!(short.fault.unwrap()[1], "12 digits, expected 20");

@@ -118,7 +118,12 @@ pub(super) fn run(command: Command) -> Result<ExitCode> {
                         12 => 4,
                         _ => 0,
                     };
-                    println!("{:depth$}{code}  {}  {}", "", text(&region["name"]), region["cameras"]);
+                    println!(
+                        "{:depth$}{code}  {}  {}",
+                        "",
+                        text(&region["name"]),
+                        region["cameras"]
+                    );
                 }
             }
             Command::Set {
@@ -129,7 +134,9 @@ pub(super) fn run(command: Command) -> Result<ExitCode> {
                 lat,
                 at,
             } => {
-                let place = lon.zip(lat).map(|(lon, lat)| json!({"lon": lon, "lat": lat}));
+                let place = lon
+                    .zip(lat)
+                    .map(|(lon, lat)| json!({"lon": lon, "lat": lat}));
                 let body = json!({"name": name, "name_en": name_en, "place": place});
                 let path = format!("regions/{code}");
                 let region = at.ask(Method::PUT, &path, Some(&body)).await?;
@@ -137,8 +144,13 @@ pub(super) fn run(command: Command) -> Result<ExitCode> {
             }
             Command::Move { from, to, at } => {
                 let path = format!("regions/{from}/move");
-                let region = at.ask(Method::POST, &path, Some(&json!({"to": to}))).await?;
-                eprintln!("region {from} is {to} now, with {} cameras", region["cameras"]);
+                let region = at
+                    .ask(Method::POST, &path, Some(&json!({"to": to})))
+                    .await?;
+                eprintln!(
+                    "region {from} is {to} now, with {} cameras",
+                    region["cameras"]
+                );
             }
             Command::Remove { code, at } => {
                 at.tell(Method::DELETE, &format!("regions/{code}")).await?;
@@ -161,7 +173,12 @@ pub(super) fn run_group(command: Group) -> Result<ExitCode> {
                 let groups = at.ask(Method::GET, "groups", None).await?;
                 for group in groups.as_array().into_iter().flatten() {
                     let count = group["cameras"].as_array().map_or(0, Vec::len);
-                    println!("{}  {}  {}  {count}", text(&group["id"]), text(&group["kind"]), text(&group["name"]));
+                    println!(
+                        "{}  {}  {}  {count}",
+                        text(&group["id"]),
+                        text(&group["kind"]),
+                        text(&group["name"])
+                    );
                 }
             }
             Group::Set {
@@ -177,7 +194,8 @@ pub(super) fn run_group(command: Group) -> Result<ExitCode> {
                 eprintln!("group {id} has {} cameras", cameras.len());
             }
             Group::Remove { id, at } => {
-                at.tell(Method::DELETE, &format!("groups/{}", escape(&id))).await?;
+                at.tell(Method::DELETE, &format!("groups/{}", escape(&id)))
+                    .await?;
                 eprintln!("group {id} is gone");
             }
         }

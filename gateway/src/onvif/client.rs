@@ -30,7 +30,9 @@ const SERVICE: &str = "/onvif/device_service";
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The address is none.
-    #[error("'{0}' is no address of a device, expected a host, HOST:PORT, or http://HOST/onvif/device_service")]
+    #[error(
+        "'{0}' is no address of a device, expected a host, HOST:PORT, or http://HOST/onvif/device_service"
+    )]
     Address(String),
     /// It could not be reached.
     #[error("{host}: {text}")]
@@ -169,7 +171,11 @@ impl Asking<'_> {
         let mut reading = Reading::default();
         let before = (self.now)();
         let clock = self
-            .ask(self.device, "GetSystemDateAndTime", "<tds:GetSystemDateAndTime/>")
+            .ask(
+                self.device,
+                "GetSystemDateAndTime",
+                "<tds:GetSystemDateAndTime/>",
+            )
             .await?;
         let between = i64::midpoint(before.0, (self.now)().0);
         match reading::clock(&clock) {
@@ -181,11 +187,18 @@ impl Asking<'_> {
             None => reading.notes.push("its clock is not told in UTC".into()),
         }
         let body = self
-            .ask(self.device, "GetDeviceInformation", "<tds:GetDeviceInformation/>")
+            .ask(
+                self.device,
+                "GetDeviceInformation",
+                "<tds:GetDeviceInformation/>",
+            )
             .await?;
         reading::device(&mut reading, &body);
         let question = "GetNetworkInterfaces";
-        match self.ask(self.device, question, "<tds:GetNetworkInterfaces/>").await {
+        match self
+            .ask(self.device, question, "<tds:GetNetworkInterfaces/>")
+            .await
+        {
             Ok(body) => reading::network(&mut reading, &body),
             Err(error) => reading.notes.push(error.to_string()),
         }
@@ -200,7 +213,9 @@ impl Asking<'_> {
                 self.device.clone()
             }
         };
-        let body = self.ask(&media, "GetProfiles", "<trt:GetProfiles/>").await?;
+        let body = self
+            .ask(&media, "GetProfiles", "<trt:GetProfiles/>")
+            .await?;
         reading.streams = reading::profiles(&body);
         self.addresses(&media, &mut reading).await;
         reading::choose(&mut reading);
@@ -233,16 +248,15 @@ impl Asking<'_> {
     fn playable(&self, text: &str) -> Result<(String, Option<String>), String> {
         let (mut url, _) = ingest::parse_camera_url(text)
             .map_err(|e| format!("the address of a stream is not understood: {e}"))?;
-        let named = url.host().map(|h| h.to_owned());
-        if named.as_ref() == Some(&self.device.host) {
+        let named = url.host_str().unwrap_or_default().to_owned();
+        let host = self.device.host.to_string();
+        if named == host {
             return Ok((url.to_string(), None));
         }
         // Behind another address the device does not know where it is reached.
-        let host = self.device.host.to_string();
         if url.set_host(Some(&host)).is_err() {
             return Ok((url.to_string(), None));
         }
-        let named = named.map(|h| h.to_string()).unwrap_or_default();
         let note = format!("it names {named} for its streams; {host} is taken, where it was asked");
         Ok((url.to_string(), Some(note)))
     }
@@ -280,8 +294,9 @@ impl Asking<'_> {
                 // A challenge for Digest is answered with Digest; it comes first then.
                 if let (Some(_), true) = (&challenge, *way != Authentication::Digest)
                     && !self.account.user.is_empty()
-                    && let Some((status, _, bytes)) =
-                        self.post(at, Authentication::Digest, &challenge, body).await?
+                    && let Some((status, _, bytes)) = self
+                        .post(at, Authentication::Digest, &challenge, body)
+                        .await?
                     && status != StatusCode::UNAUTHORIZED
                 {
                     self.way = Authentication::Digest;
@@ -373,7 +388,10 @@ impl Asking<'_> {
             let request = request
                 .body(Full::new(Bytes::from(envelope)))
                 .map_err(|e| e.to_string())?;
-            let answer = sender.send_request(request).await.map_err(|e| e.to_string())?;
+            let answer = sender
+                .send_request(request)
+                .await
+                .map_err(|e| e.to_string())?;
             let read = whole(answer).await;
             connection.abort();
             read
@@ -386,16 +404,18 @@ impl Asking<'_> {
     }
 }
 
-async fn whole(
-    answer: Response<Incoming>,
-) -> Result<(StatusCode, Option<String>, Bytes), String> {
+async fn whole(answer: Response<Incoming>) -> Result<(StatusCode, Option<String>, Bytes), String> {
     let status = answer.status();
     let wanted = answer
         .headers()
         .get_all(header::WWW_AUTHENTICATE)
         .iter()
         .filter_map(|v| v.to_str().ok())
-        .find(|v| v.trim_start().get(..6).is_some_and(|s| s.eq_ignore_ascii_case("digest")))
+        .find(|v| {
+            v.trim_start()
+                .get(..6)
+                .is_some_and(|s| s.eq_ignore_ascii_case("digest"))
+        })
         .map(str::to_owned);
     let body = Limited::new(answer.into_body(), xml::MAX_BYTES)
         .collect()
@@ -421,7 +441,10 @@ mod tests {
         assert_eq!(of("10.0.0.9").unwrap(), ("10.0.0.9".into(), SERVICE.into()));
         assert_eq!(of("cam:8000").unwrap(), ("cam:8000".into(), SERVICE.into()));
         assert_eq!(of("2001:db8::9").unwrap().0, "[2001:db8::9]");
-        assert_eq!(of("http://[::1]:81/x").unwrap(), ("[::1]:81".into(), "/x".into()));
+        assert_eq!(
+            of("http://[::1]:81/x").unwrap(),
+            ("[::1]:81".into(), "/x".into())
+        );
         for bad in ["", "ftp://x", "https://x", "http://", "a b"] {
             assert!(of(bad).is_err(), "{bad}");
         }
@@ -431,7 +454,10 @@ mod tests {
     fn a_service_elsewhere_is_asked_here() {
         let device = Device::parse("10.0.0.9:8000").unwrap();
         let media = device.service("http://evil.example/onvif/Media");
-        assert_eq!((media.authority(), media.path.as_str()), ("10.0.0.9:8000".into(), "/onvif/Media"));
+        assert_eq!(
+            (media.authority(), media.path.as_str()),
+            ("10.0.0.9:8000".into(), "/onvif/Media")
+        );
         assert_eq!(device.service("nonsense"), device);
     }
 

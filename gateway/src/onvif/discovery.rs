@@ -102,9 +102,14 @@ pub fn matches(bytes: &[u8], from: IpAddr) -> Vec<Found> {
 }
 
 fn decode(text: &str) -> String {
-    let protected = text.replace('+', "%2B").replace('=', "%3D").replace('&', "%26");
+    let protected = text
+        .replace('+', "%2B")
+        .replace('=', "%3D")
+        .replace('&', "%26");
     let mut pairs = url::form_urlencoded::parse(protected.as_bytes());
-    pairs.next().map_or_else(String::new, |(name, _)| name.into_owned())
+    pairs
+        .next()
+        .map_or_else(String::new, |(name, _)| name.into_owned())
 }
 
 /// A link of this machine.
@@ -169,7 +174,11 @@ pub async fn discover(addresses: &[SocketAddr], patience: Duration) -> io::Resul
         ask(socket(link, true), vec![(GROUP_V6, PORT).into()]);
     }
     for v6 in [false, true] {
-        let to: Vec<SocketAddr> = addresses.iter().filter(|a| a.is_ipv6() == v6).copied().collect();
+        let to: Vec<SocketAddr> = addresses
+            .iter()
+            .filter(|a| a.is_ipv6() == v6)
+            .copied()
+            .collect();
         if !to.is_empty() {
             let any = if v6 { "[::]:0" } else { "0.0.0.0:0" };
             ask(UdpSocket::bind(any).await, to);
@@ -236,9 +245,15 @@ mod tests {
             <d:XAddrs>http://10.0.0.9/onvif/device_service http://192.168.1.64/onvif/device_service ftp://x</d:XAddrs></d:ProbeMatch></d:ProbeMatches></SOAP-ENV:Body></SOAP-ENV:Envelope>"#;
         let found = matches(answer, "192.168.1.64".parse().unwrap());
         assert_eq!(found.len(), 1);
-        assert_eq!((found[0].name.as_str(), found[0].hardware.as_str()), ("Gate East", "IPC-1"));
+        assert_eq!(
+            (found[0].name.as_str(), found[0].hardware.as_str()),
+            ("Gate East", "IPC-1")
+        );
         assert_eq!(found[0].location, "村");
-        assert_eq!(found[0].addresses[0], "http://192.168.1.64/onvif/device_service");
+        assert_eq!(
+            found[0].addresses[0],
+            "http://192.168.1.64/onvif/device_service"
+        );
         assert_eq!(found[0].addresses.len(), 2);
         assert!(matches(b"<a/>", "10.0.0.1".parse().unwrap()).is_empty());
         assert!(matches(probe(1).as_bytes(), "10.0.0.1".parse().unwrap()).is_empty());

@@ -84,8 +84,16 @@ fn number<T: std::str::FromStr>(node: &Node, path: &[&str]) -> Option<T> {
 pub fn clock(body: &Node) -> Option<WallTime> {
     let utc = body.at(&["SystemDateAndTime", "UTCDateTime"])?;
     let of = |path: &[&str]| number::<u32>(utc, path);
-    let date = (of(&["Date", "Year"])?, of(&["Date", "Month"])?, of(&["Date", "Day"])?);
-    let time = (of(&["Time", "Hour"])?, of(&["Time", "Minute"])?, of(&["Time", "Second"])?);
+    let date = (
+        of(&["Date", "Year"])?,
+        of(&["Date", "Month"])?,
+        of(&["Date", "Day"])?,
+    );
+    let time = (
+        of(&["Time", "Hour"])?,
+        of(&["Time", "Minute"])?,
+        of(&["Time", "Second"])?,
+    );
     let text = format!(
         "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
         date.0,

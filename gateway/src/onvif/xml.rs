@@ -115,8 +115,14 @@ pub fn parse(bytes: &[u8]) -> Result<Node, Error> {
                     None => return Err(Error::Format("an end without a start".into())),
                 }
             }
-            Event::Text(part) => append(&mut open, &part.xml_content(quick_xml::XmlVersion::Implicit1_0)),
-            Event::CData(part) => append(&mut open, &part.xml_content(quick_xml::XmlVersion::Implicit1_0)),
+            Event::Text(part) => append(
+                &mut open,
+                &part.xml_content(quick_xml::XmlVersion::Implicit1_0),
+            ),
+            Event::CData(part) => append(
+                &mut open,
+                &part.xml_content(quick_xml::XmlVersion::Implicit1_0),
+            ),
             Event::GeneralRef(entity) => {
                 let resolved = entity.resolve_char_ref().map_err(|e| broken(&e))?;
                 let name = entity.xml_content(quick_xml::XmlVersion::Implicit1_0);
@@ -209,7 +215,10 @@ mod tests {
         )
         .unwrap();
         let name = node.at(&["Body", "Name"]).unwrap();
-        assert_eq!((name.text.as_str(), name.attribute("token")), ("A <B一", Some("a&b")));
+        assert_eq!(
+            (name.text.as_str(), name.attribute("token")),
+            ("A <B一", Some("a&b"))
+        );
         assert!(node.find("x").is_some() && node.find("y").is_none());
     }
 
@@ -222,7 +231,10 @@ mod tests {
         assert!(matches!(parse(deep.as_bytes()), Err(Error::TooLarge(_))));
         let many = format!("<a>{}</a>", "<b/>".repeat(MAX_NODES + 1));
         assert!(matches!(parse(many.as_bytes()), Err(Error::TooLarge(_))));
-        assert!(matches!(parse(&vec![b' '; MAX_BYTES + 1]), Err(Error::TooLarge(_))));
+        assert!(matches!(
+            parse(&vec![b' '; MAX_BYTES + 1]),
+            Err(Error::TooLarge(_))
+        ));
         for broken in ["", "<a>", "</a>", "<a></b>", "text"] {
             assert!(parse(broken.as_bytes()).is_err(), "{broken}");
         }

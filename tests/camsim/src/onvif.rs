@@ -364,7 +364,10 @@ impl Shared {
     }
 
     fn digest_passes(&self, request: &Request) -> bool {
-        let Some(given) = request.authorization.as_ref().and_then(|a| a.strip_prefix("Digest "))
+        let Some(given) = request
+            .authorization
+            .as_ref()
+            .and_then(|a| a.strip_prefix("Digest "))
         else {
             return false;
         };
@@ -391,7 +394,10 @@ impl Shared {
         let a1 = hex(format!("{user}:{REALM}:{}", self.config.password));
         let a2 = hex(format!("POST:{uri}"));
         let expected = hex(format!("{a1}:{nonce}:{nc}:{cnonce}:auth:{a2}"));
-        user == self.config.user && nonce == self.nonce && uri == request.path && response == expected
+        user == self.config.user
+            && nonce == self.nonce
+            && uri == request.path
+            && response == expected
     }
 
     fn probe_match(&self, probe: &str) -> Option<String> {
@@ -423,7 +429,11 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
     let mp = (5 * doy + 2) / 153;
     let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    (yoe + era * 400 + i64::from(month <= 2), month, doy - (153 * mp + 2) / 5 + 1)
+    (
+        yoe + era * 400 + i64::from(month <= 2),
+        month,
+        doy - (153 * mp + 2) / 5 + 1,
+    )
 }
 
 /// Seconds since 1970 of `YYYY-MM-DDTHH:MM:SSZ`.
@@ -447,7 +457,10 @@ mod tests {
     fn days_and_seconds_agree() {
         assert_eq!(civil(0), (1970, 1, 1));
         assert_eq!(civil(20_787), (2026, 11, 30));
-        assert_eq!(seconds_of("2026-11-30T00:00:01Z"), Some(20_787 * 86_400 + 1));
+        assert_eq!(
+            seconds_of("2026-11-30T00:00:01Z"),
+            Some(20_787 * 86_400 + 1)
+        );
         assert_eq!(seconds_of("2024-02-29T12:00:00Z"), Some(1_709_208_000));
         assert_eq!(seconds_of("x"), None);
     }

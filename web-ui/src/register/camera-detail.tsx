@@ -13,7 +13,7 @@ import { Button, Choice, Dialog, Loading, problemWords, toast, toastProblem } fr
 import { ZoneEditor } from "../zones/zone-editor";
 import { calls } from "./calls";
 import { ConflictDialog } from "./conflict-dialog";
-import { blank, bodyOf, changedFields, type Draft, draftOf, missing, valueAt, withValue } from "./draft";
+import { blank, bodyOf, changedFields, type Draft, draftOf, missing, readOnly, valueAt, withValue } from "./draft";
 import type { Editing } from "./field-grid";
 import { History } from "./history";
 import { PlaceTab } from "./place-tab";
@@ -24,6 +24,7 @@ import type { Overtaken, Past, StoredRecord } from "./types";
 
 export const TABS = ["record", "place", "streams", "history", "zones"] as const;
 export type Tab = (typeof TABS)[number];
+const READ_TABS: readonly Tab[] = ["record", "place", "history"];
 
 /** Tools of other parts on a camera's file, such as its diagnosis: each is given the camera and draws its button. */
 export const tools: ComponentType<{ camera: Camera }>[] = [];
@@ -62,6 +63,15 @@ export function CameraDetail({ code, seed, tab, region, onTab, onClose, onSaved 
 
   const load = async () => {
     if (isNew) return;
+    if (!may) {
+      const seen = await api.camera(code as CameraCode);
+      setGone(!seen.ok && seen.problem.status === 404);
+      if (!seen.ok) return;
+      const only = readOnly(seen.value, seen.value.region);
+      setDraft(only);
+      setBefore(only);
+      return;
+    }
     const answer = await calls.record(code);
     if (!answer.ok) {
       setGone(answer.problem.status === 404);
@@ -77,7 +87,7 @@ export function CameraDetail({ code, seed, tab, region, onTab, onClose, onSaved 
     setTurn((n) => n + 1);
   };
   useEffect(() => {
-    if (may) void load();
+    void load();
   }, [code]);
 
   const dirty = useMemo(() => new Set(draft && before ? changedFields(before, draft) : []), [draft, before]);
@@ -143,9 +153,9 @@ export function CameraDetail({ code, seed, tab, region, onTab, onClose, onSaved 
     errors,
     dirty: isNew ? new Set() : dirty,
     missing: lacking,
-    set: setDraft,
+    set: may ? setDraft : () => undefined,
   };
-  const tabs = isNew ? TABS.slice(0, 3) : gone || !may ? (["history"] as const) : TABS;
+  const tabs = isNew ? TABS.slice(0, 3) : gone ? (["history"] as const) : may ? TABS : READ_TABS;
   const shown = (tabs as readonly Tab[]).includes(tab) ? tab : (tabs[0] ?? "record");
   return (
     <section class="reg-detail card" aria-label={draft?.name || code || t("reg.add")}>
@@ -197,11 +207,15 @@ export function CameraDetail({ code, seed, tab, region, onTab, onClose, onSaved 
         ) : !editing ? (
           <Loading />
         ) : shown === "place" ? (
-          <PlaceTab editing={editing} />
+          <fieldset class="plain" disabled={!may}>
+            <PlaceTab editing={editing} />
+          </fieldset>
         ) : shown === "streams" ? (
           <StreamsTab editing={editing} hasPassword={stored?.has_password ?? false} />
         ) : (
-          <RecordTab key={`${code}/${turn}`} editing={editing} isNew={isNew} />
+          <fieldset class="plain" disabled={!may}>
+            <RecordTab key={`${code}/${turn}`} editing={editing} isNew={isNew} />
+          </fieldset>
         )}
       </div>
       {draft && (isNew || dirty.size > 0) && (

@@ -57,6 +57,16 @@ export function draftOf(stored: StoredRecord): Draft {
   return { ...blank(record.region), ...record, password: "" };
 }
 
+/** What everybody who sees a camera may read of its file: no addresses, and nothing that could be saved. */
+export function readOnly(camera: object, region: string): Draft {
+  const draft = blank(region) as unknown as Record<string, unknown>;
+  for (const key of Object.keys(draft)) {
+    const value = (camera as Record<string, unknown>)[key];
+    if (value !== undefined) draft[key] = value;
+  }
+  return draft as unknown as Draft;
+}
+
 /** What goes out. An address that was emptied is taken away; a password that was left empty stays. */
 export function bodyOf(draft: Draft): Partial<FileRecord> {
   const { password, ...record } = draft;

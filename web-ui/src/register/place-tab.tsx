@@ -73,7 +73,7 @@ export function PlaceTab({ editing }: { editing: Editing }) {
         step={0.000001}
         min={-limit}
         max={limit}
-        value={draft.place?.[which] ?? ""}
+        value={draft.place ? round(draft.place[which]) : ""}
         onChange={(event) => {
           const value = event.currentTarget.valueAsNumber;
           if (!Number.isFinite(value)) return put({ place: null });

@@ -87,7 +87,10 @@ fn each(book: &mut Book<'_>, part: &str, mut with: impl FnMut(&BytesStart<'_>) -
 
 fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
     let mut all = element.attributes();
-    let found = all.with_checks(false).flatten().find(|a| a.key.local_name().as_ref() == name)?;
+    let found = all
+        .with_checks(false)
+        .flatten()
+        .find(|a| a.key.local_name().as_ref() == name)?;
     Some(found.value.into_owned())
 }
 

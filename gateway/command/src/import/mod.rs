@@ -288,12 +288,7 @@ impl Row<'_> {
         }
     }
 
-    fn code(
-        &self,
-        register: &Register,
-        seen: &mut Seen,
-        report: &mut Report,
-    ) -> Option<CameraId> {
+    fn code(&self, register: &Register, seen: &mut Seen, report: &mut Report) -> Option<CameraId> {
         let (i, _) = self.columns.iter().find(|(_, c)| c.name == column::CODE)?;
         let heading = self.heading(column::CODE);
         let text = self.cells[*i].as_str();
@@ -510,7 +505,8 @@ impl Row<'_> {
                     format!("{lon}, {lat} lies outside the district"),
                 ),
             }
-        } else if let Some(text) = looks_shifted(camera.place, place, given, camera.asset.reference) {
+        } else if let Some(text) = looks_shifted(camera.place, place, given, camera.asset.reference)
+        {
             report.warn(self.number, &heading, "gcj-02", text);
         }
         // What was written out to the centimetre and comes back is the same place.

@@ -329,7 +329,10 @@ fn formulas_are_refused_by_row_and_column() {
         44140300001326000002,@SUM(1+1),441403,rtsp://h/2,-\n\
         44140300001326000003,'=a name,441403,rtsp://h/3,\n";
     let report = report_of(file.as_bytes());
-    assert_eq!(kinds(&report), [(2, "名称", "formula"), (3, "名称", "formula")]);
+    assert_eq!(
+        kinds(&report),
+        [(2, "名称", "formula"), (3, "名称", "formula")]
+    );
     // In a workbook the formula stands beside the value it came to.
     let rows = format!(
         r#"<row r="1">{}{}{}{}</row><row r="2">{}<c r="B2" t="str"><f>HYPERLINK("http://x","y")</f><v>y</v></c>{}{}</row>"#,
@@ -349,7 +352,9 @@ fn formulas_are_refused_by_row_and_column() {
 #[test]
 fn shared_formulas_over_a_million_cells_cost_nothing() {
     let shared: String = (0..1000)
-        .map(|i| format!(r#"<c r="A2"><f t="shared" si="{i}" ref="A1:XFD1048576">A1</f><v>1</v></c>"#))
+        .map(|i| {
+            format!(r#"<c r="A2"><f t="shared" si="{i}" ref="A1:XFD1048576">A1</f><v>1</v></c>"#)
+        })
         .collect();
     let rows = format!(
         r#"<row r="1">{}{}</row><row r="2">{shared}</row>"#,
@@ -357,7 +362,11 @@ fn shared_formulas_over_a_million_cells_cost_nothing() {
         cell("B1", "名称")
     );
     let report = report_of(&workbook(&sheet(&rows)));
-    assert!(report.faults.iter().any(|f| f.kind == "formula"), "{:?}", report.faults);
+    assert!(
+        report.faults.iter().any(|f| f.kind == "formula"),
+        "{:?}",
+        report.faults
+    );
 }
 
 #[test]
@@ -367,14 +376,27 @@ fn a_column_is_understood_as_somebody_says() {
     let plain = check(&table, &register(), None);
     assert!(plain.faults.iter().any(|f| f.kind == "missing-column"));
     let fields = |r: &Report| r.columns.iter().map(|c| c.field).collect::<Vec<_>>();
-    assert_eq!(fields(&plain), [None, None, Some("region"), Some("main_url")]);
+    assert_eq!(
+        fields(&plain),
+        [None, None, Some("region"), Some("main_url")]
+    );
     let said = mapping("0:code,1:name").unwrap();
     let told = check_mapped(&table, &register(), None, &said);
     assert!(told.is_good(), "{:?}", told.faults);
     assert_eq!(told.cameras[0].camera.name, "村口");
     assert_eq!(told.columns[0].samples, ["44140300001326000001"]);
-    let without = check_mapped(&table, &register(), None, &mapping("0:code,1:name,3:-").unwrap());
-    assert!(without.faults.iter().any(|f| f.kind == "missing" && f.column == "主码流地址"));
+    let without = check_mapped(
+        &table,
+        &register(),
+        None,
+        &mapping("0:code,1:name,3:-").unwrap(),
+    );
+    assert!(
+        without
+            .faults
+            .iter()
+            .any(|f| f.kind == "missing" && f.column == "主码流地址")
+    );
     for wrong in ["0", "x:name", "0:nothing"] {
         assert!(mapping(wrong).is_err(), "{wrong}");
     }
@@ -383,13 +405,23 @@ fn a_column_is_understood_as_somebody_says() {
 #[test]
 fn a_place_that_moved_by_the_shift_of_gcj_02_is_told() {
     let mut there = register();
-    let place = Place { lon: 116.0, lat: 24.0 };
-    let mut camera = Camera::new("44140300001326000001".parse().unwrap(), "a", "441403".parse().unwrap());
+    let place = Place {
+        lon: 116.0,
+        lat: 24.0,
+    };
+    let mut camera = Camera::new(
+        "44140300001326000001".parse().unwrap(),
+        "a",
+        "441403".parse().unwrap(),
+    );
     camera.main_url = Some("rtsp://h/".into());
     camera.place = Some(place);
     there.apply(WallTime(0), Change::Import(vec![camera]));
     let line = |p: Place, reference: &str| {
-        let file = format!("编码,经度,纬度,坐标系\n44140300001326000001,{},{},{reference}\n", p.lon, p.lat);
+        let file = format!(
+            "编码,经度,纬度,坐标系\n44140300001326000001,{},{},{reference}\n",
+            p.lon, p.lat
+        );
         let report = check(&read(file.as_bytes()).unwrap(), &there, Some(&outline()));
         report.faults.iter().any(|f| f.kind == "gcj-02")
     };
@@ -398,7 +430,16 @@ fn a_place_that_moved_by_the_shift_of_gcj_02_is_told() {
     assert!(!line(shifted, "GCJ-02"), "and said so");
     assert!(line(place, "GCJ-02"), "said so, and is not");
     assert!(!line(place, ""));
-    assert!(!line(Place { lon: 116.004, ..place }, ""), "it was put somewhere else");
+    assert!(
+        !line(
+            Place {
+                lon: 116.004,
+                ..place
+            },
+            ""
+        ),
+        "it was put somewhere else"
+    );
 }
 
 #[test]
@@ -409,8 +450,15 @@ fn codes_of_elsewhere_and_addresses_that_stand_twice_are_looked_at() {
     let report = report_of(file.as_bytes());
     assert!(report.is_good());
     assert_eq!(kinds(&report), [(2, "编码", "foreign-code")]);
-    let same = report.faults.iter().find(|f| f.kind == "same-address").unwrap();
-    assert_eq!((same.row, same.column.as_str(), same.text.as_str()), (3, "主码流", "row 2 has the same address"));
+    let same = report
+        .faults
+        .iter()
+        .find(|f| f.kind == "same-address")
+        .unwrap();
+    assert_eq!(
+        (same.row, same.column.as_str(), same.text.as_str()),
+        (3, "主码流", "row 2 has the same address")
+    );
 }
 
 /// A column of every field filled with what does not fit it: every cell is named, and nothing panics.
@@ -429,7 +477,17 @@ fn wrong_types_everywhere_are_told_cell_by_cell() {
     assert!(!report.is_good());
     assert!(report.faults.len() <= MAX_FAULTS + 1);
     let told: BTreeSet<&str> = report.faults.iter().map(|f| f.column.as_str()).collect();
-    for number in ["heading", "view_angle", "view_distance", "keep_days", "height_m", "lon", "lat", "ipv4", "region"] {
+    for number in [
+        "heading",
+        "view_angle",
+        "view_distance",
+        "keep_days",
+        "height_m",
+        "lon",
+        "lat",
+        "ipv4",
+        "region",
+    ] {
         assert!(told.contains(number), "{number}: {told:?}");
     }
 }

@@ -322,7 +322,10 @@ fn check_region(region: &Region) -> Result<(), Error> {
         }
     }
     if region.place.is_some_and(|p| !p.is_valid()) {
-        return field("place", "longitude is -180 to 180, latitude -90 to 90".into());
+        return field(
+            "place",
+            "longitude is -180 to 180, latitude -90 to 90".into(),
+        );
     }
     Ok(())
 }
@@ -360,7 +363,9 @@ impl Register {
             ));
         }
         if self.parent(from).is_none() {
-            return field(format!("{from} is the uppermost region and stays where it is"));
+            return field(format!(
+                "{from} is the uppermost region and stays where it is"
+            ));
         }
         if self.parent(to).is_none() {
             return field(format!("no region above {to} is in the register"));

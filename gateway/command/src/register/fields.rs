@@ -58,10 +58,7 @@ pub fn of(camera: &Camera) -> BTreeMap<String, Value> {
     flat(serde_json::to_value(camera).unwrap_or_default())
 }
 
-fn compare(
-    from: BTreeMap<String, Value>,
-    to: BTreeMap<String, Value>,
-) -> Vec<Difference> {
+fn compare(from: BTreeMap<String, Value>, to: BTreeMap<String, Value>) -> Vec<Difference> {
     let names: BTreeSet<&String> = from.keys().chain(to.keys()).collect();
     let mut found = Vec::new();
     for name in names {

@@ -65,7 +65,9 @@ pub enum Error {
     #[error("group '{0}' is not in the register")]
     NoGroup(String),
     /// Somebody else changed it since it was read.
-    #[error("camera {code} was changed meanwhile: it is at revision {revision} now, and you changed revision {expected}")]
+    #[error(
+        "camera {code} was changed meanwhile: it is at revision {revision} now, and you changed revision {expected}"
+    )]
     Stale {
         /// Which.
         code: CameraId,
@@ -75,7 +77,9 @@ pub enum Error {
         expected: u32,
     },
     /// Somebody else changed the region since it was read.
-    #[error("region {code} was changed meanwhile: it is at revision {revision} now, and you changed revision {expected}")]
+    #[error(
+        "region {code} was changed meanwhile: it is at revision {revision} now, and you changed revision {expected}"
+    )]
     StaleRegion {
         /// Which.
         code: RegionCode,

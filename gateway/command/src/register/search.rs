@@ -6,74 +6,113 @@ use std::{collections::BTreeSet, sync::Arc};
 use media::RegionCode;
 use pinyin::{ToPinyin, ToPinyinMulti};
 
-use super::{File, Register};
+use super::{File, Region, Register};
 use crate::Camera;
 
 /// What a camera is found by.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Words {
-    /// Name, full pinyin of the name, common name, address, maker, model, tags; in lower case, a line each.
+    /// Name, common name, address, maker, model, tags; in lower case, a line each.
     text: String,
-    /// The initials each character of the name may have, a bit a letter: 重 is z and c.
-    initials: Vec<u32>,
+    /// How the name is said.
+    sound: Sound,
 }
 
-fn bit(letter: u8) -> u32 {
-    match letter {
-        b'a'..=b'z' => 1 << (letter - b'a'),
-        _ => 0,
-    }
-}
+/// How a text may be said: for each of its letters and characters the readings it has, 重 is zhong and chong.
+#[derive(Clone, Debug, Default)]
+struct Sound(Vec<Vec<&'static str>>);
 
-/// The initials of a text, and its full pinyin.
-fn spelled(text: &str) -> (Vec<u32>, String) {
-    let (mut initials, mut full) = (Vec::new(), String::new());
-    for c in text.chars() {
-        if let Some(plain) = c.to_pinyin() {
-            full.push_str(plain.plain());
-            let readings = c.to_pinyin_multi();
-            let all = readings.into_iter().flatten();
-            let letters = all.filter_map(|p| p.first_letter().bytes().next());
-            initials.push(letters.map(bit).fold(0, |a, b| a | b));
-        } else if c.is_alphanumeric() {
-            full.extend(c.to_lowercase());
+/// The longest word that is looked for by sound: its places are bits.
+const MOST_SOUND: usize = 63;
+const LATIN: &str = "abcdefghijklmnopqrstuvwxyz0123456789";
+
+impl Sound {
+    fn of(text: &str) -> Self {
+        let mut all = Vec::new();
+        for c in text.chars() {
             let lower = c.to_ascii_lowercase();
-            initials.push(if lower.is_ascii() { bit(lower as u8) } else { 0 });
+            if let Some(at) = LATIN.find(lower) {
+                all.push(vec![&LATIN[at..=at]]);
+            } else if let Some(many) = c.to_pinyin_multi() {
+                let mut readings: Vec<&'static str> = many.into_iter().map(|p| p.plain()).collect();
+                readings.sort_unstable();
+                readings.dedup();
+                all.push(readings);
+            } else if let Some(one) = c.to_pinyin() {
+                all.push(vec![one.plain()]);
+            } else if c.is_alphanumeric() {
+                all.push(Vec::new());
+            }
         }
+        Self(all)
     }
-    (initials, full)
-}
 
-fn has_initials(initials: &[u32], word: &[u8]) -> bool {
-    word.iter().all(u8::is_ascii_lowercase)
-        && initials
-            .windows(word.len().max(1))
-            .any(|w| w.iter().zip(word).all(|(mask, letter)| mask & bit(*letter) != 0))
+    /// Whether a word is somewhere in it: each character by its initial or in full, the last one in part, in any mixture.
+    fn has(&self, word: &str) -> bool {
+        if word.is_empty()
+            || word.len() > MOST_SOUND
+            || !word.bytes().all(|b| b.is_ascii_alphanumeric())
+        {
+            return false;
+        }
+        // Bit n: the word's first n letters end just here. A word may begin at every character.
+        let mut here = 1u64;
+        for readings in &self.0 {
+            let mut next = 0;
+            let mut at = here;
+            while at != 0 {
+                let n = at.trailing_zeros() as usize;
+                at &= at - 1;
+                let rest = &word[n..];
+                for reading in readings {
+                    if reading.starts_with(rest) {
+                        return true;
+                    }
+                    if reading.as_bytes().first() != rest.as_bytes().first() {
+                        continue;
+                    }
+                    next |= 1 << (n + 1);
+                    if rest.starts_with(reading) {
+                        next |= 1 << (n + reading.len());
+                    }
+                }
+            }
+            if next & (1 << word.len()) != 0 {
+                return true;
+            }
+            here = next | 1;
+        }
+        false
+    }
 }
 
 impl Words {
     pub(super) fn of(camera: &Camera) -> Self {
-        let (initials, full) = spelled(&camera.name);
         let mut text = camera.name.to_lowercase();
         let asset = &camera.asset;
         let more = [
-            full.as_str(),
-            &asset.common_name,
+            asset.common_name.as_str(),
             &camera.address,
             &camera.maker,
             &asset.model,
         ];
-        for part in more.into_iter().chain(camera.tags.iter().map(String::as_str)) {
+        for part in more
+            .into_iter()
+            .chain(camera.tags.iter().map(String::as_str))
+        {
             if !part.is_empty() {
                 text.push('\n');
                 text.push_str(&part.to_lowercase());
             }
         }
-        Self { text, initials }
+        Self {
+            text,
+            sound: Sound::of(&camera.name),
+        }
     }
 
     fn has(&self, word: &str) -> bool {
-        self.text.contains(word) || has_initials(&self.initials, word.as_bytes())
+        self.text.contains(word) || self.sound.has(word)
     }
 }
 
@@ -94,15 +133,16 @@ impl Register {
     /// The cameras that a query finds, by code.
     pub fn search(&self, query: &Query) -> Vec<&Arc<File>> {
         let lower = query.text.to_lowercase();
-        // A region is found by its own name, and then all of its cameras are.
+        // A town or village is found by its name, and then all cameras in it are.
         let words: Vec<(&str, BTreeSet<RegionCode>)> = lower
             .split_whitespace()
             .map(|word| {
-                let named = self.regions.values().filter(|r| {
-                    let (initials, full) = spelled(&r.name);
+                // The district's own name is everybody's, and would find them all.
+                let narrow = |r: &&Arc<Region>| r.code.as_str().len() >= 9;
+                let named = self.regions.values().filter(narrow).filter(|r| {
                     r.name.to_lowercase().contains(word)
                         || r.name_en.to_lowercase().contains(word)
-                        || (word.len() > 1 && (has_initials(&initials, word.as_bytes()) || full.contains(word)))
+                        || (word.len() > 1 && Sound::of(&r.name).has(word))
                 });
                 (word, named.map(|r| r.code).collect())
             })
@@ -122,7 +162,8 @@ impl Register {
                 && words.iter().all(|(word, regions)| {
                     camera.code.as_str().contains(word)
                         || file.words().has(word)
-                        || regions.contains(&camera.region)
+                        || (!regions.is_empty()
+                            && camera.region.path().any(|r| regions.contains(&r)))
                 })
         };
         self.files.values().filter(fits).collect()
@@ -133,14 +174,49 @@ impl Register {
 mod tests {
     use super::*;
 
+    use proptest::prelude::*;
+
     #[test]
-    fn initials_know_every_reading() {
-        let (initials, full) = spelled("重庆路2号A口");
-        for word in ["cql2ha", "zql", "ak", "q"] {
-            assert_eq!(has_initials(&initials, word.as_bytes()), !word.contains('2'), "{word}");
+    fn a_name_is_found_by_every_reading_in_full_or_by_initials() {
+        let sound = Sound::of("重庆路2号A口");
+        for word in [
+            "cq",
+            "zql",
+            "chongqing",
+            "zhongq",
+            "cqlu2hak",
+            "chongql",
+            "ako",
+            "2",
+            "q",
+        ] {
+            assert!(sound.has(word), "{word}");
         }
-        assert!(full.contains("qing"), "{full}");
-        assert!(!has_initials(&initials, b"qc"));
-        assert!(!has_initials(&[], b"q"));
+        for word in ["qc", "chongk", "x", "", "cq l", "重"] {
+            assert!(!sound.has(word), "{word}");
+        }
+        assert!(!Sound::default().has("q"));
+    }
+
+    /// Letters that fit everywhere, in every way, and a last one that does not.
+    #[test]
+    fn a_word_that_almost_fits_costs_no_more_than_its_length() {
+        let sound = Sound::of(&"阿".repeat(100));
+        assert!(!sound.has(&("a".repeat(60) + "b")));
+        assert!(sound.has(&"a".repeat(60)) && !sound.has(&"a".repeat(200)));
+    }
+
+    proptest! {
+        #[test]
+        fn initials_and_full_pinyin_of_any_part_are_found(text in "[\u{4e00}-\u{9fa5}]{1,12}", from in 0usize..12, to in 0usize..12) {
+            let sound = Sound::of(&text);
+            let (from, to) = (from.min(to), from.max(to).min(sound.0.len()));
+            if from < to && sound.0[from..to].iter().all(|r| !r.is_empty()) {
+                let initials: String = sound.0[from..to].iter().filter_map(|r| r[0].chars().next()).collect();
+                let full: String = sound.0[from..to].iter().map(|r| *r.last().expect("one")).collect();
+                prop_assert!(!initials.is_ascii() || sound.has(&initials));
+                prop_assert!(full.len() > MOST_SOUND || !full.is_ascii() || sound.has(&full));
+            }
+        }
     }
 }

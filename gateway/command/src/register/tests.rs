@@ -107,7 +107,13 @@ fn a_region_finds_its_nearest_known_parent() {
 /// A district with a town, two villages, and a camera in each village.
 fn district() -> Register {
     let mut r = Register::default();
-    let codes = ["441403", "441403102", "441403102201", "441403102202", "441403103"];
+    let codes = [
+        "441403",
+        "441403102",
+        "441403102201",
+        "441403102202",
+        "441403103",
+    ];
     change(&mut r, Change::Regions(codes.map(region).into())).unwrap();
     change(&mut r, Change::Add(Box::new(camera(1, "441403102201")))).unwrap();
     change(&mut r, Change::Add(Box::new(camera(2, "441403102202")))).unwrap();
@@ -131,18 +137,37 @@ fn every_version_says_who_when_and_what() {
     let made = Change::Replace(Box::new(c.clone())).by("li");
     r.apply(WallTime::from_secs(7), made.into());
     // The same again is no version.
-    r.apply(WallTime::from_secs(8), Change::Replace(Box::new(c.clone())).by("wu").into());
-    r.apply(WallTime::from_secs(9), Change::Remove(c.code).by("wu").into());
+    r.apply(
+        WallTime::from_secs(8),
+        Change::Replace(Box::new(c.clone())).by("wu").into(),
+    );
+    r.apply(
+        WallTime::from_secs(9),
+        Change::Remove(c.code).by("wu").into(),
+    );
     assert!(r.camera(&c.code).is_none());
     let file = r.file_or_gone(&c.code).unwrap();
-    let told: Vec<_> = file.versions().iter().map(|v| (v.revision, &*v.by, v.what)).collect();
+    let told: Vec<_> = file
+        .versions()
+        .iter()
+        .map(|v| (v.revision, &*v.by, v.what))
+        .collect();
     assert_eq!(
         told,
-        [(1, "", What::Added), (2, "li", What::Changed), (3, "wu", What::Removed)]
+        [
+            (1, "", What::Added),
+            (2, "li", What::Changed),
+            (3, "wu", What::Removed)
+        ]
     );
-    let [first, second, _] = file.versions() else { panic!() };
+    let [first, second, _] = file.versions() else {
+        panic!()
+    };
     let changed = fields::differences(first.state.as_deref(), second.state.as_deref());
-    let changed: Vec<_> = changed.iter().map(|d| (d.field.as_str(), d.from.clone(), d.to.clone())).collect();
+    let changed: Vec<_> = changed
+        .iter()
+        .map(|d| (d.field.as_str(), d.from.clone(), d.to.clone()))
+        .collect();
     assert_eq!(
         changed,
         [
@@ -152,8 +177,17 @@ fn every_version_says_who_when_and_what() {
     );
     // It comes back as a new version, with the number after the last.
     let old = r.version(&c.code, 1).unwrap().state.clone().unwrap();
-    r.apply(WallTime::from_secs(10), Change::Add(Box::new(Camera::clone(&old))).by("wu").into());
-    assert_eq!((r.revision(&c.code), r.camera(&c.code).unwrap().name.as_str()), (4, "camera 1"));
+    r.apply(
+        WallTime::from_secs(10),
+        Change::Add(Box::new(Camera::clone(&old))).by("wu").into(),
+    );
+    assert_eq!(
+        (
+            r.revision(&c.code),
+            r.camera(&c.code).unwrap().name.as_str()
+        ),
+        (4, "camera 1")
+    );
 }
 
 #[test]
@@ -187,13 +221,22 @@ fn the_second_of_two_editors_is_refused_and_shown_the_difference() {
     );
     assert_eq!(
         r.check(&second.clone().into()),
-        Err(Error::Stale { code: code(1), revision: 2, expected: 1 })
+        Err(Error::Stale {
+            code: code(1),
+            revision: 2,
+            expected: 1
+        })
     );
-    let Change::Replace(mine) = second.change else { panic!() };
+    let Change::Replace(mine) = second.change else {
+        panic!()
+    };
     let base = r.version(&code(1), 1).unwrap().state.clone();
     let theirs = r.camera(&code(1)).map(AsRef::as_ref);
     let told = fields::conflicts(base.as_deref(), theirs, &mine);
-    let told: Vec<_> = told.iter().map(|c| (c.field.as_str(), &c.base, &c.theirs, &c.mine)).collect();
+    let told: Vec<_> = told
+        .iter()
+        .map(|c| (c.field.as_str(), &c.base, &c.theirs, &c.mine))
+        .collect();
     let null = serde_json::Value::Null;
     assert_eq!(
         told,
@@ -212,7 +255,10 @@ fn a_password_is_never_told() {
     other.password = Some(crate::Secret::sealed("v1:y".into()));
     let told = fields::differences(Some(&with), Some(&other));
     assert_eq!(told.len(), 1);
-    assert_eq!((&told[0].from, &told[0].to), (&fields::HIDDEN.into(), &fields::HIDDEN.into()));
+    assert_eq!(
+        (&told[0].from, &told[0].to),
+        (&fields::HIDDEN.into(), &fields::HIDDEN.into())
+    );
     let conflicts = fields::conflicts(Some(&with), Some(&other), &with);
     assert!(!serde_json::to_string(&conflicts).unwrap().contains("v1:"));
 }
@@ -221,10 +267,25 @@ fn a_password_is_never_told() {
 fn a_region_moves_with_all_that_is_in_it() {
     let mut r = district();
     let to = region_code("441403105");
-    change(&mut r, Change::MoveRegion { from: region_code("441403102"), to }.by("li").into()).unwrap();
+    change(
+        &mut r,
+        Change::MoveRegion {
+            from: region_code("441403102"),
+            to,
+        }
+        .by("li")
+        .into(),
+    )
+    .unwrap();
     assert!(r.region(&region_code("441403102")).is_none());
-    assert_eq!(r.region(&region_code("441403105201")).unwrap().name, "R441403102201");
-    assert_eq!(r.camera(&code(1)).unwrap().region, region_code("441403105201"));
+    assert_eq!(
+        r.region(&region_code("441403105201")).unwrap().name,
+        "R441403102201"
+    );
+    assert_eq!(
+        r.camera(&code(1)).unwrap().region,
+        region_code("441403105201")
+    );
     let last = r.file(&code(1)).unwrap().versions().last().unwrap();
     assert_eq!((last.what, &*last.by), (What::Moved, "li"));
     // Both codes tell of it, and what the configuration's file says of the old one does not bring it back.
@@ -244,7 +305,10 @@ fn moves_that_cannot_be_say_why() {
         ("441403109", "441403110", "not in the register"),
     ] {
         let (from, to) = (region_code(from), region_code(to));
-        let error = r.check(&Change::MoveRegion { from, to }).unwrap_err().to_string();
+        let error = r
+            .check(&Change::MoveRegion { from, to })
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(why), "{from} to {to}: {error}");
     }
 }
@@ -258,7 +322,10 @@ fn a_region_that_holds_anything_stays() {
     assert!(why(&r, "441403102201").contains("1 camera(s)"));
     change(&mut r, Change::Remove(code(1))).unwrap();
     change(&mut r, remove("441403102201").by("li").into()).unwrap();
-    assert_eq!(r.check(&remove("441403102201")), Err(Error::NoRegion(region_code("441403102201"))));
+    assert_eq!(
+        r.check(&remove("441403102201")),
+        Err(Error::NoRegion(region_code("441403102201")))
+    );
     // A camera that was there does not come back into nowhere.
     let old = camera(1, "441403102201");
     assert!(r.check(&Change::Add(Box::new(old))).is_err());
@@ -268,23 +335,44 @@ fn a_region_that_holds_anything_stays() {
 #[test]
 fn a_camera_whose_region_is_gone_counts_in_the_region_above() {
     let mut r = district();
-    r.apply(WallTime::from_secs(2), Change::RemoveRegion(region_code("441403102201")));
+    r.apply(
+        WallTime::from_secs(2),
+        Change::RemoveRegion(region_code("441403102201")),
+    );
     assert!(r.camera(&code(1)).is_some());
-    assert_eq!(r.parent(&region_code("441403102201")), Some(region_code("441403102")));
+    assert_eq!(
+        r.parent(&region_code("441403102201")),
+        Some(region_code("441403102"))
+    );
     let counts = r.counts(r.cameras());
     assert_eq!(counts[&region_code("441403102")], 2);
-    assert_eq!(r.search(&Query { region: Some(region_code("441403102")), ..Query::default() }).len(), 2);
+    assert_eq!(
+        r.search(&Query {
+            region: Some(region_code("441403102")),
+            ..Query::default()
+        })
+        .len(),
+        2
+    );
 }
 
 #[test]
 fn two_editors_of_a_region() {
     let mut r = district();
     let rename = |name: &str| {
-        let region = Region { name: name.into(), ..region("441403103") };
-        Change::Regions(vec![region]).by("li").on_region(region_code("441403103"), Some(1))
+        let region = Region {
+            name: name.into(),
+            ..region("441403103")
+        };
+        Change::Regions(vec![region])
+            .by("li")
+            .on_region(region_code("441403103"), Some(1))
     };
     change(&mut r, rename("a").into()).unwrap();
-    assert!(matches!(r.check(&rename("b").into()), Err(Error::StaleRegion { revision: 2, .. })));
+    assert!(matches!(
+        r.check(&rename("b").into()),
+        Err(Error::StaleRegion { revision: 2, .. })
+    ));
 }
 
 #[test]
@@ -298,13 +386,25 @@ fn groups_hold_cameras_of_any_region_and_lose_those_that_go() {
         cameras: [code(1), code(2)].into(),
     };
     change(&mut r, Change::Group(group.clone()).by("li").into()).unwrap();
-    let found = |r: &Register| r.search(&Query { group: Some("river".into()), ..Query::default() }).len();
+    let found = |r: &Register| {
+        r.search(&Query {
+            group: Some("river".into()),
+            ..Query::default()
+        })
+        .len()
+    };
     assert_eq!(found(&r), 2);
     change(&mut r, Change::Remove(code(1))).unwrap();
     assert_eq!(found(&r), 1);
-    assert!(matches!(r.check(&Change::Group(group)), Err(Error::Field { .. })));
+    assert!(matches!(
+        r.check(&Change::Group(group)),
+        Err(Error::Field { .. })
+    ));
     change(&mut r, Change::RemoveGroup("river".into())).unwrap();
-    assert_eq!(r.check(&Change::RemoveGroup("river".into())), Err(Error::NoGroup("river".into())));
+    assert_eq!(
+        r.check(&Change::RemoveGroup("river".into())),
+        Err(Error::NoGroup("river".into()))
+    );
 }
 
 #[test]
@@ -314,19 +414,38 @@ fn cameras_are_found_by_name_initials_code_region_and_tag() {
     c.name = "重庆路口2号".into();
     c.tags = vec!["防汛".into()];
     change(&mut r, Change::Add(Box::new(c))).unwrap();
-    let named = Region { name: "丙村镇".into(), ..region("441403103") };
+    let named = Region {
+        name: "丙村镇".into(),
+        ..region("441403103")
+    };
     change(&mut r, Change::Regions(vec![named])).unwrap();
     let found = |text: &str| -> Vec<CameraId> {
-        let found = r.search(&Query { text: text.into(), ..Query::default() });
+        let found = r.search(&Query {
+            text: text.into(),
+            ..Query::default()
+        });
         found.iter().map(|f| f.camera.code).collect()
     };
-    for text in ["重庆", "CQL", "zql", "chongqing", "26000003", "防汛", "丙村", "bcz", "bcz cq"] {
+    for text in [
+        "重庆",
+        "CQL",
+        "zql",
+        "chongqing",
+        "26000003",
+        "防汛",
+        "丙村",
+        "bcz",
+        "bcz cq",
+    ] {
         assert_eq!(found(text), [code(3)], "{text}");
     }
     assert_eq!(found("").len(), 3);
     assert_eq!(found("camera 1"), [code(1)]);
     assert_eq!(found("没有"), []);
-    let tagged = r.search(&Query { tag: Some("防汛".into()), ..Query::default() });
+    let tagged = r.search(&Query {
+        tag: Some("防汛".into()),
+        ..Query::default()
+    });
     assert_eq!(tagged.len(), 1);
 }
 
@@ -345,7 +464,10 @@ fn the_next_code_was_never_anybodys() {
     change(&mut r, Change::Remove(code(2))).unwrap();
     assert_eq!(serial(&r), 3, "the recordings of camera 2 are still there");
     let other = Stem { network: 7, ..stem };
-    assert_eq!(media::code::Parts::of(&r.next_code(&other).unwrap()).serial, 1);
+    assert_eq!(
+        media::code::Parts::of(&r.next_code(&other).unwrap()).serial,
+        1
+    );
 }
 
 #[test]
@@ -365,7 +487,11 @@ fn a_long_import_is_several_records_and_all_or_nothing() {
     for record in first {
         r.apply(at, record.clone());
     }
-    assert_eq!(r.cameras().count(), before, "cut off here, nothing has changed");
+    assert_eq!(
+        r.cameras().count(),
+        before,
+        "cut off here, nothing has changed"
+    );
     // An import that was never finished does not run into the next one.
     for record in &records {
         r.apply(at, record.clone());
@@ -382,9 +508,18 @@ fn old_records_are_read() {
     let old = r#"{"replace":{"code":"44140300001326000001","name":"a","region":"441403","main_url":"rtsp://h/"}}"#;
     let mut r = district();
     r.apply(WallTime::from_secs(5), serde_json::from_str(old).unwrap());
-    assert_eq!(&*r.file(&code(1)).unwrap().versions().last().unwrap().by, "");
+    assert_eq!(
+        &*r.file(&code(1)).unwrap().versions().last().unwrap().by,
+        ""
+    );
     let made: Change = Change::Remove(code(1)).by("li").into();
     let text = serde_json::to_string(&made).unwrap();
-    assert_eq!(text, r#"{"by":{"by":"li","change":{"remove":"44140300001326000001"}}}"#);
-    assert!(matches!(serde_json::from_str(&text).unwrap(), Change::By(_)));
+    assert_eq!(
+        text,
+        r#"{"by":{"by":"li","change":{"remove":"44140300001326000001"}}}"#
+    );
+    assert!(matches!(
+        serde_json::from_str(&text).unwrap(),
+        Change::By(_)
+    ));
 }

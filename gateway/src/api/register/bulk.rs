@@ -109,7 +109,10 @@ pub(in crate::api) async fn bulk(call: Call) -> Answer {
     if let Some(field) = bulk.set.keys().find(|f| !known(f)) {
         return Err(Problem::bad(
             "set",
-            format!("'{field}' is not among what is changed of many: {}, {CONDITION}", FIELDS.join(", ")),
+            format!(
+                "'{field}' is not among what is changed of many: {}, {CONDITION}",
+                FIELDS.join(", ")
+            ),
         ));
     }
     if bulk.set.is_empty() && bulk.add_tags.is_empty() && bulk.remove_tags.is_empty() {

@@ -51,7 +51,10 @@ pub(in crate::api) async fn next(call: Call) -> Answer {
     let district = call.gateway.config.district.code;
     let centre = match call.query.get("centre") {
         Some(text) => text.clone(),
-        None => format!("{:0<8}", &district.as_str()[..district.as_str().len().min(8)]),
+        None => format!(
+            "{:0<8}",
+            &district.as_str()[..district.as_str().len().min(8)]
+        ),
     };
     let digits = |name: &str, text: &str, n: usize| -> Result<u32, Problem> {
         let good = text.len() == n && text.bytes().all(|b| b.is_ascii_digit());
@@ -67,7 +70,10 @@ pub(in crate::api) async fn next(call: Call) -> Answer {
     let (device, _) = part("type", "132", 3)?;
     let (_, network) = part("network", "6", 1)?;
     if !matches!(device.as_str(), "131" | "132") {
-        return Err(Problem::bad("type", format!("{device}, expected 131 or 132 (camera)")));
+        return Err(Problem::bad(
+            "type",
+            format!("{device}, expected 131 or 132 (camera)"),
+        ));
     }
     // A whole code, so that its type is read where all types are read.
     let whole: CameraId = format!("{centre:08}{industry:02}{device}{network}000001")
@@ -82,6 +88,9 @@ pub(in crate::api) async fn next(call: Call) -> Answer {
     };
     match call.gateway.register.read().next_code(&stem) {
         Some(code) => json(&Next { code }),
-        None => Err(Problem::bad("centre", "all 999,999 serial numbers are taken")),
+        None => Err(Problem::bad(
+            "centre",
+            "all 999,999 serial numbers are taken",
+        )),
     }
 }

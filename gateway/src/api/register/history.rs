@@ -175,7 +175,9 @@ pub(in crate::api) async fn record(call: Call) -> Answer {
         return Err(Problem::internal("a camera is an object"));
     };
     map.remove("password");
-    let last = register.file(&camera.code).and_then(|f| f.versions().last());
+    let last = register
+        .file(&camera.code)
+        .and_then(|f| f.versions().last());
     json(&Record {
         revision: register.revision(&camera.code),
         camera: map,

@@ -44,7 +44,10 @@ pub(in crate::api) async fn discover(call: Call) -> Answer {
     let wanted: Discover = call.json()?;
     let patience = wanted.timeout_ms.unwrap_or(3000);
     if !(200..=10_000).contains(&patience) {
-        return Err(Problem::bad("timeout_ms", format!("{patience}, expected 200 to 10000")));
+        return Err(Problem::bad(
+            "timeout_ms",
+            format!("{patience}, expected 200 to 10000"),
+        ));
     }
     if wanted.addresses.len() > 256 {
         return Err(Problem::bad("addresses", "more than 256"));
@@ -58,9 +61,8 @@ pub(in crate::api) async fn discover(call: Call) -> Answer {
     call.audit(call.entry("devices-searched", "network", Some(region))?)
         .await?;
     let found = onvif::discover(&addresses, Duration::from_millis(patience)).await;
-    let found = found.map_err(|e| {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no-network", e.to_string())
-    })?;
+    let found = found
+        .map_err(|e| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no-network", e.to_string()))?;
     let register = call.gateway.register.read();
     let hosts: Vec<(CameraId, Vec<String>)> = register
         .cameras()
@@ -71,7 +73,8 @@ pub(in crate::api) async fn discover(call: Call) -> Answer {
         .into_iter()
         .map(|found| {
             let own: Vec<String> = found.addresses.iter().filter_map(|a| host(a)).collect();
-            let same = |(_, hosts): &&(CameraId, Vec<String>)| hosts.iter().any(|h| own.contains(h));
+            let same =
+                |(_, hosts): &&(CameraId, Vec<String>)| hosts.iter().any(|h| own.contains(h));
             Shown {
                 known: hosts.iter().filter(same).map(|(c, _)| *c).collect(),
                 found,
@@ -140,7 +143,10 @@ pub(in crate::api) async fn read(call: Call) -> Answer {
     {
         // The camera's password goes to the camera's own host only: to nobody who merely asks for it.
         let own = hosts(camera);
-        let asked = host(&format!("http://{}", wanted.address.trim_start_matches("http://")));
+        let asked = host(&format!(
+            "http://{}",
+            wanted.address.trim_start_matches("http://")
+        ));
         if asked.is_some_and(|h| own.contains(&h)) {
             account.user = camera.username.clone().unwrap_or_default();
             let opened = camera.password.as_ref();
@@ -149,7 +155,9 @@ pub(in crate::api) async fn read(call: Call) -> Answer {
         }
     }
     let region = camera.map_or(call.user()?.region, |c| c.region);
-    let object = wanted.camera.map_or("network".to_owned(), |c| c.to_string());
+    let object = wanted
+        .camera
+        .map_or("network".to_owned(), |c| c.to_string());
     let mut entry = call.entry("device-read", object, Some(region))?;
     entry.detail.clone_from(&wanted.address);
     call.audit(entry).await?;

@@ -79,7 +79,11 @@ pub(in crate::api) async fn put(call: Call) -> Answer {
         name_en: new.name_en.trim().to_owned(),
         place: new.place,
     };
-    let action = if known { "region-changed" } else { "region-added" };
+    let action = if known {
+        "region-changed"
+    } else {
+        "region-added"
+    };
     let mut entry = call.entry(action, code.to_string(), Some(code))?;
     entry.detail.clone_from(&region.name);
     let made = Change::Regions(vec![region]).by(&call.user()?.user);
@@ -116,7 +120,12 @@ fn bound(call: &Call, code: &RegionCode) -> Option<String> {
     let lines = lines
         .filter(|l| inside(&l.region))
         .map(|l| format!("the link of {} in the configuration", l.region));
-    let mut all: Vec<String> = accounts.into_iter().chain(plans).chain(contingency).chain(lines).collect();
+    let mut all: Vec<String> = accounts
+        .into_iter()
+        .chain(plans)
+        .chain(contingency)
+        .chain(lines)
+        .collect();
     if gateway.config.district.code.is_within(code) {
         all.insert(0, "the configuration's district".into());
     }

@@ -18,7 +18,10 @@ const MOST_TEXT: usize = 200;
 pub(in crate::api) async fn search(call: Call) -> Answer {
     let text = call.query.get("q").cloned().unwrap_or_default();
     if text.chars().count() > MOST_TEXT {
-        return Err(Problem::bad("q", format!("longer than {MOST_TEXT} characters")));
+        return Err(Problem::bad(
+            "q",
+            format!("longer than {MOST_TEXT} characters"),
+        ));
     }
     let query = Query {
         text,
@@ -29,7 +32,10 @@ pub(in crate::api) async fn search(call: Call) -> Answer {
     let state = match call.query.get("state").map(String::as_str) {
         None | Some("") => None,
         Some(text) => Some(State::parse(text).ok_or_else(|| {
-            Problem::bad("state", "expected live, idle, connecting, offline or disabled")
+            Problem::bad(
+                "state",
+                "expected live, idle, connecting, offline or disabled",
+            )
         })?),
     };
     let offset = call.query_within("offset", 0, 1_000_000)?.unwrap_or(0) as usize;

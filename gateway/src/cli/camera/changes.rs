@@ -74,7 +74,11 @@ pub(in crate::cli) fn escape(text: &str) -> String {
 }
 
 pub(super) async fn search(args: Search) -> Result<()> {
-    let mut path = format!("cameras/search?q={}&limit={}", escape(&args.words), args.limit);
+    let mut path = format!(
+        "cameras/search?q={}&limit={}",
+        escape(&args.words),
+        args.limit
+    );
     let pairs = [
         ("region", args.region.map(|r| r.to_string())),
         ("group", args.group),
@@ -89,7 +93,12 @@ pub(super) async fn search(args: Search) -> Result<()> {
     for camera in page["cameras"].as_array().into_iter().flatten() {
         match args.json {
             true => println!("{camera}"),
-            false => println!("{}  {:<12}  {}", word(&camera["code"]), word(&camera["region"]), word(&camera["name"])),
+            false => println!(
+                "{}  {:<12}  {}",
+                word(&camera["code"]),
+                word(&camera["region"]),
+                word(&camera["name"])
+            ),
         }
     }
     eprintln!("{} found", page["total"]);
@@ -156,7 +165,10 @@ pub(super) async fn restore(args: Restore) -> Result<()> {
     let body = json!({"revision": args.revision});
     let path = format!("cameras/{}/restore", args.code);
     let camera = args.at.ask(Method::POST, &path, Some(&body)).await?;
-    eprintln!("revision {} is now revision {}", args.revision, camera["revision"]);
+    eprintln!(
+        "revision {} is now revision {}",
+        args.revision, camera["revision"]
+    );
     Ok(())
 }
 
@@ -208,11 +220,18 @@ pub(super) async fn set(args: Set) -> Result<()> {
             .split_once('=')
             .with_context(|| format!("'{field}', expected FIELD=VALUE"))?;
         // A class is a text of one digit, and so is a telephone number.
-        let is_text = matches!(name, "site_class") || name.starts_with("asset.") && name != "asset.height_m" && name != "asset.functions";
-        let value = if is_text { Value::String(text.into()) } else { value(text) };
+        let is_text = matches!(name, "site_class")
+            || name.starts_with("asset.") && name != "asset.height_m" && name != "asset.functions";
+        let value = if is_text {
+            Value::String(text.into())
+        } else {
+            value(text)
+        };
         fields.insert(name.to_owned(), value);
     }
-    let searched = [&args.search, &args.group, &args.tag].iter().any(|o| o.is_some());
+    let searched = [&args.search, &args.group, &args.tag]
+        .iter()
+        .any(|o| o.is_some());
     if args.codes.is_empty() && !searched && args.region.is_none() {
         bail!("which cameras? Give codes, or --search, --region, --group or --tag");
     }
@@ -227,7 +246,10 @@ pub(super) async fn set(args: Set) -> Result<()> {
             });
         }
     }
-    let said = args.at.ask(Method::POST, "cameras/bulk", Some(&body)).await?;
+    let said = args
+        .at
+        .ask(Method::POST, "cameras/bulk", Some(&body))
+        .await?;
     for camera in said["changes"].as_array().into_iter().flatten() {
         println!("{}  {}", word(&camera["code"]), word(&camera["name"]));
         for change in camera["changes"].as_array().into_iter().flatten() {
@@ -239,7 +261,10 @@ pub(super) async fn set(args: Set) -> Result<()> {
         true => "changed",
         false => "nothing is changed yet: --commit does it",
     };
-    eprintln!("{} cameras, {} differ; {done}", said["cameras"], said["changed"]);
+    eprintln!(
+        "{} cameras, {} differ; {done}",
+        said["cameras"], said["changed"]
+    );
     Ok(())
 }
 
@@ -301,7 +326,12 @@ pub(super) async fn code(command: Code) -> Result<ExitCode> {
             for part in told["parts"].as_array().into_iter().flatten() {
                 let fault = part["fault"][1].as_str();
                 let fault = fault.map(|f| format!("  WRONG: {f}")).unwrap_or_default();
-                println!("{:<9} {:<8} {}{fault}", word(&part["name"]), word(&part["digits"]), word(&part["en"]));
+                println!(
+                    "{:<9} {:<8} {}{fault}",
+                    word(&part["name"]),
+                    word(&part["digits"]),
+                    word(&part["en"])
+                );
             }
             if let Some(fault) = told["fault"][1].as_str() {
                 println!("WRONG: {fault}");
@@ -334,7 +364,10 @@ pub(in crate::cli) struct Discover {
 
 pub(super) async fn discover(args: Discover) -> Result<()> {
     let body = json!({"timeout_ms": args.timeout_ms, "addresses": args.addresses});
-    let found = args.at.ask(Method::POST, "onvif/discover", Some(&body)).await?;
+    let found = args
+        .at
+        .ask(Method::POST, "onvif/discover", Some(&body))
+        .await?;
     let found = found.as_array().cloned().unwrap_or_default();
     for device in &found {
         if args.json {
@@ -343,8 +376,17 @@ pub(super) async fn discover(args: Discover) -> Result<()> {
         }
         let known = device["known"].as_array().into_iter().flatten();
         let known: Vec<String> = known.map(word).collect();
-        let known = if known.is_empty() { "new".into() } else { known.join(" ") };
-        println!("{}  {} {}  {known}", word(&device["addresses"][0]), word(&device["name"]), word(&device["hardware"]));
+        let known = if known.is_empty() {
+            "new".into()
+        } else {
+            known.join(" ")
+        };
+        println!(
+            "{}  {} {}  {known}",
+            word(&device["addresses"][0]),
+            word(&device["name"]),
+            word(&device["hardware"])
+        );
     }
     eprintln!("{} devices answered", found.len());
     Ok(())
@@ -381,7 +423,17 @@ pub(super) async fn read(args: Read) -> Result<()> {
     });
     let api = args.at.open().await?;
     let told = api.json(Method::POST, "onvif/read", Some(&body)).await?;
-    for field in ["maker", "model", "firmware", "serial", "mac", "ipv4", "ipv6", "clock_offset_ms", "authentication"] {
+    for field in [
+        "maker",
+        "model",
+        "firmware",
+        "serial",
+        "mac",
+        "ipv4",
+        "ipv6",
+        "clock_offset_ms",
+        "authentication",
+    ] {
         println!("{field:<16} {}", word(&told[field]));
     }
     for stream in told["streams"].as_array().into_iter().flatten() {
@@ -399,7 +451,12 @@ pub(super) async fn read(args: Read) -> Result<()> {
     }
     let changes = told["changes"].as_array().cloned().unwrap_or_default();
     for change in &changes {
-        println!("{}: {} -> {}", word(&change["field"]), word(&change["from"]), word(&change["to"]));
+        println!(
+            "{}: {} -> {}",
+            word(&change["field"]),
+            word(&change["from"]),
+            word(&change["to"])
+        );
     }
     if let Some(code) = args.camera.filter(|_| args.commit && !changes.is_empty()) {
         let path = format!("cameras/{code}/record");
@@ -416,7 +473,9 @@ pub(super) async fn read(args: Read) -> Result<()> {
                 record.remove(made);
             }
         }
-        let saved = api.json(Method::PUT, &format!("cameras/{code}"), Some(&record)).await?;
+        let saved = api
+            .json(Method::PUT, &format!("cameras/{code}"), Some(&record))
+            .await?;
         eprintln!("written: revision {}", saved["revision"]);
     }
     api.close().await;

@@ -57,7 +57,10 @@ struct Dice(u64);
 
 impl Dice {
     fn roll(&mut self, below: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % below.max(1)
     }
 
@@ -75,10 +78,23 @@ fn place(regions: &[Region], region: &Region) -> Option<Place> {
 
 /// So many cameras over these regions: a fifth in the towns, the rest in the villages where there are some.
 pub(crate) fn cameras(regions: &[Region], count: u32) -> Result<Vec<Camera>> {
-    let towns: Vec<&Region> = regions.iter().filter(|r| r.code.as_str().len() == 9).collect();
-    let villages: Vec<&Region> = regions.iter().filter(|r| r.code.as_str().len() == 12).collect();
-    let villages = if villages.is_empty() { &towns } else { &villages };
-    ensure!(!towns.is_empty(), "there is no town (9 digits) among the regions");
+    let towns: Vec<&Region> = regions
+        .iter()
+        .filter(|r| r.code.as_str().len() == 9)
+        .collect();
+    let villages: Vec<&Region> = regions
+        .iter()
+        .filter(|r| r.code.as_str().len() == 12)
+        .collect();
+    let villages = if villages.is_empty() {
+        &towns
+    } else {
+        &villages
+    };
+    ensure!(
+        !towns.is_empty(),
+        "there is no town (9 digits) among the regions"
+    );
     let mut dice = Dice(20_261_130);
     let mut all = Vec::with_capacity(count as usize);
     for n in 0..count {
@@ -136,7 +152,11 @@ pub(crate) fn cameras(regions: &[Region], count: u32) -> Result<Vec<Camera>> {
                 department: "数据局".into(),
                 ..Asset::default()
             },
-            ..Camera::new(code, format!("{}{spot}{number:02}", region.name), region.code)
+            ..Camera::new(
+                code,
+                format!("{}{spot}{number:02}", region.name),
+                region.code,
+            )
         });
     }
     Ok(all)
@@ -168,7 +188,9 @@ fn spoil(file: &[u8], faults: u32) -> Result<Vec<u8>> {
         .collect();
     let heads = lines.remove(0);
     let column = |name: &str| {
-        let at = heads.iter().position(|h| import::column::of_heading(h).is_some_and(|c| c.name == name));
+        let at = heads
+            .iter()
+            .position(|h| import::column::of_heading(h).is_some_and(|c| c.name == name));
         at.with_context(|| format!("no column {name}"))
     };
     let (code, name, region, lon, lat, heading) = (
