@@ -56,7 +56,7 @@ export const REGISTER = {
   "reg.part.keep": ["管理", "Upkeep"],
   "reg.part.use": ["使用", "Use"],
   "reg.next": ["取下一个编码", "Next free code"],
-  "reg.listHint": ["用 / 分隔", "“/” between"],
+  "reg.listHint": ["用 / 分隔", "Separate with /"],
   "reg.added": ["已登记", "Added"],
   "reg.deleteTitle": ["删除摄像机", "Take out of the register"],
   "reg.deleteText": [
