@@ -98,7 +98,7 @@ fn numbers_count_within_a_day() {
 proptest! {
     /// Whatever steps are asked for: the log is a walk along the table, and replaying accepted changes gives the same.
     #[test]
-    fn the_log_is_a_walk_along_the_table(steps in proptest::collection::vec(0usize..5, 0..20)) {
+    fn the_log_is_a_walk_along_the_table(steps in proptest::collection::vec(0usize..7, 0..30)) {
         let mut all = Incidents::default();
         let mut accepted = vec![open(1)];
         all.apply(WallTime::from_secs(9), open(1));
