@@ -126,7 +126,8 @@ function Route() {
     );
   }
   if (path === "/") {
-    queueMicrotask(() => navigate(pagesFor(role)[0]?.path ?? "/wall", "replace"));
+    const first = role === "responder" ? "/m" : (pagesFor(role)[0]?.path ?? "/wall");
+    queueMicrotask(() => navigate(first, "replace"));
     return <Loading />;
   }
   const page = PAGES.find((one) => one.path === path);
