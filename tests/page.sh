@@ -44,7 +44,7 @@ judge() {
 
 # shellcheck disable=SC2048 # several judges may come in one word
 plain=() secure=()
-for one in ${*:-wall flow drill recordings axe lifecycle transport}; do
+for one in ${*:-wall flow drill recordings axe lifecycle replay transport}; do
   if [[ $one == transport ]]; then secure+=("$one"); else plain+=("$one"); fi
 done
 if ((${#plain[@]})); then

@@ -8,13 +8,14 @@ use std::{
 };
 
 use media::{CameraId, FeedId, Lease, Priority, Profile, Reason, ReasonCode, WallTime};
-use relay::{Viewer, Wish};
+use relay::{Recorded, Shelf, Viewer, Wish};
 
 use crate::{
     access::{self, Action, Target, User, sessions::Hold},
     audit::{Entry, Outcome},
     codecs,
     gateway::Gateway,
+    replays,
 };
 
 /// By session, camera and profile; a session may have several connections.
@@ -154,6 +155,16 @@ impl relay::Host for Host {
         entry.detail = profile.to_string();
         // The opening is in the log; that the closing may be missing is logged by the queue.
         let _ = gateway.audit.note(gateway.now(), entry);
+    }
+
+    fn replay(&self, viewer: &Viewer, wish: &Recorded) -> Result<Arc<dyn Shelf>, Reason> {
+        replays::open(&self.gateway()?, viewer, wish)
+    }
+
+    fn replayed(&self, viewer: &Viewer, wish: &Recorded, sent: &[(WallTime, WallTime)]) {
+        if let Ok(gateway) = self.gateway() {
+            replays::closed(&gateway, viewer, wish, sent);
+        }
     }
 
     fn wall(&self) -> WallTime {

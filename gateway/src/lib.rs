@@ -42,6 +42,7 @@ pub mod metrics;
 pub mod onvif;
 pub mod positions;
 pub mod recording;
+mod replays;
 pub mod seal;
 pub mod shutdown;
 pub mod stills;

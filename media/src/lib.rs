@@ -26,6 +26,7 @@ pub mod frame;
 pub mod geo;
 pub mod id;
 pub mod reason;
+pub mod recorded;
 pub mod ring;
 pub mod time;
 pub mod track;

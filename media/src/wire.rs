@@ -3,6 +3,7 @@
 
 mod control;
 mod decodes;
+pub mod replay;
 
 use bytes::{Bytes, BytesMut};
 

@@ -61,7 +61,7 @@ pub use error::Error;
 pub use events::Events;
 pub use hold::{Hold, HoldKind, NewHold};
 pub use plan::Plan;
-pub use playback::{Hls, HlsFile, Piece, Playback};
+pub use playback::{Hls, HlsFile, Piece, Playback, reel::Reel};
 pub use recorder::{Recorder, RecorderState};
 pub use recover::Progress;
 pub use retention::{Deleted, Room, Rule};

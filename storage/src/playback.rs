@@ -6,6 +6,7 @@
 pub(crate) mod hls;
 pub(crate) mod mux;
 mod pins;
+pub mod reel;
 
 use std::{fs::File, ops::Range, os::unix::fs::FileExt, path::PathBuf, sync::Arc, time::Duration};
 
@@ -132,20 +133,8 @@ impl Inner {
         {
             let (file, path) = self.open(extent.source, &mut open)?;
             let offset = extent.offset + (at - extent.at);
-            let fail = |e| Error::io_at("read", path, offset, e);
-            let mut out = Vec::with_capacity(len);
-            while out.len() < len {
-                let from = offset + out.len() as u64;
-                let read = rustix::io::pread(file, rustix::buffer::spare_capacity(&mut out), from);
-                match read {
-                    Ok(0) => return Err(fail(std::io::ErrorKind::UnexpectedEof.into())),
-                    Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                    Err(e) => return Err(fail(e.into())),
-                }
-            }
-            // The allocator may have given more room than was asked for, and the system filled it.
-            out.truncate(len);
-            return Ok((out.into(), open));
+            let out = read_piece(file, path, offset, len)?;
+            return Ok((out, open));
         }
         let mut out = vec![0; len];
         let mut rest = &mut out[..];
@@ -188,6 +177,28 @@ impl Inner {
             None => Err(Error::Closed("the segment")),
         }
     }
+}
+
+/// Reads `len` bytes at an offset, without zeroing room for them first.
+fn read_piece(
+    file: &File,
+    path: &std::path::Path,
+    offset: u64,
+    len: usize,
+) -> Result<Bytes, Error> {
+    let fail = |e| Error::io_at("read", path, offset, e);
+    let mut out = Vec::with_capacity(len);
+    while out.len() < len {
+        let from = offset + out.len() as u64;
+        match rustix::io::pread(file, rustix::buffer::spare_capacity(&mut out), from) {
+            Ok(0) => return Err(fail(std::io::ErrorKind::UnexpectedEof.into())),
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(e) => return Err(fail(e.into())),
+        }
+    }
+    // The allocator may have given more room than was asked for, and the system filled it.
+    out.truncate(len);
+    Ok(out.into())
 }
 
 /// The segments of a range in order of start, the one being written included, each with the wall time where the next one has

@@ -12,6 +12,7 @@ mod old_codecs;
 mod one_pull_many_viewers;
 mod plan_started_once;
 mod playback;
+mod replay;
 mod shared;
 mod slow_link;
 mod slow_viewer;

@@ -101,12 +101,11 @@ try {
   await step("playback plays, its clock runs, a seek lands", async () => {
     const code = await page.evaluate(() => new URLSearchParams(location.search).get("c").split(",").find(Boolean));
     await page.goto(`${settings.url}/playback?c=${code}`);
-    await until(page, () => document.querySelector(".recorded video")?.readyState >= 2);
+    await page.waitForSelector(".pane[data-state=ready]");
     const first = await clockOf();
     await until(page, (old) => Number(document.querySelector(".recorded-at").dataset.at) > old, first);
     await page.focus("canvas.timeline");
     await page.keyboard.press(" ");
-    await until(page, () => [...document.querySelectorAll(".recorded video")].every((video) => video.paused));
     await page.waitForSelector(".transport .accent[aria-label=Play]");
     const paused = await clockOf();
     await page.keyboard.press("ArrowLeft");

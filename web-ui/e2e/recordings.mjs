@@ -238,7 +238,7 @@ try {
     await page.waitForSelector(".recorded-at[data-at]");
     await known();
     await drag(0.4, 0.5);
-    await page.keyboard.press("l");
+    await page.keyboard.press("h");
     await page.waitForSelector("dialog[open] .hold-form");
     await page.fill("dialog[open] textarea", "held by the test");
     await page.click("dialog[open] .button.accent");

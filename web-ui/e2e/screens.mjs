@@ -31,14 +31,14 @@ const pages = ({ code, codes, incident }) => [
   ["map", "/map", (page) => still(page, ".map-canvas canvas")],
   ["map-camera", `/map?c=${code}`, (page) => live(page, 1)],
   ["map-near", `/map?near=116.1,24.27`, (page) => still(page, ".map-canvas canvas")],
-  ["playback", `/playback?c=${codes.slice(0, 2).join()}`, (page) => still(page, ".recorded video")],
-  ["playback-9", `/playback?c=${codes.slice(0, 9).join()}`, (page) => still(page, ".recorded video")],
+  ["playback", `/playback?c=${codes.slice(0, 2).join()}`, (page) => still(page, ".pane[data-state=ready]")],
+  ["playback-9", `/playback?c=${codes.slice(0, 9).join()}`, (page) => still(page, ".pane[data-state=ready]")],
   ["playback-empty", "/playback", (page) => still(page, ".empty")],
   [
     "playback-marked",
     `/playback?c=${codes.slice(0, 2).join()}`,
     async (page) => {
-      await still(page, ".recorded video");
+      await still(page, ".pane[data-state=ready]");
       await marked(page);
     },
   ],
@@ -46,7 +46,7 @@ const pages = ({ code, codes, incident }) => [
     "playback-month",
     `/playback?c=${codes.slice(0, 2).join()}`,
     async (page) => {
-      await still(page, ".recorded video");
+      await still(page, ".pane[data-state=ready]");
       await page.selectOption(".spans select", { index: 7 });
     },
   ],
@@ -54,7 +54,7 @@ const pages = ({ code, codes, incident }) => [
     `dialog-${what}`,
     `/playback?c=${codes.slice(0, 3).join()}`,
     async (page) => {
-      await still(page, ".recorded video");
+      await still(page, ".pane[data-state=ready]");
       await marked(page);
       await page.keyboard.press({ evidence: "e", hold: "l", export: "x" }[what]);
       await page.waitForSelector("dialog[open] form");

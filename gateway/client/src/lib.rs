@@ -32,6 +32,7 @@ mod error;
 pub mod order;
 pub mod pull;
 mod quic;
+mod replay;
 mod roam;
 mod sign_in;
 mod stream;
@@ -48,6 +49,7 @@ use media::{
 use url::Url;
 
 pub use error::Error;
+pub use replay::{Replay, Setting};
 pub use roam::Moved;
 pub use sign_in::sign_in;
 pub use trust::Trust;
@@ -149,6 +151,23 @@ impl Client {
     pub async fn connect_quic(url: &Url, token: &str, trust: &Trust) -> Result<Self, Error> {
         let connection = quic::Connection::open(url, token, trust, quic::IDLE_TIME).await?;
         Ok(Self(Way::Fixed(Transport::Quic(Box::new(connection)))))
+    }
+
+    /// Connects by QUIC, or by WebSocket if that does not come about within three seconds, and stays with it: what recordings
+    /// want.
+    ///
+    /// # Errors
+    /// Those of [`Client::connect_ws`], when QUIC had failed too.
+    pub async fn connect_either(url: &Url, token: &str, trust: &Trust) -> Result<Self, Error> {
+        if url.scheme() == "https" {
+            let quic = Self::connect_quic(url, token, trust);
+            match tokio::time::timeout(QUIC_TIME, quic).await {
+                Ok(Ok(client)) => return Ok(client),
+                Ok(Err(error)) => tracing::info!(%error, "no QUIC, falling back to WebSocket"),
+                Err(_) => tracing::info!("no answer on UDP, falling back to WebSocket"),
+            }
+        }
+        Self::connect_ws(url, token, trust).await
     }
 
     /// Connects by QUIC, or by WebSocket if that does not come about within three seconds; where UDP stops passing later, goes

@@ -1,19 +1,25 @@
 //! A camera as a stream that a player reads from a pipe: fragmented MP4 with all tracks, or H.264/H.265 as an Annex B byte
 //! stream. [`Mux`] makes the bytes and knows no I/O; [`pull`] drives it.
 
-use std::{io, time::Duration};
+use std::{io, ops::Range, time::Duration};
 
 use bytes::Bytes;
 use media::{
-    CameraId, MediaTime, Priority, Profile, TrackKind, fmp4,
-    wire::{Format, Header, Kind, ServerMessage, TrackInfo},
+    CameraId, MediaTime, Priority, Profile, TrackKind, WallTime, fmp4,
+    wire::{
+        Format, Header, Kind, ServerMessage, TrackInfo,
+        replay::{Gaps, rate},
+    },
 };
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt},
-    time::Instant,
+    time::{Instant, timeout_at},
 };
 
-use crate::{Client, Error, Message, Moved, Open};
+use crate::{
+    Client, Error, Message, Moved, Open, Replay, Setting,
+    replay::{Pace, TELL},
+};
 
 /// What to write.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +44,23 @@ pub struct Options {
     pub audio: bool,
     /// Stop after this long, counted from the first picture.
     pub duration: Option<Duration>,
+    /// What was recorded, in place of what is live.
+    pub recorded: Option<Recorded>,
+}
+
+/// Which recording.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
+    /// From the key frame at or before this moment.
+    pub from: WallTime,
+    /// To this moment; without it up to the newest, and on with it.
+    pub to: Option<WallTime>,
+    /// 0.25 to 16 times; from 4 on key frames only.
+    pub rate: f64,
+    /// What becomes of gaps. Skipped ones take no time in an MP4.
+    pub gaps: Gaps,
+    /// Why, for the gateway's audit log.
+    pub reason: String,
 }
 
 /// What came of it.
@@ -62,8 +85,9 @@ pub enum Event<'a> {
     Missing(Duration),
 }
 
-/// The tile that [`pull`] opens.
+/// The tile that [`pull`] opens, and its clock.
 const TILE: u32 = 1;
+const CLOCK: u32 = 1;
 
 /// Pulls one camera into `out` until its duration is over, the reader closes the pipe, or an error. `on_event` sees every
 /// control message and every change of transport, for showing states.
@@ -77,27 +101,43 @@ pub async fn pull(
     out: &mut (impl AsyncWrite + Unpin),
     mut on_event: impl FnMut(Event<'_>),
 ) -> Result<Summary, Error> {
-    client
-        .open(Open {
-            profile: options.profile,
-            format: match options.container {
-                Container::Mp4 => Format::Fmp4,
-                Container::AnnexB => Format::Raw,
-            },
-            priority: Priority::Viewer,
-            audio: options.audio && options.container == Container::Mp4,
-            ..Open::new(TILE, options.camera)
-        })
-        .await?;
+    let format = match options.container {
+        Container::Mp4 => Format::Fmp4,
+        Container::AnnexB => Format::Raw,
+    };
+    let audio = options.audio && options.container == Container::Mp4;
+    let mut tape = match &options.recorded {
+        Some(recorded) => Some(Tape::open(client, options, recorded, format, audio).await?),
+        None => {
+            let open = Open {
+                profile: options.profile,
+                format,
+                priority: Priority::Viewer,
+                audio,
+                ..Open::new(TILE, options.camera)
+            };
+            client.open(open).await?;
+            None
+        }
+    };
     let mut mux = Mux::new(options.container);
     let (mut summary, mut end) = (Summary::default(), None);
     let mut gap = Gap::default();
     loop {
-        let message = match end {
+        let wake = [end, tape.as_ref().map(|t| t.tells_at)]
+            .into_iter()
+            .flatten();
+        let message = match wake.min() {
             None => client.next().await?,
-            Some(end) => match tokio::time::timeout_at(end, client.next()).await {
+            Some(wake) => match timeout_at(wake, client.next()).await {
                 Ok(message) => message?,
-                Err(_) => return Ok(summary),
+                Err(_) if end.is_some_and(|end| Instant::now() >= end) => return Ok(summary),
+                Err(_) => {
+                    if let Some(tape) = &mut tape {
+                        tape.tell(client).await?;
+                    }
+                    continue;
+                }
             },
         };
         if let Some(moved) = client.moved() {
@@ -113,11 +153,19 @@ pub async fn pull(
                 ServerMessage::Refused { reason, .. } => {
                     return Err(Error::Refused(reason.clone()));
                 }
-                ServerMessage::Closed { .. } => return Ok(summary),
+                ServerMessage::Closed { .. } | ServerMessage::Finished { .. } => {
+                    return Ok(summary);
+                }
+                // Nothing was recorded from here on, and nothing is.
+                ServerMessage::Gap { to: None, .. } => return Ok(summary),
                 ServerMessage::Skipped { frames, .. } => summary.skipped += frames,
                 _ => {}
             }
         }
+        let message = match &mut tape {
+            Some(tape) => tape.take(client, message).await?,
+            None => message,
+        };
         let pieces = mux.handle(message)?;
         if pieces.is_empty() {
             continue;
@@ -136,6 +184,135 @@ pub async fn pull(
             end = options.duration.map(|d| Instant::now() + d);
         }
     }
+}
+
+/// A recording that is pulled: who paces it, and where its times are in the file.
+struct Tape {
+    pace: Pace,
+    tells_at: Instant,
+    container: Container,
+    skips: bool,
+    /// Subtracted from the times of what comes, so that the file begins at 0 and gaps that are skipped take no time.
+    shift: Option<MediaTime>,
+    jumped: bool,
+    /// Behind the newest picture, as it came.
+    end: MediaTime,
+}
+
+impl Tape {
+    async fn open(
+        client: &mut Client,
+        options: &Options,
+        recorded: &Recorded,
+        format: Format,
+        audio: bool,
+    ) -> Result<Self, Error> {
+        let setting = Setting {
+            at: Some(recorded.from),
+            rate: Some(recorded.rate),
+            gaps: Some(recorded.gaps),
+            until: recorded.to,
+        };
+        client.clock(CLOCK, 1, setting).await?;
+        let replay = Replay {
+            tile: TILE,
+            camera: options.camera,
+            profile: Some(options.profile),
+            clock: CLOCK,
+            format,
+            audio,
+            reason: recorded.reason.clone(),
+        };
+        client.replay(replay).await?;
+        Ok(Self {
+            pace: Pace::new(rate(recorded.rate)),
+            tells_at: Instant::now() + TELL,
+            container: options.container,
+            skips: recorded.gaps == Gaps::Skip,
+            shift: None,
+            jumped: false,
+            end: MediaTime(0),
+        })
+    }
+
+    /// Tells the gateway how far the reader is, so that it never goes on without it.
+    async fn tell(&mut self, client: &mut Client) -> Result<(), Error> {
+        let now = Instant::now();
+        self.tells_at = now + TELL;
+        match self.pace.shows(now) {
+            Some(at) => client.reached(CLOCK, 1, at).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn take(&mut self, client: &mut Client, message: Message) -> Result<Message, Error> {
+        let now = Instant::now();
+        if now >= self.tells_at {
+            self.tell(client).await?;
+        }
+        Ok(match message {
+            Message::Control(ServerMessage::Clock { at, .. }) => {
+                self.pace.set(now, WallTime(at));
+                self.jumped = self.shift.is_some();
+                message
+            }
+            Message::Media(header, payload) if header.kind != Kind::Initialisation => {
+                if header.track == TrackKind::Video {
+                    self.pace.came(now, header.media_time);
+                }
+                let payload = match self.container {
+                    Container::Mp4 => self.shifted(&header, payload)?,
+                    Container::AnnexB => payload,
+                };
+                Message::Media(header, payload)
+            }
+            other => other,
+        })
+    }
+
+    fn shifted(&mut self, header: &Header, payload: Bytes) -> Result<Bytes, Error> {
+        let broken = || Error::Stream("a fragment without a decode time".into());
+        let (at, time) = decode_time(&payload).ok_or_else(broken)?;
+        if header.track == TrackKind::Video {
+            let jumped = std::mem::take(&mut self.jumped) && self.skips;
+            match &mut self.shift {
+                None => self.shift = Some(time),
+                Some(shift) if jumped => *shift = *shift + (time - self.end),
+                Some(_) => {}
+            }
+            self.end = time + MediaTime(i64::from(MediaTime::SCALE) / 25);
+        }
+        let time = time - self.shift.unwrap_or(time);
+        let mut out = payload.to_vec();
+        out[at..at + 8].copy_from_slice(&time.0.max(0).to_be_bytes());
+        Ok(out.into())
+    }
+}
+
+/// Where a fragment's decode time stands (`tfdt`, version 1), and what it is.
+fn decode_time(fragment: &[u8]) -> Option<(usize, MediaTime)> {
+    let moof = content(fragment, 0..fragment.len(), b"moof")?;
+    let traf = content(fragment, moof, b"traf")?;
+    let tfdt = content(fragment, traf, b"tfdt")?;
+    let at = tfdt.start + 4;
+    let time = i64::from_be_bytes(*fragment.get(at..tfdt.end)?.first_chunk()?);
+    (fragment[tfdt.start] == 1).then_some((at, MediaTime(time)))
+}
+
+/// Where the content of a box lies, among those side by side in a part of `bytes`.
+fn content(bytes: &[u8], within: Range<usize>, kind: &[u8; 4]) -> Option<Range<usize>> {
+    let (mut at, end) = (within.start, within.end);
+    while let Some(head) = bytes.get(at..end)?.first_chunk::<8>() {
+        let size = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
+        let next = at
+            .checked_add(size)
+            .filter(|next| size >= 8 && *next <= end)?;
+        if head[4..] == kind[..] {
+            return Some(at + 8..next);
+        }
+        at = next;
+    }
+    None
 }
 
 /// What a fall cost.

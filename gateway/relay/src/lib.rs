@@ -26,6 +26,8 @@
 //!   once a group), and control messages.
 //! - **A viewer costs bounded memory**: [`Config::viewer_budget`] of references to shared bytes, plus one message.
 //! - **A slow viewer is slow alone.** It holds no lock while it waits and nothing waits for it.
+//! - Recorded tiles are a lane of the session beside the live ones (`session/replay.rs`): the host reads for them, and nothing of
+//!   them goes through rings or workers.
 //! - Tiles take turns frame by frame, so none of a wall's tiles starves another.
 //!
 //! What does not belong here: RTSP, disks, passwords. Who may see what is decided by the [`Host`].
@@ -36,6 +38,7 @@ mod error;
 mod listed;
 pub mod quic;
 pub mod session;
+pub mod shelf;
 mod stats;
 mod watches;
 pub mod websocket;
@@ -46,7 +49,7 @@ use std::{
     sync::{Arc, OnceLock, atomic::Ordering::Relaxed},
 };
 
-use media::{CameraId, Lease, Priority, Profile, Reason, WallTime, wire::Decodes};
+use media::{CameraId, Lease, Priority, Profile, Reason, ReasonCode, WallTime, wire::Decodes};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
@@ -55,6 +58,7 @@ use dispatch::Dispatch;
 pub use error::{Close, End};
 pub use listed::Watching;
 use listed::{List, Listed};
+pub use shelf::{Recorded, Shelf};
 use stats::Counters;
 pub use stats::Stats;
 
@@ -98,6 +102,21 @@ pub trait Host: Send + Sync + 'static {
     /// A viewer's tile no longer shows what [`Host::open`] gave it for a wish with this camera and profile. Called once for each.
     fn closed(&self, viewer: &Viewer, camera: CameraId, profile: Profile) {
         let _ = (viewer, camera, profile);
+    }
+
+    /// A viewer wants to see what was recorded. Must not block.
+    ///
+    /// # Errors
+    /// The reason that the viewer is told: `forbidden`, `not-found`, ...
+    fn replay(&self, viewer: &Viewer, wish: &Recorded) -> Result<Arc<dyn Shelf>, Reason> {
+        let _ = viewer;
+        let text = format!("no recordings of {} are to be had here", wish.camera);
+        Err(Reason::new(ReasonCode::NotFound, text))
+    }
+
+    /// A tile with what [`Host::replay`] gave is closed; what was sent of it: from when to when, in the order of asking.
+    fn replayed(&self, viewer: &Viewer, wish: &Recorded, sent: &[(WallTime, WallTime)]) {
+        let _ = (viewer, wish, sent);
     }
 
     /// Who a token of a QUIC client stands for. Must not block.

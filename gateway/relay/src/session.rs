@@ -12,6 +12,7 @@ mod asked;
 mod auto;
 mod cruise;
 mod meter;
+mod replay;
 mod steering;
 mod tile;
 
@@ -23,6 +24,7 @@ use std::{
 
 use media::{
     Frame, Ring, SourceStatus, WallTime,
+    ring::Bell,
     wire::{self, ClientMessage, Framed, ServerMessage},
 };
 use tokio::sync::{Notify, watch};
@@ -31,6 +33,7 @@ use crate::{Close, Config, Host, Viewer};
 use auto::Steer;
 pub(crate) use cruise::{Cruise, Handed};
 use meter::Meter;
+use replay::Replays;
 pub use steering::Figures;
 use steering::Measuring;
 use tile::{Step, Tile};
@@ -123,6 +126,7 @@ pub struct Session {
     bell: Option<Arc<Notify>>,
     delivery: Delivery,
     tiles: Vec<Tile>,
+    replays: Replays,
     /// Whose turn is next: an index into `tiles`.
     turn: usize,
     ready: VecDeque<Output>,
@@ -153,13 +157,19 @@ impl Session {
             max_tiles: config.max_tiles,
         };
         let steer = Steer::new(&config, (viewer.peer.port() % 64) as u8);
+        let bell: Option<Arc<Notify>> = bell.into();
+        let replays = Replays::default();
+        if let Some(bell) = bell.clone() {
+            replays.inbox().wake(bell);
+        }
         Self {
             config,
             host,
             viewer: Arc::new(viewer),
-            bell: bell.into(),
+            bell,
             delivery,
             tiles: Vec::new(),
+            replays,
             turn: 0,
             ready: VecDeque::from([Output::Control(hello)]),
             queued: 0,
@@ -170,6 +180,11 @@ impl Session {
             closing: false,
             sources_version: 0,
         }
+    }
+
+    /// What is rung when a recording has been read, for a driver whose bell is not that of rings.
+    pub fn wake_for_recordings(&self, bell: Arc<dyn Bell>) {
+        self.replays.inbox().wake(bell);
     }
 
     /// Something happened. `now` must not go back.
@@ -211,6 +226,7 @@ impl Session {
 
     /// What to do next; none when there is nothing, or when the budget of unwritten bytes is spent.
     pub fn poll_output(&mut self, now: Instant) -> Option<Output> {
+        self.replays.rest();
         loop {
             if let Some(output) = self.ready.pop_front() {
                 if let Output::Media(message) = &output {
@@ -255,6 +271,10 @@ impl Session {
                     break;
                 }
             }
+            // One message of a recording for one of each live tile at most: neither starves the other.
+            if self.replays.step(now, &mut self.ready) {
+                moved = true;
+            }
             if !moved {
                 return None;
             }
@@ -283,6 +303,7 @@ impl Session {
         if !self.closing {
             self.closing = true;
             self.tiles.clear();
+            self.replays.clear();
             self.sources_version += 1;
             self.ready.retain(|o| matches!(o, Output::Control(_)));
             self.ready.truncate(CONTROL_PAUSE);
@@ -305,9 +326,9 @@ impl Session {
         self.config.max_delay()
     }
 
-    /// Tiles open now.
+    /// Tiles open now, recorded ones included.
     pub fn tiles(&self) -> usize {
-        self.tiles.len()
+        self.tiles.len() + self.replays.len()
     }
 
     /// Rises whenever [`Session::sources`] changes, or which of them are read from.

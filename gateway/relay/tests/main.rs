@@ -9,6 +9,7 @@ mod harness;
 mod joining;
 mod pull;
 mod quic;
+mod replay;
 mod slow_viewer;
 mod tiles;
 mod websocket;

@@ -177,6 +177,7 @@ async fn pulled(container: Container) -> (Vec<u8>, client::pull::Summary) {
         .unwrap();
     assert_eq!(client.transport(), "websocket");
     let options = Options {
+        recorded: None,
         camera: camera(1),
         profile: Profile::Main,
         container,

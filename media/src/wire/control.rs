@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Decodes;
+use super::{Decodes, replay::Gaps};
 use crate::{
     feed::Priority,
     id::{CameraId, Profile},
@@ -149,6 +149,70 @@ pub enum ClientMessage {
     Measure {
         /// How often, in milliseconds, [`super::MEASURE_MS`]; what lies outside is taken as the nearest bound. 0: no more.
         every_ms: u32,
+    },
+    /// Makes a clock for recorded tiles, or sets it: what is left out stays as it is.
+    Clock {
+        /// Chosen by the client.
+        clock: u32,
+        /// Chosen by the client; comes back in the answer, and in nothing that was asked before.
+        run: u32,
+        /// Go to this moment, UTC microseconds. A new clock needs one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<i64>,
+        /// How fast, [`super::replay::RATES`], with a minus backwards; 0 stands still. What lies outside is taken as the nearest
+        /// bound. A new clock has 1.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rate: Option<f64>,
+        /// What becomes of gaps; a new clock skips them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gaps: Option<Gaps>,
+        /// Nothing from this moment on is sent, UTC microseconds. Without it, and with each `at`, there is no end.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<i64>,
+    },
+    /// Show what was recorded of a camera, at a clock's moment.
+    Replay {
+        /// Chosen by the client, as for `open`.
+        tile: u32,
+        /// Which camera.
+        camera: CameraId,
+        /// Which stream, where both are recorded; the other one where this is not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        profile: Option<Profile>,
+        /// Which clock it follows.
+        clock: u32,
+        /// What this viewer can decode; all, if it does not say.
+        #[serde(default, skip_serializing_if = "Decodes::is_all")]
+        decodes: Decodes,
+        /// Packaging.
+        #[serde(default)]
+        format: Format,
+        /// Whether sound is wanted; it comes at rates that send every picture.
+        #[serde(default = "yes")]
+        audio: bool,
+        /// Why it is looked at, for the audit log; at most [`super::replay::MAX_REASON`] characters, the rest is cut off.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        reason: String,
+    },
+    /// What a clock shows on the viewer's screen: from now on the gateway goes by it, not by its own.
+    Reached {
+        /// Which clock.
+        clock: u32,
+        /// Of which run; without effect if it is not the newest.
+        run: u32,
+        /// UTC microseconds.
+        at: i64,
+    },
+    /// Stand still at the picture that is so many before or behind the moment shown.
+    Step {
+        /// Which clock.
+        clock: u32,
+        /// As in `clock`.
+        run: u32,
+        /// Whose pictures count.
+        tile: u32,
+        /// How many, up to [`super::replay::MAX_STEP`]; with a minus backwards.
+        frames: i32,
     },
 }
 
@@ -305,6 +369,42 @@ pub enum ServerMessage {
         /// A tile shows less than it would on a better line.
         congested: bool,
     },
+    /// A clock is set: the answer to `clock` and `step`, and also where it jumps across a gap.
+    Clock {
+        /// Which clock.
+        clock: u32,
+        /// As it was asked for.
+        run: u32,
+        /// The moment that it shows, UTC microseconds.
+        at: i64,
+        /// How fast it goes.
+        rate: f64,
+        /// Key frames only are sent at this rate.
+        keys: bool,
+    },
+    /// Nothing is recorded from here on.
+    Gap {
+        /// Which tile.
+        tile: u32,
+        /// UTC microseconds; on a clock that goes backwards this is the later end.
+        from: i64,
+        /// Where something is recorded again; none where that is not known yet.
+        to: Option<i64>,
+        /// Why.
+        reason: Reason,
+    },
+    /// Whether key frames only are sent of a recorded tile since the line does not carry more.
+    Thinned {
+        /// Which tile.
+        tile: u32,
+        /// They are; else all pictures again.
+        keys: bool,
+    },
+    /// All up to the clock's `until` is sent.
+    Finished {
+        /// Which tile.
+        tile: u32,
+    },
     /// Not understood.
     Error {
         /// What was wrong.
@@ -363,6 +463,41 @@ mod tests {
                 height
             }),
             MEASURE_MS.prop_map(|every_ms| ClientMessage::Measure { every_ms }),
+            (any::<(u32, u32, Option<i64>, Option<i64>)>(), -64i32..65).prop_map(
+                |((clock, run, at, until), quarters)| ClientMessage::Clock {
+                    clock,
+                    run,
+                    at,
+                    rate: (quarters != 0).then(|| f64::from(quarters) / 4.0),
+                    gaps: (run % 2 == 0).then_some(Gaps::Wait),
+                    until,
+                }
+            ),
+            (any::<(u32, u32, bool)>(), ".{0,20}", decodes()).prop_map(
+                move |((tile, clock, audio), reason, decodes)| ClientMessage::Replay {
+                    tile,
+                    camera,
+                    profile: audio.then_some(Profile::Sub),
+                    clock,
+                    decodes,
+                    format: Format::Raw,
+                    audio,
+                    reason,
+                }
+            ),
+            any::<(u32, u32, i64)>().prop_map(|(clock, run, at)| ClientMessage::Reached {
+                clock,
+                run,
+                at
+            }),
+            any::<(u32, u32, u32, i32)>().prop_map(|(clock, run, tile, frames)| {
+                ClientMessage::Step {
+                    clock,
+                    run,
+                    tile,
+                    frames,
+                }
+            }),
         ]
     }
 
@@ -394,6 +529,23 @@ mod tests {
                     transcoded,
                 }
             }),
+            (any::<(u32, u32, i64, bool)>(), -64i32..65).prop_map(
+                |((clock, run, at, keys), quarters)| ServerMessage::Clock {
+                    clock,
+                    run,
+                    at,
+                    rate: f64::from(quarters) / 4.0,
+                    keys
+                }
+            ),
+            any::<(u32, i64, Option<i64>)>().prop_map(|(tile, from, to)| ServerMessage::Gap {
+                tile,
+                from,
+                to,
+                reason: Reason::new(crate::ReasonCode::NotRecording, "no plan"),
+            }),
+            any::<(u32, bool)>().prop_map(|(tile, keys)| ServerMessage::Thinned { tile, keys }),
+            any::<u32>().prop_map(|tile| ServerMessage::Finished { tile }),
         ]
     }
 

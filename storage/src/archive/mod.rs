@@ -361,6 +361,11 @@ impl Archive {
         .await
     }
 
+    /// A camera's recordings, to be read on and on by one player.
+    pub fn reel(&self, choice: playback::reel::Choice) -> playback::reel::Reel {
+        playback::reel::Reel::new(self.shared(), choice)
+    }
+
     fn check_range(&self, from: WallTime, to: WallTime) -> Result<(), Error> {
         let limit = Duration::from_secs(self.shared().config.playback_limit_seconds.into());
         let asked = to.since(from);

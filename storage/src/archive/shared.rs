@@ -171,7 +171,7 @@ impl Shared {
     }
 
     /// Feeds of a camera, the main one first.
-    pub(super) fn feeds(camera: CameraId) -> [FeedId; 2] {
+    pub(crate) fn feeds(camera: CameraId) -> [FeedId; 2] {
         Profile::ALL.map(|profile| FeedId { camera, profile })
     }
 

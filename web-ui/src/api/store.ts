@@ -13,7 +13,7 @@ import { regionName } from "../i18n/words";
 import { ServerClock } from "../player/clock";
 import { decodable } from "../player/codecs";
 import { WebSocketLine } from "../player/line";
-import { MAX_DELAY_MS, MediaClient } from "../player/media-client";
+import { MAX_DELAY_MS, MediaClient, type Ways } from "../player/media-client";
 import { haveWebTransport, type Ticket, WebTransportLine } from "../player/webtransport-line";
 import { api } from "./client";
 import { command } from "./command";
@@ -61,20 +61,21 @@ let poll: ReturnType<typeof setInterval> | undefined;
 let gather: ReturnType<typeof setTimeout> | undefined;
 const changed = new Map<CameraCode, Camera>();
 
-/** The page's one way to the gateway's media. */
+/** The ways that this page has to the gateway's media. */
+export function mediaWays(): Ways {
+  const path = `${location.host}/api/v1/media`;
+  return {
+    websocket: (events) => new WebSocketLine(`${location.protocol === "https:" ? "wss" : "ws"}://${path}`, events),
+    webtransport: haveWebTransport()
+      ? (events) => new WebTransportLine(`https://${path}`, mediaTicket, MAX_DELAY_MS, events)
+      : null,
+  };
+}
+
+/** The page's one way to the gateway's live media. */
 export function mediaClient(): MediaClient {
   if (!media) {
-    const path = `${location.host}/api/v1/media`;
-    media = new MediaClient(
-      {
-        websocket: (events) => new WebSocketLine(`${location.protocol === "https:" ? "wss" : "ws"}://${path}`, events),
-        webtransport: haveWebTransport()
-          ? (events) => new WebTransportLine(`https://${path}`, mediaTicket, MAX_DELAY_MS, events)
-          : null,
-      },
-      serverClock,
-      () => void checkSession(),
-    );
+    media = new MediaClient(mediaWays(), serverClock, () => void checkSession());
     // Found out before the first tile is looked at.
     decodable();
   }

@@ -1,47 +1,64 @@
 /** Some cameras of one moment, what moves it, and the timeline under them. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api } from "../api/client";
-import { cameras, serverNow } from "../api/store";
+import { serverNow } from "../api/store";
 import { type CameraCode, parseTime, toRfc3339 } from "../domain/ids";
 import type { Recordings } from "../domain/types";
 import { navigate, where } from "../ui/router";
 import { problemWords } from "../ui/widgets";
+import { openFiles, openPlayback } from "./open-playback";
 import { Pane } from "./pane";
 import { MOST_CAMERAS, share, urlOf } from "./place";
+import type { Playback } from "./playback";
 import { lookUp, opening } from "./timeline-math";
 import { TimelinePanel } from "./timeline-panel";
 import { Transport } from "./transport";
-import { WindowPlayer } from "./window-player";
 
 const BACK_MS = 600_000;
 const REFRESH_MS = 10_000;
-/** Others follow the first camera's clock; further off than this they jump, ms. */
-const APART_MS = 400;
+const MOST_SPEED = 16;
 
 export function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: () => void }) {
   const asked = parseTime(where.value.search.get("t"));
-  const [players, setPlayers] = useState<readonly WindowPlayer[]>([]);
+  const [playback, setPlayback] = useState<Playback | null>(null);
   const [recordings, setRecordings] = useState<ReadonlyMap<CameraCode, Recordings>>(new Map());
   const [playing, setPlaying] = useState(true);
   const [speed, setSpeed] = useState(1);
   const [pending, setPending] = useState<number | null>(asked);
   const [error, setError] = useState<string | null>(null);
   const opened = useRef(false);
-  const first = players[0];
-  const cursor = first?.wall.value ?? pending;
+  const made = useRef<Playback | null>(null);
+  const left = useRef(false);
+  const cursor = playback?.at.value ?? pending;
 
-  useEffect(() => {
-    const made = codes.map((code) => new WindowPlayer(code));
-    setPlayers(made);
-    return () => {
-      for (const player of made) player.close();
+  useEffect(
+    () => () => {
+      left.current = true;
+      made.current?.close();
+    },
+    [],
+  );
+  const start = async (at: number) => {
+    const take = (one: Playback, time: number) => {
+      made.current = one;
+      one.seek(time);
+      setPlayback(one);
     };
-  }, []);
+    const one = await openPlayback(codes, at, (why) => {
+      if (left.current) return;
+      console.warn(`playback: not by the wire: ${why}`);
+      const time = made.current?.at.peek() ?? at;
+      made.current?.close();
+      take(openFiles(codes), time);
+    });
+    if (left.current) one.close();
+    else take(one, at);
+  };
 
   const seek = (time: number) => {
     const at = Math.min(time, serverNow() - 2000);
     setPending(at);
-    for (const player of players) void player.seek(at);
+    playback?.seek(at);
     navigate(urlOf(codes, at), "replace");
   };
 
@@ -78,42 +95,31 @@ export function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: ()
   // Opens at the asked moment, or ten minutes before the newest.
   const own = codes[0] ? (recordings.get(codes[0]) ?? null) : null;
   useEffect(() => {
-    if (opened.current || players.length === 0) return;
+    if (opened.current) return;
     if (asked === null && !own) return;
     const at = asked ?? (own ? opening(own, BACK_MS) : null);
     if (at === null) return;
     opened.current = true;
     setPending(at);
-    for (const player of players) void player.seek(at);
-  }, [players, own]);
+    void start(at);
+  }, [own]);
 
-  useEffect(() => {
-    for (const player of players) {
-      player.rate = speed;
-      if (playing) player.play();
-      else player.pause();
-    }
-  }, [players, playing, speed]);
-
-  // The first camera is the clock.
-  const settled = cursor === null ? null : Math.floor(cursor / 500);
-  useEffect(() => {
-    if (cursor === null) return;
-    for (const player of players.slice(1)) {
-      const theirs = player.wall.value;
-      if (player.state.value === "loading") continue;
-      if (theirs === null || Math.abs(theirs - cursor) > APART_MS * Math.max(1, speed)) void player.seek(cursor);
-    }
-  }, [settled]);
+  useEffect(() => playback?.setRate(playing ? speed : 0), [playback, playing, speed]);
 
   const frame = (direction: 1 | -1) => {
     setPlaying(false);
-    const rate = codes[0] ? cameras.value.get(codes[0])?.profiles?.main?.frame_rate : null;
-    for (const player of players) player.step(direction / (rate || 25));
+    playback?.step(direction);
+  };
+  /** J and L: play in that direction, and faster with each press. */
+  const shuttle = (direction: 1 | -1) => {
+    const goes = playing && Math.sign(speed) === direction;
+    if (direction < 0 && !playback?.reverses) return;
+    setSpeed((now) => (goes ? direction * Math.min(MOST_SPEED, Math.max(1, Math.abs(now)) * 2) : direction));
+    setPlaying(true);
   };
   const key = (event: KeyboardEvent): boolean => {
     // Two keys may come before the page is drawn again: the player knows where it is, this drawing may not.
-    const at = first?.wall.value ?? pending ?? serverNow();
+    const at = playback?.at.peek() ?? pending ?? serverNow();
     const step = event.shiftKey ? 10_000 : 1000;
     const keys: Record<string, () => void> = {
       ArrowLeft: () => seek(at - step),
@@ -121,8 +127,13 @@ export function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: ()
       ",": () => frame(-1),
       ".": () => frame(1),
       " ": () => setPlaying((now) => !now),
+      j: () => shuttle(-1),
+      k: () => setPlaying(false),
+      l: () => shuttle(1),
     };
-    const action = keys[event.key];
+    // With a modifier they are the browser's.
+    if (event.ctrlKey || event.altKey || event.metaKey) return false;
+    const action = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     action?.();
     return action !== undefined;
   };
@@ -136,13 +147,13 @@ export function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: ()
       )}
       <div class={`panes n${codes.length}`}>
         {codes.map((code, i) => {
-          const player = players[i];
+          const pane = playback?.panes[i];
           return (
-            player && (
+            pane && (
               <Pane
                 key={code}
                 code={code}
-                player={player}
+                pane={pane}
                 recordings={recordings.get(code) ?? null}
                 cursor={cursor}
                 onGo={seek}
@@ -166,6 +177,8 @@ export function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: ()
       <Transport
         playing={playing}
         speed={speed}
+        reverses={playback?.reverses ?? false}
+        way={playback?.kind ?? null}
         cursor={cursor}
         gap={here?.kind === "gap" ? (here.code ?? "unknown") : null}
         full={codes.length >= MOST_CAMERAS}

@@ -7,19 +7,19 @@ import { t, tCode } from "../i18n/t";
 import { clock, dayClock } from "../i18n/words";
 import { Icon } from "../ui/icon";
 import { Button } from "../ui/widgets";
+import type { PaneView } from "./playback";
 import { lookUp } from "./timeline-math";
-import type { WindowPlayer } from "./window-player";
 
 export function Pane({
   code,
-  player,
+  pane,
   recordings,
   cursor,
   onGo,
   onRemove,
 }: {
   code: CameraCode;
-  player: WindowPlayer;
+  pane: PaneView;
   recordings: Recordings | null;
   cursor: number | null;
   onGo: (time: number) => void;
@@ -27,15 +27,15 @@ export function Pane({
 }) {
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    box.current?.append(player.element);
-  }, [player]);
+    box.current?.append(pane.element);
+  }, [pane]);
   const camera = cameras.value.get(code);
-  const state = player.state.value;
+  const state = pane.state.value;
   const at = cursor === null ? null : lookUp(recordings, cursor);
   const gap = at?.kind === "gap" ? at : null;
   const none = recordings !== null && recordings.spans.length === 0;
   return (
-    <div class="pane">
+    <div class="pane" data-state={state}>
       <div class="picture" ref={box}>
         {(state === "loading" || state === "empty") && !none && (
           <div class="words" role="status">
@@ -56,6 +56,12 @@ export function Pane({
             )}
           </div>
         )}
+        {state === "forbidden" && (
+          <div class="words" role="status">
+            <Icon name="videoOff" size={1.5} />
+            <strong>{t("playback.forbidden")}</strong>
+          </div>
+        )}
         {state === "cannot-play" && (
           <div class="words" role="status">
             <Icon name="videoOff" size={1.5} />
@@ -65,7 +71,8 @@ export function Pane({
       </div>
       <div class="caption">
         <span class="clip grow">{camera?.name ?? code}</span>
-        <span class="time">{player.wall.value === null ? "—" : clock(player.wall.value)}</span>
+        {pane.thinned.value && <span class="dim">{t("playback.thinned")}</span>}
+        <span class="time">{pane.wall.value === null ? "—" : clock(pane.wall.value)}</span>
         {onRemove && <Button icon="x" label={t("tile.remove")} hideLabel onClick={onRemove} />}
       </div>
     </div>

@@ -4,16 +4,8 @@ import { t } from "../i18n/t";
 import { navigate } from "../ui/router";
 import { toast } from "../ui/widgets";
 
-/**
- * A recording that plays holds a connection, and over HTTP/1.1 a browser has six for everything: more cameras than this, and
- * neither they nor the rest of the page would get one.
- */
-export const MOST_CAMERAS = multiplexed() ? 9 : 4;
-
-function multiplexed(): boolean {
-  const [loaded] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
-  return loaded?.nextHopProtocol === "h2" || loaded?.nextHopProtocol === "h3";
-}
+/** On one clock. */
+export const MOST_CAMERAS = 9;
 
 export function urlOf(codes: readonly CameraCode[], time: number | null): string {
   const at = time === null ? "" : `&t=${toRfc3339(time)}`;

@@ -132,7 +132,7 @@ export function TimelinePanel({ codes, cursor, onSeek, onKey }: Props) {
       g: () => field.current?.focus(),
       x: () => open("export"),
       e: () => handling && open("evidence"),
-      l: () => handling && open("hold"),
+      h: () => handling && open("hold"),
       Escape: () => setSelection(null),
     };
     const act = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
@@ -145,7 +145,7 @@ export function TimelinePanel({ codes, cursor, onSeek, onKey }: Props) {
     // Wherever the focus is on the page, but where it means something of its own.
     const listen = (event: KeyboardEvent) => {
       const at = event.target as Element;
-      if (event.defaultPrevented || !/^[\][{}iogxel]$/i.test(event.key)) return;
+      if (event.defaultPrevented || !/^[\][{}iogxeh]$/i.test(event.key)) return;
       if (at.closest("input, textarea, select, [role=tree], dialog, canvas.timeline, [contenteditable]")) return;
       if (latest.current(event)) event.preventDefault();
     };

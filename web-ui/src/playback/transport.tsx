@@ -4,10 +4,14 @@ import { clock, day } from "../i18n/words";
 import { Button } from "../ui/widgets";
 
 export const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 16] as const;
+/** Backwards key frames are shown, one by one. */
+export const BACKWARDS = [-1, -2, -4, -8, -16] as const;
 
 export function Transport({
   playing,
   speed,
+  reverses,
+  way,
   cursor,
   gap,
   full,
@@ -20,6 +24,10 @@ export function Transport({
 }: {
   playing: boolean;
   speed: number;
+  /** It can go backwards. */
+  reverses: boolean;
+  /** What plays it, for those who look closely. */
+  way: "wire" | "files" | null;
   /** What is shown, UTC ms. */
   cursor: number | null;
   /** Why there is no picture of this moment: the reason's code. */
@@ -34,7 +42,7 @@ export function Transport({
   onShare: () => void;
 }) {
   return (
-    <div class="transport">
+    <div class="transport" data-way={way ?? undefined}>
       <Button icon="skipBack" label={t("playback.frameBack")} hideLabel onClick={() => onFrame(-1)} />
       <Button
         icon={playing ? "pause" : "play"}
@@ -55,6 +63,12 @@ export function Transport({
             {one}×
           </option>
         ))}
+        {reverses &&
+          BACKWARDS.map((one) => (
+            <option key={one} value={String(one)}>
+              {t("playback.backwards", { speed: -one })}
+            </option>
+          ))}
       </select>
       <strong
         class="recorded-at"

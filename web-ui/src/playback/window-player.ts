@@ -8,6 +8,7 @@ import { serverNow } from "../api/store";
 import type { CameraCode } from "../domain/ids";
 import { toRfc3339 } from "../domain/ids";
 import type { RecordingMap } from "../domain/types";
+import type { PaneView, PlayState } from "./playback";
 import { mediaOf, wallOf } from "./timeline-math";
 
 /** A file reaches this far before the moment that was asked for, so that small steps back need no other. */
@@ -25,11 +26,11 @@ interface Part {
   readonly from: number;
   readonly to: number;
 }
-export type PlayState = "empty" | "loading" | "ready" | "nothing" | "cannot-play" | "end";
 
-export class WindowPlayer {
+export class WindowPlayer implements PaneView {
   readonly element = document.createElement("div");
   readonly state = signal<PlayState>("empty");
+  readonly thinned = signal(false);
   /** Wall time of the shown picture, UTC ms. */
   readonly wall = signal<number | null>(null);
   #part: Part | null = null;

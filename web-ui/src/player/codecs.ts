@@ -28,6 +28,11 @@ export function decodable(): readonly Codec[] {
   }
   return known;
 }
+/** The same, once it is known. */
+export function whenDecodable(): Promise<readonly Codec[]> {
+  decodable();
+  return asked ?? Promise.resolve([]);
+}
 /** For tests: forgets what was found out. */
 export function forgetDecodable(): void {
   asked = null;

@@ -12,12 +12,16 @@ export const WATCH_MS = 1000;
 const EARLY_MS = 5000;
 const EARLY_BYTES = 4 * 1024 * 1024;
 
-export type TileMessage = Exclude<ServerMessage, { type: "hello" | "error" | "measured" }>;
+/** What is said of recorded tiles alone. */
+export type RecordedMessage = Extract<ServerMessage, { type: "clock" | "gap" | "thinned" | "finished" }>;
+export type TileMessage = Exclude<ServerMessage, { type: "hello" | "error" | "measured" } | RecordedMessage>;
 
 export interface SessionEvents {
   hello(session: Session, message: Extract<ServerMessage, { type: "hello" }>): void;
   tile(session: Session, message: TileMessage): void;
   measured(session: Session, message: Extract<ServerMessage, { type: "measured" }>): void;
+  /** Only of recorded tiles. */
+  recorded?(session: Session, message: RecordedMessage): void;
   media(session: Session, tile: TileId, message: MediaMessage): void;
   closed(session: Session, code: number, why: string): void;
 }
@@ -114,6 +118,12 @@ export class Session {
         return;
       case "measured":
         this.events.measured(this, message);
+        return;
+      case "clock":
+      case "gap":
+      case "thinned":
+      case "finished":
+        this.events.recorded?.(this, message);
         return;
       case "opened": {
         for (const [feed, owner] of this.#feeds) {

@@ -35,7 +35,38 @@ export type ClientMessage =
   | ({ readonly type: "size"; readonly tile: TileId } & Size)
   | { readonly type: "pause" | "resume" | "close"; readonly tile: TileId }
   | { readonly type: "delay"; readonly max_ms: number }
-  | { readonly type: "measure"; readonly every_ms: number };
+  | { readonly type: "measure"; readonly every_ms: number }
+  | ({ readonly type: "clock"; readonly clock: number; readonly run: number } & ClockSetting)
+  | ({ readonly type: "replay"; readonly tile: TileId; readonly clock: number } & ReplayRequest)
+  | { readonly type: "reached"; readonly clock: number; readonly run: number; readonly at: UtcMicros }
+  | {
+      readonly type: "step";
+      readonly clock: number;
+      readonly run: number;
+      readonly tile: TileId;
+      readonly frames: number;
+    };
+
+/** What a clock of recorded tiles does where none of them has a recording. */
+export type Gaps = "skip" | "wait";
+/** What is left out stays as it is. */
+export interface ClockSetting {
+  readonly at?: UtcMicros;
+  /** 0.25 to 16, with a minus backwards; 0 stands still. */
+  readonly rate?: number;
+  readonly gaps?: Gaps;
+  readonly until?: UtcMicros;
+}
+export interface ReplayRequest {
+  readonly camera: CameraCode;
+  readonly profile?: Profile;
+  readonly decodes?: readonly Codec[];
+  readonly format: Format;
+  readonly audio: boolean;
+  readonly reason?: string;
+}
+/** From this rate on, and backwards, key frames only come. */
+export const KEYS_FROM = 4;
 
 /** What the gateway measured of this connection. */
 export interface Measured {
@@ -58,6 +89,16 @@ export interface TrackInfo {
   readonly channels: number;
 }
 
+/** A clock as the gateway has it. */
+export interface ClockSet {
+  readonly type: "clock";
+  readonly clock: number;
+  readonly run: number;
+  readonly at: UtcMicros;
+  readonly rate: number;
+  readonly keys: boolean;
+}
+
 export type ServerMessage =
   | { readonly type: "hello"; readonly version: number; readonly now: UtcMicros; readonly maxTiles: number }
   | { readonly type: "opening"; readonly tile: TileId; readonly state: "connecting" | "waiting-key-frame" }
@@ -74,6 +115,16 @@ export type ServerMessage =
   | { readonly type: "refused" | "lost"; readonly tile: TileId; readonly reason: Reason }
   | { readonly type: "skipped"; readonly tile: TileId; readonly frames: number; readonly ms: number }
   | { readonly type: "back" | "paused" | "closed"; readonly tile: TileId }
+  | { readonly type: "finished"; readonly tile: TileId }
+  | ClockSet
+  | {
+      readonly type: "gap";
+      readonly tile: TileId;
+      readonly from: UtcMicros;
+      readonly to: UtcMicros | null;
+      readonly reason: Reason;
+    }
+  | { readonly type: "thinned"; readonly tile: TileId; readonly keys: boolean }
   | { readonly type: "error"; readonly text: string; readonly tile: TileId | null };
 
 export type ParsedControl =
@@ -118,6 +169,12 @@ function read(json: Fields): ServerMessage | null {
       },
     };
   }
+  if (json.type === "clock") {
+    const [clock, run, at] = [number(json.clock), number(json.run), number(json.at)];
+    return clock === null || run === null || at === null
+      ? null
+      : { type: "clock", clock, run, at: utcMicros(at), rate: number(json.rate) ?? 0, keys: json.keys === true };
+  }
   const n = number(json.tile);
   if (json.type === "error")
     return { type: "error", text: String(json.text ?? ""), tile: n === null ? null : tileId(n) };
@@ -145,6 +202,21 @@ function read(json: Fields): ServerMessage | null {
       return { type: json.type, tile, reason: reason(json.reason) };
     case "skipped":
       return { type: "skipped", tile, frames: number(json.frames) ?? 0, ms: number(json.ms) ?? 0 };
+    case "gap": {
+      const [from, to] = [number(json.from), number(json.to)];
+      if (from === null) return null;
+      return {
+        type: "gap",
+        tile,
+        from: utcMicros(from),
+        to: to === null ? null : utcMicros(to),
+        reason: reason(json.reason),
+      };
+    }
+    case "thinned":
+      return { type: "thinned", tile, keys: json.keys === true };
+    case "finished":
+      return { type: "finished", tile };
     case "back":
     case "paused":
     case "closed":

@@ -55,6 +55,10 @@ describe("the shared vectors, page to server", () => {
     close: true,
     delay: true,
     measure: true,
+    clock: true,
+    replay: true,
+    reached: true,
+    step: true,
   };
   const fields: Record<string, readonly string[]> = {
     open: ["tile", "camera", "profile", "width", "height", "decodes", "format", "priority", "audio"],
@@ -62,6 +66,10 @@ describe("the shared vectors, page to server", () => {
     size: ["tile", "width", "height"],
     delay: ["max_ms"],
     measure: ["every_ms"],
+    clock: ["clock", "run", "at", "rate", "gaps", "until"],
+    replay: ["tile", "camera", "profile", "clock", "decodes", "format", "audio", "reason"],
+    reached: ["clock", "run", "at"],
+    step: ["clock", "run", "tile", "frames"],
   };
   it.each(vectors.client.filter(({ message }) => !UNSAID.includes(String(message.type))))("$name", ({ message }) => {
     const { type, ...rest } = message;

@@ -26,7 +26,12 @@ impl Asked {
     /// Notes what the caller asks for.
     pub(super) fn note(&mut self, message: &ClientMessage) {
         match message {
-            ClientMessage::Auth { .. } => {}
+            // Recordings are not taken along: a client that plays them is on one transport.
+            ClientMessage::Auth { .. }
+            | ClientMessage::Clock { .. }
+            | ClientMessage::Replay { .. }
+            | ClientMessage::Reached { .. }
+            | ClientMessage::Step { .. } => {}
             ClientMessage::Delay { .. } => self.delay = Some(message.clone()),
             ClientMessage::Measure { .. } => self.measure = Some(message.clone()),
             ClientMessage::Open { tile, .. } => {

@@ -22,7 +22,7 @@ use super::{
     line,
     lines::Lines,
 };
-use crate::{Close, Host, Shared, Viewer, Wish, dispatch::Dispatch};
+use crate::{Close, Host, Recorded, Shared, Shelf, Viewer, Wish, dispatch::Dispatch};
 
 /// Handshakes under way at once: beyond it new ones are asked to prove their address first, and then refused.
 const MAX_HANDSHAKES: usize = 256;
@@ -75,6 +75,16 @@ impl Host for Elsewhere {
     fn closed(&self, viewer: &Viewer, camera: CameraId, profile: Profile) {
         let _within = self.runtime.enter();
         self.host.closed(viewer, camera, profile);
+    }
+
+    fn replay(&self, viewer: &Viewer, wish: &Recorded) -> Result<Arc<dyn Shelf>, Reason> {
+        let _within = self.runtime.enter();
+        self.host.replay(viewer, wish)
+    }
+
+    fn replayed(&self, viewer: &Viewer, wish: &Recorded, sent: &[(WallTime, WallTime)]) {
+        let _within = self.runtime.enter();
+        self.host.replayed(viewer, wish, sent);
     }
 
     fn authenticate(&self, token: &str, peer: SocketAddr) -> Result<Viewer, Reason> {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use media::wire::{Framed, ServerMessage};
+use media::wire::{Framed, ServerMessage, replay::is_recorded};
 use quinn::RecvStream;
 use tokio::{
     io::{AsyncRead, ReadBuf},
@@ -174,13 +174,20 @@ impl Driver {
         match message {
             ServerMessage::Skipped { tile, frames, .. } => {
                 Counters::add(&self.shared.counters.skipped_frames, *frames);
-                self.skipped.push(*tile);
+                // A recorded tile's stream has all of it, in order: what is skipped was never in it.
+                if !self.feeds.get(tile).is_some_and(|f| is_recorded(*f)) {
+                    self.skipped.push(*tile);
+                }
             }
             ServerMessage::Opened { tile, feed, .. } => {
                 if let Some(old) = self.feeds.insert(*tile, *feed)
                     && old != *feed
                 {
-                    self.streams.finish(old, cx);
+                    match is_recorded(old) {
+                        // Its clock was set anew: what is left of before is not wanted.
+                        true => self.streams.reset(old),
+                        false => self.streams.finish(old, cx),
+                    }
                 }
             }
             ServerMessage::Paused { tile } => {

@@ -4,10 +4,11 @@
 use std::{
     future::{Future, poll_fn},
     pin::pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     task::{Context, Poll, Waker},
 };
 
+use media::ring::Bell;
 use tokio::{
     sync::Notify,
     time::{Instant, sleep_until},
@@ -81,6 +82,24 @@ impl Line for Shell {
     }
 }
 
+/// What a recording that was read rings: the task, if it is still there.
+#[derive(Debug)]
+struct Task(Weak<Shell>);
+
+impl Bell for Task {
+    fn ring(&self) {
+        if let Some(shell) = self.0.upgrade() {
+            shell.bell.notify_one();
+        }
+    }
+}
+
+impl std::fmt::Debug for Shell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shell")
+    }
+}
+
 /// Ends the connection's part of the worker when its task is dropped.
 struct Live(Arc<Shell>);
 
@@ -126,6 +145,10 @@ pub(super) async fn drive(
         }),
     }));
     let shell = Arc::clone(&live.0);
+    if let Some(driver) = &shell.lock().driver {
+        let task = Arc::new(Task(Arc::downgrade(&shell)));
+        driver.session.wake_for_recordings(task);
+    }
     let mut seat = dispatch.seat();
     let mut revoked = pin!(revoked.cancelled());
     // One of its own: waiting on the shared one would be a lock that all viewers meet at.

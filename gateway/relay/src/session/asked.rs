@@ -41,7 +41,7 @@ impl Session {
                 priority,
                 audio,
             } => {
-                if self.position(tile).is_some() {
+                if self.position(tile).is_some() || self.replays.has(tile) {
                     return self.answer_error(tile, format!("tile {tile} is open already"));
                 }
                 let size = width.zip(height).map(pixels);
@@ -129,19 +129,27 @@ impl Session {
                     self.forget_media_of(tile);
                     self.control(ServerMessage::Closed { tile });
                 }
+                None if self.replays.close(tile) => {
+                    self.forget_media_of(tile);
+                    self.control(ServerMessage::Closed { tile });
+                }
                 None => self.unknown(tile),
             },
+            ClientMessage::Clock { .. }
+            | ClientMessage::Replay { .. }
+            | ClientMessage::Reached { .. }
+            | ClientMessage::Step { .. } => self.recorded_message(now, message),
         }
     }
 
     fn open(&mut self, now: Instant, wish: Wish, mut terms: Terms) {
         let tile = terms.id;
-        let held = if self.tiles.len() >= self.config.max_tiles as usize {
+        let held = if self.tiles() >= self.config.max_tiles as usize {
             Err(Reason::new(
                 ReasonCode::TooManyTiles,
                 format!(
                     "{} tiles are open on this connection, the most there may be",
-                    self.tiles.len()
+                    self.tiles()
                 ),
             ))
         } else {
@@ -254,7 +262,7 @@ impl Session {
         self.ready.push_back(Output::Control(message));
     }
 
-    fn answer_error(&mut self, tile: u32, text: String) {
+    pub(super) fn answer_error(&mut self, tile: u32, text: String) {
         self.control(ServerMessage::Error {
             text,
             tile: Some(tile),
@@ -262,8 +270,12 @@ impl Session {
     }
 
     /// A tile that is not open: no fault, since the gateway may have closed it a moment ago.
-    fn unknown(&mut self, tile: u32) {
-        self.answer_error(tile, format!("tile {tile} is not open"));
+    pub(super) fn unknown(&mut self, tile: u32) {
+        let text = match self.replays.has(tile) {
+            true => format!("tile {tile} shows a recording: its clock is what is set"),
+            false => format!("tile {tile} is not open"),
+        };
+        self.answer_error(tile, text);
     }
 
     pub(super) fn not_understood(&mut self, now: Instant, text: String) {

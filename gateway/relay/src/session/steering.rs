@@ -57,6 +57,7 @@ impl Session {
             .into_iter()
             .chain(looked.map(|at| at + LOOK))
             .chain(sized)
+            .chain(self.replays.wake())
             .min()
     }
 

@@ -2,14 +2,16 @@
 //! (`dispatch.rs`) could not hand it out by itself.
 
 use std::{
+    fmt,
     future::{Future, poll_fn},
     io::{self, IoSlice},
     pin::pin,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::{Arc, Weak, atomic::Ordering::Relaxed},
     task::Poll,
     time::Duration,
 };
 
+use media::ring::Bell;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     time::{Instant, sleep_until, timeout},
@@ -44,6 +46,10 @@ where
         stream,
         Connection::new(&shared, viewer, listed),
     )));
+    if let Some(open) = &live.0.lock().open {
+        let task = Arc::new(Task(Arc::downgrade(&live.0)));
+        open.connection.session.wake_for_recordings(task);
+    }
     let mut seat = shared.dispatch().seat();
     let why = run(&shared, &live.0, &mut seat).await;
     drop(seat);
@@ -61,6 +67,23 @@ where
     };
     tracing::debug!(%peer, %end, "viewer's WebSocket ended");
     end
+}
+
+/// What a recording that was read rings: the task, if it is still there.
+struct Task<S>(Weak<Shell<S>>);
+
+impl<S> fmt::Debug for Task<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Task")
+    }
+}
+
+impl<S: Send> Bell for Task<S> {
+    fn ring(&self) {
+        if let Some(shell) = self.0.upgrade() {
+            shell.bell.notify_one();
+        }
+    }
 }
 
 /// Ends the connection when its task is dropped, though a worker may still know it.

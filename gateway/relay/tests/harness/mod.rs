@@ -5,6 +5,7 @@ pub mod gateway;
 pub mod link;
 pub mod quic;
 pub mod session;
+pub mod shelf;
 pub mod socket;
 
 use std::{

@@ -111,6 +111,10 @@ impl Seen {
                     ServerMessage::Paused { .. } => 'P',
                     ServerMessage::Closed { .. } => 'C',
                     ServerMessage::Measured { .. } => 'M',
+                    ServerMessage::Clock { .. } => 'T',
+                    ServerMessage::Gap { .. } => 'G',
+                    ServerMessage::Thinned { .. } => 'N',
+                    ServerMessage::Finished { .. } => 'D',
                     ServerMessage::Error { .. } => 'E',
                 });
                 self.control.push(message);

@@ -1,0 +1,202 @@
+// Nine recordings on one clock, judged by the pictures on the screen: how far apart they are, at several speeds, after steps and
+// seeks. Prints one JSON object; the status is 1 when a step fails.
+//   URL=... SIGHTLINE_USER=admin PASSWORD=... node e2e/replay.mjs
+// Cameras: as many as are recorded, nine at the most. SKEW_MS: what is allowed between two of them (200).
+import { DEADLINE_MS, launch, settings, signedIn, until } from "./lib.mjs";
+
+const MOST = 9;
+const LIMIT_MS = Number(process.env.SKEW_MS ?? 200);
+const SAMPLES = 60;
+
+const steps = [];
+let page;
+async function step(name, work) {
+  if (steps.some((one) => !one.ok)) return;
+  const start = performance.now();
+  try {
+    const said = await work();
+    steps.push({ name, ok: true, ms: Math.round(performance.now() - start), ...(said === undefined ? {} : { said }) });
+  } catch (error) {
+    steps.push({ name, ok: false, error: String(error).split("\n")[0] });
+    await page
+      ?.screenshot({ path: `${process.env.SHOTS ?? "/tmp"}/replay-failed-${steps.length}.png` })
+      .catch(() => undefined);
+  }
+}
+function expect(condition, words) {
+  if (!condition) throw new Error(words);
+}
+
+/** Cameras with so many seconds recorded up to now, and a moment that all of them have. */
+async function recorded(seconds) {
+  const deadline = performance.now() + 4 * DEADLINE_MS;
+  for (;;) {
+    const found = await page.evaluate(async (wanted) => {
+      const cameras = await fetch("/api/v1/cameras").then((answer) => answer.json());
+      const now = Date.now();
+      const [from, to] = [new Date(now - 600_000).toISOString(), new Date(now).toISOString()];
+      const out = [];
+      for (const camera of cameras.filter((one) => one.recording)) {
+        const query = `from=${encodeURIComponent(from)}&to=${encodeURIComponent(to)}`;
+        const answer = await fetch(`/api/v1/cameras/${camera.code}/recordings?${query}`).then((one) => one.json());
+        const span = answer.spans?.at(-1);
+        if (!span) continue;
+        const [start, end] = [Date.parse(span.start), Date.parse(span.end)];
+        if (end - start > wanted * 1000) out.push({ code: camera.code, start, end });
+      }
+      return out;
+    }, seconds);
+    const nine = found.slice(0, MOST);
+    const start = Math.max(...nine.map((one) => one.start));
+    const end = Math.min(...nine.map((one) => one.end));
+    if (nine.length === MOST && end - start > (seconds - 10) * 1000)
+      return { codes: nine.map((one) => one.code), start, end };
+    expect(performance.now() < deadline, `${nine.length} cameras with ${seconds} recorded seconds`);
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+  }
+}
+
+/** The pictures on the screen, looked at with every turn of it: how far the times of the earliest and the latest are apart, ms. */
+const measure = (samples) =>
+  page.evaluate(
+    (count) =>
+      new Promise((resolve) => {
+        const all = () =>
+          [...document.querySelectorAll(".recorded canvas, .recorded video")]
+            .map((one) => Number(one.dataset.at))
+            .filter((at) => at > 0);
+        const skews = [];
+        const first = all();
+        const began = performance.now();
+        const look = () => {
+          const times = all();
+          skews.push(Math.max(...times) - Math.min(...times));
+          if (skews.length < count) {
+            setTimeout(look, 50);
+            return;
+          }
+          const sorted = [...skews].sort((a, b) => a - b);
+          const last = all();
+          const moved = last.map((at, n) => at - first[n]);
+          resolve({
+            cameras: times.length,
+            p50: Math.round(sorted[Math.floor(sorted.length / 2)]),
+            p95: Math.round(sorted[Math.floor(sorted.length * 0.95)]),
+            most: Math.round(sorted.at(-1)),
+            rate: Number((Math.min(...moved) / (performance.now() - began)).toFixed(2)),
+            fastest: Number((Math.max(...moved) / (performance.now() - began)).toFixed(2)),
+          });
+        };
+        look();
+      }),
+    samples,
+  );
+const ready = () => until(page, (count) => document.querySelectorAll(".pane[data-state=ready]").length === count, MOST);
+const shown = () =>
+  page.evaluate(() =>
+    [...document.querySelectorAll(".recorded canvas, .recorded video")].map((one) => Number(one.dataset.at)),
+  );
+const speed = (rate) => page.selectOption(".speed", String(rate));
+
+const browser = await launch();
+try {
+  const session = await signedIn(browser, { locale: "en-GB", path: "/playback" });
+  page = session.page;
+  let place;
+  await step("nine cameras have a minute recorded", async () => {
+    place = await recorded(60);
+    return `${Math.round((place.end - place.start) / 1000)} s that all have`;
+  });
+  await step("they open on one clock, by the wire", async () => {
+    const at = new Date(place.start + 5000).toISOString();
+    await page.goto(`${settings.url}/playback?c=${place.codes.join(",")}&t=${at}`);
+    await page.waitForSelector(".transport[data-way=wire]");
+    await ready();
+  });
+  await step("at their own speed they are together", async () => {
+    const skew = await measure(SAMPLES);
+    expect(skew.cameras === MOST, `${skew.cameras} pictures`);
+    expect(skew.p95 < LIMIT_MS, JSON.stringify(skew));
+    expect(skew.rate > 0.7 && skew.fastest < 1.3, JSON.stringify(skew));
+    return skew;
+  });
+  await step("a seek brings them all there", async () => {
+    await page.focus("canvas.timeline");
+    await page.keyboard.press(" ");
+    await page.waitForSelector(".transport .accent[aria-label=Play]");
+    const before = await shown();
+    for (let n = 0; n < 3; n++) await page.keyboard.press("ArrowRight");
+    await until(
+      page,
+      (old) => {
+        const now = [...document.querySelectorAll(".recorded canvas, .recorded video")].map((one) =>
+          Number(one.dataset.at),
+        );
+        return now.every((at, n) => at > old[n] + 1500) && Math.max(...now) - Math.min(...now) < 200;
+      },
+      before,
+    );
+    const now = await shown();
+    return { skew: Math.round(Math.max(...now) - Math.min(...now)) };
+  });
+  await step("a step back shows the picture before, a step on the one behind", async () => {
+    const [first] = await shown();
+    await page.keyboard.press(",");
+    await until(
+      page,
+      (old) => Number(document.querySelector(".recorded canvas, .recorded video").dataset.at) < old,
+      first,
+    );
+    const [back] = await shown();
+    expect(first - back > 10 && first - back < 150, `back by ${first - back} ms`);
+    await page.keyboard.press(".");
+    await until(
+      page,
+      (old) => Number(document.querySelector(".recorded canvas, .recorded video").dataset.at) > old,
+      back,
+    );
+    const [on] = await shown();
+    expect(Math.abs(on - first) < 1, `on to ${on - first} ms from where it was`);
+    return { frame_ms: Number((first - back).toFixed(1)) };
+  });
+  await step("at sixteen times the speed key frames of all come", async () => {
+    await page.goto(
+      `${settings.url}/playback?c=${place.codes.join(",")}&t=${new Date(place.start + 2000).toISOString()}`,
+    );
+    await ready();
+    await speed(16);
+    await ready();
+    const skew = await measure(30);
+    expect(skew.rate > 6, JSON.stringify(skew));
+    return skew;
+  });
+  await step("backwards they go back", async () => {
+    await speed(1);
+    await page.goto(
+      `${settings.url}/playback?c=${place.codes.join(",")}&t=${new Date(place.end - 8000).toISOString()}`,
+    );
+    await ready();
+    await page.focus("canvas.timeline");
+    await page.keyboard.press("j");
+    await page.keyboard.press("j");
+    const before = Math.max(...(await shown()));
+    await until(
+      page,
+      (old) =>
+        [...document.querySelectorAll(".recorded canvas, .recorded video")].every(
+          (one) => Number(one.dataset.at) < old - 6000,
+        ),
+      before,
+    );
+    await page.keyboard.press("k");
+  });
+  await step("nothing was thrown, nothing left the origin", async () => {
+    expect(session.errors.length === 0, session.errors.join("; "));
+    expect(session.strays.length === 0, session.strays.join("; "));
+  });
+} finally {
+  await browser.close();
+}
+const ok = steps.every((one) => one.ok);
+console.log(JSON.stringify({ ok, steps }, null, 2));
+process.exit(ok ? 0 : 1);

@@ -1,0 +1,270 @@
+/**
+ * A camera's recording in a `<video>` by Media Source Extensions, for pages that may not use WebCodecs (a plain origin). The
+ * element's own clock is drawn to the playback's: by its rate where they are near, by a jump where they are not.
+ */
+import { mediaSourceClass, mimeOf } from "../player/mse";
+import type { TrackInfo } from "../wire/control";
+import { isBare, type MediaMessage } from "../wire/media";
+import { TICKS_PER_MS, type TilePlayer } from "./tile-player";
+
+/** Where a run's first picture stands on the element's timeline, seconds: there is room before it to go backwards. */
+const MIDDLE_S = 100_000;
+/** Further off than this it jumps, seconds of the viewer's time. */
+const JUMP_S = 0.25;
+/** Most that the element's rate gives way to come nearer. */
+const GENTLE = 0.08;
+/** Standing still: a picture's own time counts to the frame. */
+const EXACT_S = 0.004;
+/** Kept behind the moment, seconds. */
+const KEEP_S = 8;
+const MOST_WAITING = 2000;
+const MOST_TIMES = 4000;
+const LEAST_RATE = 0.0625;
+const MOST_RATE = 16;
+
+/** One run: an element of its own, so that the old picture stays until this one has its own. */
+class Run {
+  readonly video = document.createElement("video");
+  /** Time of the run's first picture, UTC ms. */
+  base: number | null = null;
+  times: number[] = [];
+  furthest: number | null = null;
+  shown: number | null = null;
+  waiting: { bytes: Uint8Array<ArrayBuffer>; init: boolean }[] = [];
+  #source: MediaSource;
+  #buffer: SourceBuffer | null = null;
+  #url: string;
+  #frame = 0;
+  closed = false;
+
+  constructor(
+    private codec: string,
+    private readonly onError: (error: string) => void,
+    private readonly onShown: (run: Run) => void,
+  ) {
+    const Source = mediaSourceClass();
+    if (!Source) throw new Error("no MediaSource in this browser");
+    const { video } = this;
+    video.muted = true;
+    video.playsInline = true;
+    video.disablePictureInPicture = true;
+    if (typeof MediaSource === "undefined") video.disableRemotePlayback = true;
+    this.#source = new Source();
+    this.#url = URL.createObjectURL(this.#source);
+    this.#source.addEventListener("sourceopen", this.#opened, { once: true });
+    video.addEventListener("error", this.#failed);
+    video.src = this.#url;
+    this.#watch();
+  }
+
+  timeOf(at: number): number | null {
+    return this.base === null ? null : MIDDLE_S + (at - this.base) / 1000;
+  }
+
+  changeCodec(codec: string): void {
+    if (codec === this.codec) return;
+    this.codec = codec;
+    if (this.#buffer && !this.#buffer.updating) this.#buffer.changeType(mimeOf(codec));
+  }
+
+  push(message: MediaMessage): void {
+    const init = message.kind === "initialisation";
+    if (!init) {
+      const time = message.mediaTime / TICKS_PER_MS;
+      this.base ??= time;
+      this.furthest = time;
+      this.times.push(time);
+      if (this.times.length > MOST_TIMES) this.times.splice(0, this.times.length - MOST_TIMES);
+    }
+    if (this.waiting.length < MOST_WAITING) this.waiting.push({ bytes: message.payload, init });
+    this.pump();
+  }
+
+  /** Forgets what lies well behind. */
+  trim(rate: number): void {
+    const buffer = this.#buffer;
+    if (!buffer || buffer.updating || buffer.buffered.length === 0) return;
+    const { currentTime } = this.video;
+    if (rate >= 0) {
+      const start = buffer.buffered.start(0);
+      if (start < currentTime - 2 * KEEP_S) buffer.remove(start, currentTime - KEEP_S);
+    } else {
+      const end = buffer.buffered.end(buffer.buffered.length - 1);
+      if (end > currentTime + 4 * KEEP_S) buffer.remove(currentTime + 2 * KEEP_S, end);
+    }
+  }
+
+  pump = (): void => {
+    const buffer = this.#buffer;
+    if (this.closed || !buffer || buffer.updating || this.#source.readyState !== "open") return;
+    const first = this.waiting[0];
+    if (!first || (this.base === null && !first.init)) return;
+    // What came together goes in together, as far as the initialisation is the same.
+    let n = 1;
+    while (!first.init && n < this.waiting.length && !this.waiting[n]?.init) n += 1;
+    const taken = this.waiting.splice(0, n);
+    try {
+      if (!first.init && this.base !== null) {
+        const offset = MIDDLE_S - this.base / 1000;
+        if (Math.abs(buffer.timestampOffset - offset) > 1e-6) buffer.timestampOffset = offset;
+      }
+      buffer.appendBuffer(concat(taken.map((one) => one.bytes)));
+    } catch (error) {
+      const full = error instanceof DOMException && error.name === "QuotaExceededError";
+      if (!full) this.onError(String(error));
+      else buffer.remove(0, Math.max(0.1, this.video.currentTime - 1));
+    }
+  };
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    if (this.#frame) this.video.cancelVideoFrameCallback?.(this.#frame);
+    this.video.removeEventListener("error", this.#failed);
+    this.#buffer?.removeEventListener("updateend", this.pump);
+    this.#buffer = null;
+    this.waiting = [];
+    this.video.pause();
+    this.video.removeAttribute("src");
+    this.video.load();
+    this.video.remove();
+    URL.revokeObjectURL(this.#url);
+  }
+
+  #opened = (): void => {
+    if (this.closed) return;
+    try {
+      this.#buffer = this.#source.addSourceBuffer(mimeOf(this.codec));
+      this.#buffer.mode = "segments";
+      this.#buffer.addEventListener("updateend", this.pump);
+    } catch (error) {
+      this.onError(String(error));
+      return;
+    }
+    this.pump();
+  };
+
+  #failed = (): void => this.onError(this.video.error?.message || "the decoder gave up");
+
+  #watch(): void {
+    if (!("requestVideoFrameCallback" in this.video)) {
+      (this.video as HTMLVideoElement).addEventListener("seeked", () => this.#seen(this.video.currentTime));
+      (this.video as HTMLVideoElement).addEventListener("timeupdate", () => this.#seen(this.video.currentTime));
+      return;
+    }
+    const seen = (_now: number, frame: VideoFrameCallbackMetadata): void => {
+      if (this.closed) return;
+      this.#seen(frame.mediaTime);
+      this.#frame = this.video.requestVideoFrameCallback(seen);
+    };
+    this.#frame = this.video.requestVideoFrameCallback(seen);
+  }
+
+  #seen(mediaTime: number): void {
+    if (this.base === null || this.closed) return;
+    this.shown = this.base + (mediaTime - MIDDLE_S) * 1000;
+    this.video.dataset.at = this.shown.toFixed(2);
+    this.onShown(this);
+  }
+}
+
+export class ElementPlayer implements TilePlayer {
+  readonly element = document.createElement("div");
+  readonly format = "fmp4";
+  #run: Run | null = null;
+  #old: Run | null = null;
+  #ready = false;
+  #codec = "";
+  #trimmed = 0;
+
+  constructor(private readonly onError: (error: string) => void) {
+    this.element.className = "elements";
+  }
+
+  get shown(): number | null {
+    return this.#ready ? (this.#run?.shown ?? null) : (this.#old?.shown ?? null);
+  }
+  get furthest(): number | null {
+    return this.#run?.furthest ?? null;
+  }
+  get ready(): boolean {
+    return this.#ready;
+  }
+  get dropped(): number {
+    return this.#run?.video.getVideoPlaybackQuality?.().droppedVideoFrames ?? 0;
+  }
+
+  opened(video: TrackInfo, fresh: boolean): void {
+    this.#codec = video.codec;
+    if (!fresh) {
+      this.#run?.changeCodec(video.codec);
+      return;
+    }
+    // The one that shows something stays until the new one does.
+    if (this.#ready || !this.#old) {
+      this.#old?.close();
+      this.#old = this.#run;
+    } else this.#run?.close();
+    this.#ready = false;
+    this.#run = new Run(this.#codec, this.onError, this.#seen);
+    this.element.prepend(this.#run.video);
+  }
+
+  push(message: MediaMessage): void {
+    if (message.track === 0 && !isBare(message)) this.#run?.push(message);
+  }
+
+  show(at: number, rate: number, mono: number): void {
+    const run = this.#run;
+    const wanted = run?.timeOf(at) ?? null;
+    if (!run || wanted === null || run.video.readyState === 0) return;
+    const { video } = run;
+    const off = wanted - video.currentTime;
+    if (mono - this.#trimmed > 1000) {
+      this.#trimmed = mono;
+      run.trim(rate);
+    }
+    if (rate > 0 && this.#ready) {
+      if (Math.abs(off) > JUMP_S * Math.max(1, rate) && !video.seeking) video.currentTime = wanted;
+      const nearer = Math.max(-GENTLE, Math.min(GENTLE, off / Math.max(1, rate)));
+      video.playbackRate = Math.min(MOST_RATE, Math.max(LEAST_RATE, rate * (1 + nearer)));
+      if (video.paused) video.play().catch(() => undefined);
+      return;
+    }
+    if (!video.paused) video.pause();
+    // A picture begins at its own time; half a millisecond into it no rounding is between.
+    if (!video.seeking && Math.abs(off + 0.0005) > (rate < 0 ? 0.1 : EXACT_S)) video.currentTime = wanted + 0.0005;
+  }
+
+  after(at: number): number | null {
+    let next: number | null = null;
+    for (const time of this.#run?.times ?? []) if (time > at + 0.5 && (next === null || time < next)) next = time;
+    return next;
+  }
+
+  close(): void {
+    this.#run?.close();
+    this.#old?.close();
+    this.#run = null;
+    this.#old = null;
+    this.element.remove();
+  }
+
+  #seen = (run: Run): void => {
+    if (run !== this.#run || this.#ready) return;
+    this.#ready = true;
+    this.#old?.close();
+    this.#old = null;
+  };
+}
+
+function concat(pieces: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
+  if (pieces.length === 1 && pieces[0]) return pieces[0];
+  const all = new Uint8Array(pieces.reduce((sum, one) => sum + one.byteLength, 0));
+  let at = 0;
+  for (const one of pieces) {
+    all.set(one, at);
+    at += one.byteLength;
+  }
+  return all;
+}

@@ -1,0 +1,59 @@
+import { describe, expect, it } from "vitest";
+import { modeOf, mustHold, PATIENCE_MS, SharedClock, type Standing } from "./shared-clock";
+
+const at = (furthest: number | null, more: Partial<Standing> = {}): Standing => ({
+  ready: furthest !== null,
+  gap: false,
+  furthest,
+  ...more,
+});
+
+describe("the shared clock", () => {
+  it("stands until it is let go, runs at its rate, and keeps its place through every change", () => {
+    const clock = new SharedClock(1000, 0);
+    clock.setRate(2, 0);
+    expect(clock.now(500)).toBe(1000);
+    clock.hold(false, 500);
+    expect(clock.now(600)).toBe(1200);
+    clock.setRate(-4, 600);
+    expect(clock.now(700)).toBe(800);
+    clock.hold(true, 700);
+    expect(clock.now(9000)).toBe(800);
+    clock.hold(false, 9000);
+    clock.jump(5000, 9000);
+    expect(clock.now(9010)).toBe(4960);
+  });
+
+  it("knows what is sent at a rate", () => {
+    expect([0, 0.25, 2, 3.9, 4, 16, -0.25, -8].map(modeOf)).toEqual([
+      "all",
+      "all",
+      "all",
+      "all",
+      "keys",
+      "keys",
+      "back",
+      "back",
+    ]);
+  });
+});
+
+describe("whether it has to stand", () => {
+  it("at the beginning, until every camera that has a recording has its picture", () => {
+    expect(mustHold([at(1), at(null)], 0, 1, true, 0)).toBe(true);
+    expect(mustHold([at(1), at(1)], 0, 1, true, 0)).toBe(false);
+    expect(mustHold([at(1), at(null, { gap: true })], 0, 1, true, 0)).toBe(false);
+  });
+  it("but not for one that does not come", () => {
+    expect(mustHold([at(1), at(null)], 0, 1, true, PATIENCE_MS)).toBe(false);
+    expect(mustHold([at(null), at(null)], 0, 1, true, PATIENCE_MS)).toBe(true);
+  });
+  it("later only when none of them has anything", () => {
+    expect(mustHold([at(0), at(9000)], 5000, 1, false, 0)).toBe(false);
+    expect(mustHold([at(0), at(4000)], 5000, 1, false, 0)).toBe(true);
+    expect(mustHold([at(4700)], 5000, 1, false, 0)).toBe(false);
+    expect(mustHold([at(9000)], 5000, -1, false, 0)).toBe(true);
+    expect(mustHold([at(0)], 5000, 0, false, 0)).toBe(false);
+    expect(mustHold([at(0, { gap: true })], 5000, 1, false, 0)).toBe(false);
+  });
+});

@@ -1,0 +1,255 @@
+/** Recordings by the viewer wire: one clock for all, each camera's pictures shown at the moment that they are of. */
+import { type Signal, signal } from "@preact/signals";
+import type { CameraCode } from "../domain/ids";
+import type { Line, LineEvents } from "../player/line";
+import type { Codec, TrackInfo } from "../wire/control";
+import type { PaneView, Playback, PlayState } from "./playback";
+import { RecordedLine, type RecordedSignal } from "./recorded-line";
+import { modeOf, mustHold, SharedClock, type Standing } from "./shared-clock";
+import type { TilePlayer } from "./tile-player";
+
+/** How often the gateway is told what is shown, ms. */
+const REPORT_MS = 250;
+/** How often the page's own words follow the clock, ms. */
+const TELL_MS = 100;
+
+export interface WireOptions {
+  readonly codes: readonly CameraCode[];
+  readonly at: number;
+  readonly ways: readonly ((events: LineEvents) => Line)[];
+  readonly decodes: readonly Codec[];
+  /** `onError` ends it: what it cannot decode it will not. */
+  readonly player: (onError: (error: string) => void) => TilePlayer;
+  readonly onFailed: (why: string) => void;
+}
+
+class Pane implements PaneView {
+  readonly element = document.createElement("div");
+  readonly state: Signal<PlayState> = signal("loading");
+  readonly wall: Signal<number | null> = signal(null);
+  readonly thinned = signal(false);
+  player: TilePlayer;
+  gap: { readonly from: number; readonly to: number | null; readonly code: string } | null = null;
+  refused: PlayState | null = null;
+  opened = false;
+
+  constructor(make: WireOptions["player"]) {
+    this.element.className = "recorded";
+    this.player = make(() => {
+      this.refused = "cannot-play";
+    });
+    this.element.append(this.player.element);
+  }
+
+  /** Of what was before a seek nothing is left but the picture. */
+  anew(): void {
+    this.gap = null;
+    this.opened = false;
+  }
+
+  standing(at: number, rate: number): Standing {
+    return {
+      ready: this.opened && this.player.ready,
+      gap: this.refused !== null || this.inGap(at, rate),
+      furthest: this.opened ? this.player.furthest : null,
+    };
+  }
+
+  inGap(at: number, rate: number): boolean {
+    const gap = this.gap;
+    if (!gap) return false;
+    const [after, before] =
+      rate < 0 ? [at <= gap.from, gap.to === null || at > gap.to] : [at >= gap.from, gap.to === null || at < gap.to];
+    return after && before;
+  }
+
+  tell(at: number, rate: number): void {
+    const gap = this.inGap(at, rate);
+    this.state.value =
+      this.refused ??
+      (gap
+        ? this.gap?.code === "codec"
+          ? "cannot-play"
+          : "nothing"
+        : this.opened && this.player.ready
+          ? "ready"
+          : "loading");
+    this.wall.value = gap ? null : this.player.shown;
+  }
+}
+
+export class WirePlayback implements Playback {
+  readonly kind = "wire";
+  readonly reverses = true;
+  readonly at: Signal<number | null>;
+  readonly panes: readonly Pane[];
+  #line: RecordedLine;
+  #clock: SharedClock;
+  #rate = 0;
+  /** Steps that the gateway looks for. */
+  #looking = false;
+  #heldSince = performance.now();
+  #told = 0;
+  #reported = 0;
+  #turn = 0;
+  #closed = false;
+
+  constructor(options: WireOptions) {
+    this.at = signal(options.at);
+    this.#clock = new SharedClock(options.at, performance.now());
+    this.panes = options.codes.map(() => new Pane(options.player));
+    this.#line = new RecordedLine(options.ways, options.at, {
+      clock: (at, rate) => this.#set(at, rate),
+      failed: (why) => {
+        if (!this.#closed) options.onFailed(why);
+      },
+      away: () => {
+        for (const pane of this.panes) pane.anew();
+        this.#hold();
+      },
+    });
+    options.codes.forEach((camera, n) => {
+      const pane = this.panes[n] as Pane;
+      const request = { camera, format: pane.player.format, decodes: options.decodes };
+      this.#line.open(n + 1, request, (heard) => this.#hear(pane, heard));
+    });
+    this.#turn = requestAnimationFrame(this.#show);
+  }
+
+  /** By what the pictures come: for the details. */
+  get transport(): string | null {
+    return this.#line.kind;
+  }
+
+  seek(time: number): void {
+    this.#looking = false;
+    this.#jump(time);
+    this.#line.seek(time, this.#rate);
+  }
+
+  setRate(rate: number): void {
+    if (rate === this.#rate && !this.#looking) return;
+    const mono = performance.now();
+    const at = this.#clock.now(mono);
+    const anew = modeOf(rate) !== modeOf(this.#rate) || this.#looking;
+    this.#rate = rate;
+    this.#looking = false;
+    this.#clock.setRate(rate, mono);
+    if (anew) {
+      this.#jump(at);
+      this.#line.seek(at, rate);
+    } else this.#line.rate(rate);
+  }
+
+  step(direction: 1 | -1): void {
+    const mono = performance.now();
+    const lead = this.panes[0];
+    if (!lead) return;
+    if (this.#rate !== 0) this.setRate(0);
+    // What is on the screen is what is stepped from, and not the moment between two pictures.
+    const at = lead.player.shown ?? this.#clock.now(mono);
+    const next = direction > 0 && !this.#looking && lead.opened ? lead.player.after(at) : null;
+    if (next !== null) {
+      this.#clock.jump(next, mono);
+      this.at.value = next;
+      this.#line.reached(next);
+      return;
+    }
+    if (!this.#looking) this.#line.reached(at);
+    this.#looking = true;
+    this.#line.step(1, direction);
+  }
+
+  close(): void {
+    this.#closed = true;
+    cancelAnimationFrame(this.#turn);
+    this.#line.close();
+    for (const pane of this.panes) {
+      pane.player.close();
+      pane.element.remove();
+    }
+  }
+
+  #jump(at: number): void {
+    this.#clock.jump(at, performance.now());
+    this.at.value = at;
+    for (const pane of this.panes) pane.anew();
+    this.#hold();
+  }
+
+  #hold(): void {
+    this.#clock.hold(true, performance.now());
+    this.#heldSince = performance.now();
+  }
+
+  /** The gateway has set the clock. */
+  #set(at: number, rate: number): void {
+    const mono = performance.now();
+    this.#looking = false;
+    this.#rate = rate;
+    this.#clock.setRate(rate, mono);
+    // Its answer to a mere change of rate is its own idea of the moment, a little old: ours counts.
+    const far = Math.abs(at - this.#clock.now(mono)) > 1500 * Math.max(1, Math.abs(rate));
+    if (rate === 0 || far || this.#clock.held) {
+      this.#clock.jump(at, mono);
+      this.at.value = at;
+    }
+    for (const pane of this.panes) if (pane.gap && !pane.inGap(at, rate)) pane.gap = null;
+  }
+
+  #hear(pane: Pane, heard: RecordedSignal): void {
+    switch (heard.type) {
+      case "opened":
+        this.#opened(pane, heard.video, heard.fresh, heard.back);
+        return;
+      case "media":
+        pane.player.push(heard.message);
+        return;
+      case "gap":
+        pane.gap = { from: heard.from, to: heard.to, code: heard.reason.code };
+        return;
+      case "thinned":
+        pane.thinned.value = heard.keys;
+        return;
+      case "refused":
+        pane.refused =
+          heard.reason.code === "codec" ? "cannot-play" : heard.reason.code === "forbidden" ? "forbidden" : "nothing";
+        return;
+      case "lost":
+      case "back":
+        return;
+    }
+  }
+
+  #opened(pane: Pane, video: TrackInfo, fresh: boolean, back: boolean): void {
+    if (fresh) {
+      pane.opened = true;
+      pane.thinned.value = false;
+    }
+    pane.player.opened(video, fresh, back);
+  }
+
+  #show = (): void => {
+    if (this.#closed) return;
+    this.#turn = requestAnimationFrame(this.#show);
+    const mono = performance.now();
+    const at = this.#clock.now(mono);
+    for (const pane of this.panes) if (pane.opened) pane.player.show(at, this.#clock.held ? 0 : this.#rate, mono);
+    const standings = this.panes.map((pane) => pane.standing(at, this.#rate));
+    const hold = mustHold(standings, at, this.#rate, this.#clock.held, mono - this.#heldSince);
+    if (hold !== this.#clock.held) {
+      this.#clock.hold(hold, mono);
+      this.#heldSince = mono;
+    }
+    if (mono - this.#told >= TELL_MS) {
+      this.#told = mono;
+      for (const pane of this.panes) pane.tell(at, this.#rate);
+      if (this.at.value !== at) this.at.value = at;
+    }
+    // While it stands at the beginning of a run the gateway's clock stands too.
+    if (mono - this.#reported >= REPORT_MS && !this.#looking && standings.some((one) => one.ready || one.gap)) {
+      this.#reported = mono;
+      this.#line.reached(at);
+    }
+  };
+}
