@@ -108,7 +108,6 @@ export class RecordedLine {
   /** What is on the screen now. */
   reached(at: number): void {
     this.#at = at;
-    if (this.#answered !== this.#run) return;
     this.#session?.send({ type: "reached", clock: CLOCK, run: this.#run, at: micros(at) });
   }
 

@@ -48,6 +48,12 @@ describe("whether it has to stand", () => {
     expect(mustHold([at(1), at(null)], 0, 1, true, PATIENCE_MS)).toBe(false);
     expect(mustHold([at(null), at(null)], 0, 1, true, PATIENCE_MS)).toBe(true);
   });
+  it("once it stood for want of pictures, until there are some", () => {
+    expect(mustHold([at(4600), at(4700)], 5000, 1, true, 0)).toBe(true);
+    expect(mustHold([at(4600), at(4700)], 5000, 1, true, PATIENCE_MS)).toBe(true);
+    expect(mustHold([at(4600), at(5100)], 5000, 1, true, PATIENCE_MS)).toBe(false);
+    expect(mustHold([at(4600), at(4700)], 5000, 0, true, 0)).toBe(false);
+  });
   it("later only when none of them has anything", () => {
     expect(mustHold([at(0), at(9000)], 5000, 1, false, 0)).toBe(false);
     expect(mustHold([at(0), at(4000)], 5000, 1, false, 0)).toBe(true);

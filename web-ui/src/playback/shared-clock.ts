@@ -65,12 +65,12 @@ export const PATIENCE_MS = 2500;
 export function mustHold(all: readonly Standing[], at: number, rate: number, held: boolean, waited: number): boolean {
   const live = all.filter((one) => !one.gap);
   if (live.length === 0) return false;
+  /** By how much the moment is past the last picture that is here, of the viewer's time. */
+  const past = ({ furthest }: Standing) =>
+    furthest === null ? Number.POSITIVE_INFINITY : ((at - furthest) * Math.sign(rate)) / Math.max(1, Math.abs(rate));
   if (held) {
-    const enough = waited >= PATIENCE_MS ? live.some((one) => one.ready) : live.every((one) => one.ready);
-    return !enough;
+    const has = (one: Standing) => one.ready && (rate === 0 || past(one) <= 0);
+    return !(waited >= PATIENCE_MS ? live.some(has) : live.every(has));
   }
-  if (rate === 0) return false;
-  const starved = (one: Standing) =>
-    one.furthest === null || (at - one.furthest) * Math.sign(rate) > STARVED_MS * Math.max(1, Math.abs(rate));
-  return live.every(starved);
+  return rate !== 0 && live.every((one) => past(one) > STARVED_MS);
 }

@@ -88,6 +88,8 @@ export class WirePlayback implements Playback {
   #rate = 0;
   /** Steps that the gateway looks for. */
   #looking = false;
+  /** The next answer of the gateway is to a mere change of rate: its idea of the moment is a little old, and ours counts. */
+  #ours = false;
   #heldSince = performance.now();
   #told = 0;
   #reported = 0;
@@ -128,7 +130,7 @@ export class WirePlayback implements Playback {
   }
 
   setRate(rate: number): void {
-    if (rate === this.#rate && !this.#looking) return;
+    if (rate === this.#rate) return;
     const mono = performance.now();
     const at = this.#clock.now(mono);
     const anew = modeOf(rate) !== modeOf(this.#rate) || this.#looking;
@@ -138,7 +140,10 @@ export class WirePlayback implements Playback {
     if (anew) {
       this.#jump(at);
       this.#line.seek(at, rate);
-    } else this.#line.rate(rate);
+    } else {
+      this.#ours = true;
+      this.#line.rate(rate);
+    }
   }
 
   step(direction: 1 | -1): void {
@@ -171,6 +176,7 @@ export class WirePlayback implements Playback {
   }
 
   #jump(at: number): void {
+    this.#ours = false;
     this.#clock.jump(at, performance.now());
     this.at.value = at;
     for (const pane of this.panes) pane.anew();
@@ -188,12 +194,11 @@ export class WirePlayback implements Playback {
     this.#looking = false;
     this.#rate = rate;
     this.#clock.setRate(rate, mono);
-    // Its answer to a mere change of rate is its own idea of the moment, a little old: ours counts.
-    const far = Math.abs(at - this.#clock.now(mono)) > 1500 * Math.max(1, Math.abs(rate));
-    if (rate === 0 || far || this.#clock.held) {
+    if (!this.#ours) {
       this.#clock.jump(at, mono);
       this.at.value = at;
     }
+    this.#ours = false;
     for (const pane of this.panes) if (pane.gap && !pane.inGap(at, rate)) pane.gap = null;
   }
 

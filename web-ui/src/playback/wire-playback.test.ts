@@ -1,0 +1,250 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { cameraCode, feedId, mediaTicks } from "../domain/ids";
+import { FakeLine, fakeWays } from "../player/testing";
+import type { TrackInfo } from "../wire/control";
+import type { MediaMessage } from "../wire/media";
+import type { TilePlayer } from "./tile-player";
+import { WirePlayback } from "./wire-playback";
+
+const NOON = 1_763_925_133_000;
+const FEED = 2 ** 31;
+
+/** A player that shows at once what it is told to. */
+class FakePlayer implements TilePlayer {
+  static made: FakePlayer[] = [];
+  readonly element = document.createElement("canvas");
+  readonly format = "raw";
+  readonly dropped = 0;
+  shown: number | null = null;
+  furthest: number | null = null;
+  ready = false;
+  asked: number[] = [];
+  times: number[] = [];
+  backs: boolean[] = [];
+  closed = false;
+  constructor() {
+    FakePlayer.made.push(this);
+  }
+  opened(_video: TrackInfo, fresh: boolean, back: boolean) {
+    if (!fresh) return;
+    this.ready = false;
+    this.times = [];
+    this.furthest = null;
+    this.backs.push(back);
+  }
+  push(message: MediaMessage) {
+    this.times.push(message.mediaTime / 90);
+    this.furthest = message.mediaTime / 90;
+  }
+  show(at: number) {
+    this.asked.push(at);
+    const shown = this.times.filter((time) => time <= at).at(-1);
+    if (shown === undefined) return;
+    this.shown = shown;
+    this.ready = true;
+  }
+  after(at: number) {
+    return this.times.find((time) => time > at) ?? null;
+  }
+  close() {
+    this.closed = true;
+  }
+}
+
+let now = 0;
+let turns: FrameRequestCallback[] = [];
+/** Lets the screen turn, 60 times a second. */
+function pass(ms: number) {
+  for (let left = ms; left > 0; left -= 16) {
+    now += Math.min(16, left);
+    vi.advanceTimersByTime(Math.min(16, left));
+    for (const turn of turns.splice(0)) turn(now);
+  }
+}
+
+function rig(cameras = 2) {
+  FakeLine.made = [];
+  FakePlayer.made = [];
+  const failed: string[] = [];
+  const playback = new WirePlayback({
+    codes: Array.from({ length: cameras }, (_, n) => cameraCode(`4414030000132000000${n}`)),
+    at: NOON,
+    ways: [fakeWays(false).websocket],
+    decodes: ["h264"],
+    player: () => new FakePlayer(),
+    onFailed: (why) => failed.push(why),
+  });
+  FakeLine.last.hello();
+  return { playback, failed, line: FakeLine.last };
+}
+const last = (type: string) => FakeLine.last.sent.filter((one) => one.type === type).at(-1);
+const answer = (at = Number(last("clock")?.at ?? 0) / 1000, rate = Number(last("clock")?.rate ?? 1)) =>
+  FakeLine.last.say({
+    type: "clock",
+    clock: 1,
+    run: (last("step") ?? last("clock"))?.run,
+    at: at * 1000,
+    rate,
+    keys: false,
+  });
+function picture(feed: number, time: number) {
+  FakeLine.last.media(feed, 0, 0, { kind: "access-unit", mediaTime: mediaTicks(time * 90), feed: feedId(feed) });
+}
+/** Both cameras have pictures of some seconds from a moment on. */
+function deliver(from: number, seconds: number, first = FEED) {
+  for (let n = 0; n < FakePlayer.made.length; n++) {
+    FakeLine.last.opened(n + 1, first + n);
+    for (let time = from; time < from + seconds * 1000; time += 40) picture(first + n, time);
+  }
+}
+
+describe("a playback by the wire", () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+    now = 0;
+    turns = [];
+    vi.spyOn(performance, "now").mockImplementation(() => now);
+    vi.stubGlobal("requestAnimationFrame", (turn: FrameRequestCallback) => turns.push(turn));
+    vi.stubGlobal("cancelAnimationFrame", () => undefined);
+  });
+  afterEach(() => {
+    vi.restoreAllMocks();
+    vi.unstubAllGlobals();
+    vi.useRealTimers();
+  });
+
+  it("shows the same moment on all, from when each has a picture, and says so", () => {
+    const { playback } = rig();
+    playback.setRate(1);
+    answer(NOON);
+    FakeLine.last.opened(1, FEED);
+    picture(FEED, NOON);
+    pass(1000);
+    // One of them has nothing yet: the clock stands.
+    expect(playback.at.value).toBe(NOON);
+    deliver(NOON, 4);
+    pass(1000);
+    const [a, b] = FakePlayer.made;
+    expect(a?.asked.at(-1)).toBe(b?.asked.at(-1));
+    expect(a?.shown).toBe(b?.shown);
+    expect(playback.at.value ?? 0).toBeGreaterThan(NOON + 800);
+    const told = Number(last("reached")?.at) / 1000;
+    expect(told - (playback.at.value ?? 0)).toBeLessThan(50);
+    playback.close();
+    expect(FakePlayer.made.every((one) => one.closed)).toBe(true);
+  });
+
+  it("keeps its own moment when it is stopped, and takes the gateway's across a gap", () => {
+    const { playback } = rig();
+    playback.setRate(1);
+    answer(NOON);
+    deliver(NOON, 4);
+    pass(1000);
+    playback.setRate(0);
+    const stood = FakePlayer.made[0]?.asked.at(-1) ?? 0;
+    answer(NOON + 200, 0);
+    pass(100);
+    expect(Math.abs((FakePlayer.made[0]?.asked.at(-1) ?? 0) - stood)).toBeLessThan(20);
+    FakeLine.last.say({
+      type: "clock",
+      clock: 1,
+      run: last("clock")?.run,
+      at: (NOON + 60_000) * 1000,
+      rate: 1,
+      keys: false,
+    });
+    pass(32);
+    expect(FakePlayer.made[0]?.asked.at(-1)).toBeGreaterThanOrEqual(NOON + 60_000);
+    playback.close();
+  });
+
+  it("steps on in what is here, and asks the gateway for the picture before", () => {
+    const { playback } = rig();
+    playback.setRate(0);
+    answer(NOON, 0);
+    deliver(NOON - 400, 1);
+    pass(200);
+    expect(FakePlayer.made[0]?.shown).toBe(NOON);
+    playback.step(1);
+    pass(32);
+    expect(FakePlayer.made[1]?.shown).toBe(NOON + 40);
+    expect(last("step")).toBeUndefined();
+    expect(last("reached")?.at).toBe((NOON + 40) * 1000);
+    playback.step(-1);
+    expect(last("step")).toMatchObject({ clock: 1, tile: 1, frames: -1 });
+    answer(NOON, 0);
+    deliver(NOON - 400, 1, FEED + 10);
+    pass(100);
+    expect(FakePlayer.made.map((one) => one.shown)).toEqual([NOON, NOON]);
+    // To be told once more that it stands changes nothing.
+    playback.setRate(0);
+    expect(FakeLine.last.sent.at(-1)?.type).not.toBe("clock");
+    playback.close();
+  });
+
+  it("begins anew where other pictures are wanted: key frames, or backwards", () => {
+    const { playback } = rig();
+    playback.setRate(1);
+    answer(NOON);
+    deliver(NOON, 4);
+    pass(500);
+    playback.setRate(8);
+    expect(last("clock")?.at).toBeDefined();
+    answer();
+    playback.setRate(-2);
+    expect(last("clock")).toMatchObject({ rate: -2 });
+    answer();
+    deliver(NOON, 1, FEED + 20);
+    expect(FakePlayer.made[0]?.backs.at(-1)).toBe(true);
+    playback.setRate(-4);
+    expect(last("clock")?.at).toBeUndefined();
+    playback.close();
+  });
+
+  it("says of each camera what is the matter with it", () => {
+    const { playback } = rig(3);
+    playback.setRate(1);
+    answer(NOON);
+    const reason = (code: string) => ({ code, text: "" });
+    deliver(NOON, 4);
+    FakeLine.last.say({
+      type: "gap",
+      tile: 2,
+      from: (NOON + 1000) * 1000,
+      to: (NOON + 9000) * 1000,
+      reason: reason("cut"),
+    });
+    FakeLine.last.say({ type: "refused", tile: 3, reason: reason("forbidden") });
+    pass(500);
+    expect(playback.panes.map((pane) => pane.state.value)).toEqual(["ready", "ready", "forbidden"]);
+    pass(1000);
+    expect(playback.panes.map((pane) => pane.state.value)).toEqual(["ready", "nothing", "forbidden"]);
+    FakeLine.last.say({ type: "thinned", tile: 1, keys: true });
+    expect(playback.panes[0]?.thinned.value).toBe(true);
+    playback.close();
+  });
+
+  it("stands where the line brings nothing, and goes on with it", () => {
+    const { playback } = rig();
+    playback.setRate(1);
+    answer(NOON);
+    deliver(NOON, 1);
+    pass(5000);
+    const stood = playback.at.value ?? 0;
+    expect(stood - NOON).toBeLessThan(1700);
+    for (let n = 0; n < 2; n++) for (let t = 1000; t < 5000; t += 40) picture(FEED + n, NOON + t);
+    pass(500);
+    expect(playback.at.value ?? 0).toBeGreaterThan(stood);
+    playback.close();
+  });
+
+  it("tells where the wire is not to be had", () => {
+    const { failed, playback } = rig();
+    for (let n = 0; n < 4; n++) {
+      FakeLine.last.cut();
+      pass(50);
+    }
+    expect(failed).toHaveLength(1);
+    playback.close();
+  });
+});
