@@ -32,7 +32,10 @@ export async function launch(more = []) {
 }
 
 /** A page that is signed in; `strays` fills with requests to other origins, `errors` with what the page threw. */
-export async function signedIn(browser, { size = SIZES.desk, locale = "zh-CN", path = "/wall", touch = false } = {}) {
+export async function signedIn(
+  browser,
+  { size = SIZES.desk, locale = "zh-CN", path = "/wall", touch = false, url = settings.url } = {},
+) {
   const context = await browser.newContext({
     viewport: size,
     locale,
@@ -43,7 +46,7 @@ export async function signedIn(browser, { size = SIZES.desk, locale = "zh-CN", p
   context.setDefaultTimeout(DEADLINE_MS);
   context.setDefaultNavigationTimeout(DEADLINE_MS);
   const page = await context.newPage();
-  const origin = new globalThis.URL(settings.url).origin;
+  const origin = new globalThis.URL(url).origin;
   const strays = [];
   const errors = [];
   page.on("request", (request) => {
@@ -54,7 +57,7 @@ export async function signedIn(browser, { size = SIZES.desk, locale = "zh-CN", p
     if (new globalThis.URL(socket.url()).host !== new globalThis.URL(origin).host) strays.push(socket.url());
   });
   page.on("pageerror", (error) => errors.push(String(error)));
-  await page.goto(settings.url + path);
+  await page.goto(url + path);
   await page.fill("input[name=user]", settings.user);
   await page.fill("input[name=password]", settings.password);
   await page.click("button[type=submit]");

@@ -41,12 +41,16 @@ pub struct Reel {
     next: Option<Place>,
     /// Behind the last picture that was given, or where a hole ends.
     end: Option<MediaTime>,
+    /// Segments that could not be opened since the last seek: passed over, so that a hole ends behind them.
+    bad: Vec<PathBuf>,
 }
 
 /// A segment that begins so much later than the one before ended follows it: the timeline says the same.
 const JOIN: Duration = Duration::from_secs(2);
 /// As for a file of a range: frames of one segment may seem to last a little into the next.
 const OVERLAP: Duration = Duration::from_millis(500);
+/// A hole is this long, so that what is asked at its end is behind what it is of.
+const LEAST: MediaTime = MediaTime(900);
 /// How far is looked for what follows, first.
 const NEAR: Duration = Duration::from_secs(3600);
 /// What a recorder may hold that is in no file yet.
@@ -63,10 +67,11 @@ impl Reel {
             film: None,
             next: None,
             end: None,
+            bad: Vec::new(),
         }
     }
 
-    /// Answers an ask. Blocking. After an error the next ask begins where this one did.
+    /// Answers an ask. Blocking. After an error [`What::On`] goes on at the next key frame.
     ///
     /// # Errors
     /// The disk's and the index's.
@@ -82,6 +87,7 @@ impl Reel {
     fn from(&mut self, at: MediaTime, keys: bool) -> Result<Found, Error> {
         self.end = Some(at);
         self.next = None;
+        self.bad.clear();
         let mut undecoded = None;
         for candidate in self.covering(at)? {
             if !self.open(candidate)? {
@@ -91,7 +97,7 @@ impl Reel {
             if let Err(reason) = film.fits(self.choice.decodes) {
                 undecoded = Some(Hole {
                     from: at,
-                    to: Some(film.end()),
+                    to: Some(film.end().max(at + LEAST)),
                     reason,
                 });
                 continue;
@@ -112,9 +118,10 @@ impl Reel {
         loop {
             if let (Some(film), Some(place)) = (&self.film, self.next) {
                 let given = match keys {
-                    true => film.keys_on(place)?,
-                    false => film.pictures(place, self.choice.audio)?,
+                    true => film.keys_on(place),
+                    false => film.pictures(place, self.choice.audio),
                 };
+                let given = given.inspect_err(|_| self.next = film.key_behind(place))?;
                 if let Some((clip, next)) = given {
                     self.next = next;
                     self.end = Some(end_of(&clip).max(self.end.unwrap_or(MediaTime(i64::MIN))));
@@ -142,7 +149,8 @@ impl Reel {
         for candidate in self.listed(wall(end) - JOIN, wall(end) + NEAR)? {
             let (feed, entry, path, until) = &candidate;
             let is_other = now.as_ref().is_none_or(|(_, p)| p != path);
-            let goes_on = entry.start <= limit && *until > wall(end) + OVERLAP / 2;
+            let lasts = (*until).min(entry.end) > wall(end) + OVERLAP / 2;
+            let goes_on = entry.start <= limit && lasts;
             // A segment of the same stream that began before this one has been played.
             let is_later = now.as_ref().is_none_or(|(f, _)| {
                 f != feed || self.film.as_ref().is_none_or(|o| entry.start > o.start())
@@ -152,7 +160,7 @@ impl Reel {
             }
             let Some(film) = &self.film else { continue };
             if let Err(reason) = film.fits(self.choice.decodes) {
-                let to = Some(film.end());
+                let to = Some(film.end().max(end + LEAST));
                 self.end = to;
                 return Ok(Some(Found::Hole(Hole {
                     from: end,
@@ -232,7 +240,8 @@ impl Reel {
             if let Some(clip) = film.keys_before(at)? {
                 return Ok(Found::Clip(clip));
             }
-            at = film.first();
+            // Behind nothing of this one any more.
+            at = film.first().min(moment(film.start()));
         }
     }
 
@@ -328,7 +337,7 @@ impl Reel {
         let mut reach = NEAR;
         loop {
             let mut listed = self.listed(from, from + reach)?;
-            listed.retain(|(_, entry, ..)| entry.start >= from);
+            listed.retain(|(_, entry, ..)| entry.start >= from && entry.end > wall(at));
             listed.sort_by_key(|(feed, entry, ..)| {
                 (entry.start, feed.profile != self.choice.profile)
             });
@@ -402,7 +411,8 @@ impl Reel {
     fn listed(&self, from: WallTime, to: WallTime) -> Result<Vec<Candidate>, Error> {
         let mut out = Vec::new();
         for feed in self.feeds() {
-            let of = candidates(&self.shared, feed, from, to.max(from + OVERLAP))?;
+            let mut of = candidates(&self.shared, feed, from, to.max(from + OVERLAP))?;
+            of.retain(|(_, path, _)| !self.bad.contains(path));
             out.extend(of.into_iter().map(|(entry, path, until)| {
                 // `to` is where was looked, not where it ends.
                 let until = if until >= to {
@@ -434,6 +444,7 @@ impl Reel {
             }
             Err(error) => {
                 tracing::warn!(%feed, %error, "playback: a segment is left out");
+                self.bad.push(path);
                 Ok(false)
             }
         }

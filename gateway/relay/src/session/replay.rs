@@ -232,7 +232,12 @@ impl Replays {
             };
             let (due, again) = tile.head.wakes();
             let due = due.and_then(|due| clock.due_at(now, due));
-            let at = [due, again, clock.starts_at()].into_iter().flatten().min();
+            let hole = tile.head.hole().flatten();
+            let hole = hole.and_then(|hole| clock.comes_at(now, hole.from));
+            let at = [due, again, hole, clock.starts_at()]
+                .into_iter()
+                .flatten()
+                .min();
             wake = [wake, at].into_iter().flatten().min();
         }
         wake.map(|at| at.max(now + BEAT))

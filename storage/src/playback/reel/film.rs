@@ -146,6 +146,12 @@ impl Film {
         keys.find(|(_, time)| *time >= at).map(|(place, _)| place)
     }
 
+    /// The first key frame of a later fragment.
+    pub(super) fn key_behind(&self, place: Place) -> Option<Place> {
+        let mut keys = self.keys().map(|(key, _)| key);
+        keys.find(|key| key.fragment > place.fragment)
+    }
+
     /// The first picture of a fragment.
     pub(super) fn begin_of(&self, fragment: usize) -> Option<Place> {
         (fragment < self.fragments.len()).then_some(Place {

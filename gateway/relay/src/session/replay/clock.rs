@@ -134,16 +134,25 @@ impl Clock {
     /// When a picture becomes due; none where it never does by itself.
     pub(super) fn due_at(&self, now: Instant, time: MediaTime) -> Option<Instant> {
         let view = self.view(now);
-        let left = match view.is_back() {
-            true => view.edge - time,
-            false => time - view.edge,
-        };
-        if left.0 <= 0 {
-            return Some(now);
+        match view.is_due(time) {
+            true => Some(now),
+            false => self.runs_for(now, time - view.edge),
         }
+    }
+
+    /// When it shows a moment that it has not come to; none where it never does by itself.
+    pub(super) fn comes_at(&self, now: Instant, time: MediaTime) -> Option<Instant> {
+        self.runs_for(now, time - self.position(now))
+    }
+
+    fn runs_for(&self, now: Instant, way: MediaTime) -> Option<Instant> {
         self.since?;
         let runs = self.rate != 0.0 && self.heard.is_none_or(|heard| now < heard + SILENCE);
-        runs.then(|| now + left.to_duration().div_f64(self.rate.abs()))
+        let left = if self.rate < 0.0 { -way.0 } else { way.0 };
+        let time = MediaTime(left)
+            .to_duration()
+            .div_f64(self.rate.abs().max(0.01));
+        (runs && left > 0).then(|| now + time)
     }
 
     /// Goes to a moment, and waits there for the first pictures.

@@ -366,10 +366,10 @@ impl Head {
                 }
             }
             State::Failed { again } if now >= *again => {
-                self.seen = self.last;
                 self.want = Some(match (self.mode, self.last) {
                     (Mode::Back, at) => What::Back(at.unwrap_or(self.target + MediaTime(1))),
-                    (_, Some(last)) => What::From(last),
+                    // Behind what cannot be read.
+                    (_, Some(_)) => What::On,
                     (_, None) => What::From(self.target),
                 });
                 self.state = State::Playing;
