@@ -346,7 +346,7 @@ fn by_quic_the_same_and_pulled_into_a_file() {
             .parse()?;
         assert!(start.abs() < 0.5, "it begins at {start} s");
 
-        let connect = async || {
+        let connect = async || -> anyhow::Result<Client> {
             Ok(Client::connect_quic(&gateway.url(), &gateway.token, &Trust::Anything).await?)
         };
         plays(connect, &camera, from, &sizes).await
