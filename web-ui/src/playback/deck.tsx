@@ -146,33 +146,28 @@ export function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: ()
         </p>
       )}
       <div class={`panes n${codes.length}`}>
-        {codes.map((code, i) => {
-          const pane = playback?.panes[i];
-          return (
-            pane && (
-              <Pane
-                key={code}
-                code={code}
-                pane={pane}
-                recordings={recordings.get(code) ?? null}
-                cursor={cursor}
-                onGo={seek}
-                onRemove={
-                  codes.length > 1
-                    ? () =>
-                        navigate(
-                          urlOf(
-                            codes.filter((one) => one !== code),
-                            cursor,
-                          ),
-                          "replace",
-                        )
-                    : null
-                }
-              />
-            )
-          );
-        })}
+        {codes.map((code, i) => (
+          <Pane
+            key={code}
+            code={code}
+            pane={playback?.panes[i] ?? null}
+            recordings={recordings.get(code) ?? null}
+            cursor={cursor}
+            onGo={seek}
+            onRemove={
+              codes.length > 1
+                ? () =>
+                    navigate(
+                      urlOf(
+                        codes.filter((one) => one !== code),
+                        cursor,
+                      ),
+                      "replace",
+                    )
+                : null
+            }
+          />
+        ))}
       </div>
       <Transport
         playing={playing}

@@ -19,7 +19,8 @@ export function Pane({
   onRemove,
 }: {
   code: CameraCode;
-  pane: PaneView;
+  /** None before the playback is there. */
+  pane: PaneView | null;
   recordings: Recordings | null;
   cursor: number | null;
   onGo: (time: number) => void;
@@ -27,10 +28,11 @@ export function Pane({
 }) {
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    box.current?.append(pane.element);
+    if (pane) box.current?.append(pane.element);
   }, [pane]);
   const camera = cameras.value.get(code);
-  const state = pane.state.value;
+  const state = pane?.state.value ?? "empty";
+  const wall = pane?.wall.value ?? null;
   const at = cursor === null ? null : lookUp(recordings, cursor);
   const gap = at?.kind === "gap" ? at : null;
   const none = recordings !== null && recordings.spans.length === 0;
@@ -71,8 +73,8 @@ export function Pane({
       </div>
       <div class="caption">
         <span class="clip grow">{camera?.name ?? code}</span>
-        {pane.thinned.value && <span class="dim">{t("playback.thinned")}</span>}
-        <span class="time">{pane.wall.value === null ? "—" : clock(pane.wall.value)}</span>
+        {pane?.thinned.value && <span class="dim">{t("playback.thinned")}</span>}
+        <span class="time">{wall === null ? "—" : clock(wall)}</span>
         {onRemove && <Button icon="x" label={t("tile.remove")} hideLabel onClick={onRemove} />}
       </div>
     </div>
