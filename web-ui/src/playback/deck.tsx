@@ -58,7 +58,11 @@ export function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: ()
   const seek = (time: number) => {
     const at = Math.min(time, serverNow() - 2000);
     setPending(at);
-    playback?.seek(at);
+    if (playback) playback.seek(at);
+    else if (!opened.current) {
+      opened.current = true;
+      void start(at);
+    }
     navigate(urlOf(codes, at), "replace");
   };
 
