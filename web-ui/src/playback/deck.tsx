@@ -155,6 +155,7 @@ export function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: ()
             key={code}
             code={code}
             pane={playback?.panes[i] ?? null}
+            left={playback !== null && i >= playback.panes.length}
             recordings={recordings.get(code) ?? null}
             cursor={cursor}
             onGo={seek}

@@ -28,5 +28,16 @@ export async function openPlayback(
   return openFiles(codes);
 }
 
-export const openFiles = (codes: readonly CameraCode[]): Playback =>
-  new FilePlayback(codes, () => (codes[0] ? (cameras.value.get(codes[0])?.profiles?.main?.frame_rate ?? 25) : 25));
+/** A file that plays holds a connection, and over HTTP/1.1 a browser has six for everything. */
+const MOST_FILES = 4;
+
+export function openFiles(codes: readonly CameraCode[]): Playback {
+  const [first] = codes;
+  const frameRate = () => (first ? (cameras.value.get(first)?.profiles?.main?.frame_rate ?? 25) : 25);
+  return new FilePlayback(multiplexed() ? codes : codes.slice(0, MOST_FILES), frameRate);
+}
+
+function multiplexed(): boolean {
+  const [loaded] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
+  return loaded?.nextHopProtocol === "h2" || loaded?.nextHopProtocol === "h3";
+}

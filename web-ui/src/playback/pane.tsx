@@ -13,6 +13,7 @@ import { lookUp } from "./timeline-math";
 export function Pane({
   code,
   pane,
+  left,
   recordings,
   cursor,
   onGo,
@@ -21,6 +22,8 @@ export function Pane({
   code: CameraCode;
   /** None before the playback is there. */
   pane: PaneView | null;
+  /** One too many for the way that recordings are played by. */
+  left: boolean;
   recordings: Recordings | null;
   cursor: number | null;
   onGo: (time: number) => void;
@@ -39,7 +42,12 @@ export function Pane({
   return (
     <div class="pane" data-state={state}>
       <div class="picture" ref={box}>
-        {(state === "loading" || state === "empty") && !none && (
+        {left && (
+          <div class="words" role="status">
+            <strong>{t("playback.tooMany")}</strong>
+          </div>
+        )}
+        {(state === "loading" || state === "empty") && !none && !left && (
           <div class="words" role="status">
             <span class="spinner" />
             <strong>{t("playback.loading")}</strong>

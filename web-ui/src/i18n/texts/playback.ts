@@ -17,6 +17,7 @@ export const PLAYBACK = {
   "playback.speed": ["倍速", "Speed"],
   "playback.backwards": ["倒放 {speed}×", "Back {speed}×"],
   "playback.thinned": ["线路拥塞，仅关键帧", "Key frames only: slow line"],
+  "playback.tooMany": ["此连接方式最多同时回放 4 路", "No more than four play over this connection"],
   "playback.forbidden": ["没有查看这路录像的权限", "You may not watch these recordings"],
   "playback.toLive": ["转到实时", "Go live"],
   "playback.noRecording": ["这一时刻没有录像", "Nothing is recorded here"],
