@@ -108,6 +108,38 @@ try {
     expect(asked <= 40, `${asked} requests`);
     return `${asked} requests`;
   });
+  await step("the wheel zooms at the pointer, dragging moves", async () => {
+    const shown = () =>
+      page.evaluate(() => {
+        const { ariaValueMin, ariaValueMax } = document.querySelector("canvas.timeline");
+        return { from: Number(ariaValueMin), to: Number(ariaValueMax) };
+      });
+    await page.selectOption(".spans select", { index: 3 });
+    await until(page, () => document.querySelector(".spans select").selectedIndex === 3);
+    const box = await page.locator("canvas.timeline").boundingBox();
+    const [x, y] = [box.x + box.width / 4, box.y + box.height / 2];
+    const before = await shown();
+    const under = ({ from, to }) => from + (to - from) / 4;
+    await page.mouse.move(x, y);
+    await page.mouse.wheel(0, -400);
+    await until(
+      page,
+      (length) => {
+        const { ariaValueMin, ariaValueMax } = document.querySelector("canvas.timeline");
+        return ariaValueMax - ariaValueMin < length / 2;
+      },
+      before.to - before.from,
+    );
+    const closer = await shown();
+    expect(Math.abs(under(closer) - under(before)) <= 2, `${under(before)} became ${under(closer)}`);
+    await page.mouse.down();
+    await page.mouse.move(x + box.width / 4, y, { steps: 3 });
+    await page.mouse.up();
+    await until(page, (from) => Number(document.querySelector("canvas.timeline").ariaValueMin) < from, closer.from);
+    const moved = await shown();
+    const wanted = closer.from - (closer.to - closer.from) / 4;
+    expect(Math.abs(moved.from - wanted) <= 2, `${closer.from} became ${moved.from}, not ${wanted}`);
+  });
   await step("a month that is as full as it may be is on the screen in time", async () => {
     const far = await browser.newPage({
       ignoreHTTPSErrors: true,

@@ -257,12 +257,13 @@ function useData(codes: readonly CameraCode[], view: Window) {
       data.close();
     };
   }, []);
-  const asked = useRef(false);
+  const level = levelOf(view, width);
+  const asked = useRef<number | null>(null);
   useEffect(() => {
     const want = () => data.want(codes, view, width);
-    // The first answer is waited for by somebody.
-    const timer = setTimeout(want, asked.current ? SETTLE_MS : 0);
-    asked.current = true;
+    // What is shown coarser than it could be is waited for by somebody; the rest may come when the hand rests.
+    const timer = setTimeout(want, asked.current === level ? SETTLE_MS : 0);
+    asked.current = level;
     const again = setInterval(want, REFRESH_MS);
     return () => {
       clearTimeout(timer);
