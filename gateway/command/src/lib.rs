@@ -24,6 +24,7 @@ pub mod coordinates;
 pub mod health;
 pub mod import;
 pub mod incident;
+pub mod nearby;
 pub mod outline;
 pub mod photo;
 pub mod register;

@@ -60,22 +60,29 @@ impl Outline {
 
     /// Whether a place lies in it.
     pub fn contains(&self, place: &Place) -> bool {
-        let (x, y) = (place.lon, place.lat);
-        let mut inside = false;
-        for ring in &self.rings {
-            let Some(mut before) = ring.last() else {
-                continue;
-            };
-            for corner in ring {
-                let [(ax, ay), (bx, by)] = [(before[0], before[1]), (corner[0], corner[1])];
-                if (ay > y) != (by > y) && x < (bx - ax) * (y - ay) / (by - ay) + ax {
-                    inside = !inside;
-                }
-                before = corner;
-            }
-        }
-        inside
+        let at = [place.lon, place.lat];
+        // Rings together: a hole takes away what its ring gave.
+        (self.rings.iter()).fold(false, |inside, ring| inside ^ even_odd(ring.iter().copied(), at))
     }
+}
+
+/// Whether a point lies in a ring by the even-odd rule; the last corner need not repeat the first.
+pub(crate) fn even_odd(
+    ring: impl DoubleEndedIterator<Item = [f64; 2]> + Clone,
+    [x, y]: [f64; 2],
+) -> bool {
+    let Some(mut before) = ring.clone().next_back() else {
+        return false;
+    };
+    let mut inside = false;
+    for corner in ring {
+        let ([ax, ay], [bx, by]) = (before, corner);
+        if (ay > y) != (by > y) && x < (bx - ax) * (y - ay) / (by - ay) + ax {
+            inside = !inside;
+        }
+        before = corner;
+    }
+    inside
 }
 
 #[cfg(test)]
