@@ -37,6 +37,7 @@ use crate::{
     host::Host,
     hub::Hub,
     listen,
+    nearby::Nearby,
     positions::Positions,
     recording::{self, plans, recorders::Recorders},
     seal::Seal,
@@ -111,6 +112,8 @@ pub struct Gateway {
     pub egress: Egress,
     /// The map's sketch.
     pub sketch: Option<Bytes>,
+    /// Cameras by where they stand.
+    pub nearby: Nearby,
     /// PEM of the authority to trust.
     pub authority: Option<String>,
     /// Cancelled when it stops: streams end, policies end.
@@ -456,6 +459,7 @@ async fn assemble(
         stills: Stills::new(config.stills.clone()),
         egress: Egress::default(),
         sketch,
+        nearby: Nearby::default(),
         authority: identity.and_then(|i| i.authority.clone()),
         stop,
         tasks,

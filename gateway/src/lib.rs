@@ -39,6 +39,7 @@ pub mod host;
 pub mod hub;
 pub mod listen;
 pub mod metrics;
+pub mod nearby;
 pub mod onvif;
 pub mod positions;
 pub mod recording;

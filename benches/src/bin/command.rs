@@ -5,6 +5,8 @@
 
 #[path = "../command/incident_open.rs"]
 mod incident_open;
+#[path = "../command/near.rs"]
+mod near;
 #[path = "../command/transition.rs"]
 mod transition;
 
@@ -18,6 +20,8 @@ enum Args {
     Transition(transition::Args),
     /// An incident with a long log, opened: `incident-open`.
     IncidentOpen(incident_open::Args),
+    /// Cameras for a place, of ten thousand: `near-10000`.
+    Near(near::Args),
     /// All of them.
     All,
 }
@@ -27,6 +31,7 @@ async fn main() -> Result<()> {
     match Args::parse() {
         Args::Transition(args) => told(transition::run(&args).await?),
         Args::IncidentOpen(args) => told(incident_open::run(&args).await?),
+        Args::Near(args) => told(near::run(&args)?),
         Args::All => {
             let parse = |text: &str| Args::parse_from(text.split(' '));
             if let Args::Transition(args) = parse("command transition") {
@@ -34,6 +39,9 @@ async fn main() -> Result<()> {
             }
             if let Args::IncidentOpen(args) = parse("command incident-open") {
                 told(incident_open::run(&args).await?)?;
+            }
+            if let Args::Near(args) = parse("command near") {
+                told(near::run(&args)?)?;
             }
             Ok(())
         }

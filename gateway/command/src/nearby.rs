@@ -130,7 +130,11 @@ impl Spots {
                 },
             };
             if sees(spot.camera.region) {
-                found.push((covers_at(&spot.camera, spot.place, target, metres), metres, spot));
+                found.push((
+                    covers_at(&spot.camera, spot.place, target, metres),
+                    metres,
+                    spot,
+                ));
             }
         }
         let order = |a: &(bool, f64, &Spot), b: &(bool, f64, &Spot)| -> Ordering {
@@ -202,7 +206,10 @@ fn encloses(ring: &[Place], place: Place) -> bool {
 
 /// The middle of a ring's area; of one without area, the mean of its corners.
 fn centroid(ring: &[Place]) -> Place {
-    let origin = ring.first().copied().unwrap_or(Place { lon: 0.0, lat: 0.0 });
+    let origin = ring
+        .first()
+        .copied()
+        .unwrap_or(Place { lon: 0.0, lat: 0.0 });
     let (mut area, mut x, mut y) = (0.0, 0.0, 0.0);
     let mut before = ring.last().copied().unwrap_or(origin);
     for &corner in ring {

@@ -62,7 +62,9 @@ impl Outline {
     pub fn contains(&self, place: &Place) -> bool {
         let at = [place.lon, place.lat];
         // Rings together: a hole takes away what its ring gave.
-        (self.rings.iter()).fold(false, |inside, ring| inside ^ even_odd(ring.iter().copied(), at))
+        (self.rings.iter()).fold(false, |inside, ring| {
+            inside ^ even_odd(ring.iter().copied(), at)
+        })
     }
 }
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use command::{
-    ContingencyPlan as Plan, Incident, Register,
+    ContingencyPlan as Plan, Incident,
     contingency::{Change, Item},
     incident::Change as IncidentChange,
+    nearby::Shape,
 };
 use http::StatusCode;
 use serde::Deserialize;
@@ -118,7 +119,7 @@ pub(super) async fn start(call: Call) -> Answer {
             ..problem
         })?;
     }
-    let cameras = cameras(&call.gateway.register.read(), &incident, &plan);
+    let cameras = cameras(&call, &incident, &plan);
     let change = IncidentChange::Start {
         id: incident.id,
         orders: plan.orders(call.gateway.now(), &owner),
@@ -133,11 +134,13 @@ pub(super) async fn start(call: Call) -> Answer {
     incidents::change(&call, &incident, "plan-started", plan.id.clone(), change).await
 }
 
-/// Cameras that the plan names, as far as they are in the register, and then those around the incident, the nearest first.
-fn cameras(register: &Register, incident: &Incident, plan: &Plan) -> Vec<::media::CameraId> {
+/// Cameras that the plan names, as far as they are in the register, and then those around the incident: those that
+/// look at it first, then the nearest.
+fn cameras(call: &Call, incident: &Incident, plan: &Plan) -> Vec<::media::CameraId> {
+    let register = call.gateway.register.read();
     let named = plan.cameras.iter().copied();
     let mut all: Vec<_> = named.filter(|c| register.camera(c).is_some()).collect();
-    for code in near(register, incident, plan) {
+    for code in near(call, incident, plan) {
         if !all.contains(&code) {
             all.push(code);
         }
@@ -145,18 +148,15 @@ fn cameras(register: &Register, incident: &Incident, plan: &Plan) -> Vec<::media
     all
 }
 
-fn near(register: &Register, incident: &Incident, plan: &Plan) -> Vec<::media::CameraId> {
-    let Some(place) = incident.place else {
+fn near(call: &Call, incident: &Incident, plan: &Plan) -> Vec<::media::CameraId> {
+    let Some(at) = incident.place else {
         return Vec::new();
     };
-    let reach = f64::from(plan.camera_radius_m);
-    let mut around: Vec<(f64, ::media::CameraId)> = register
-        .cameras()
-        .filter(|camera| !camera.disabled)
-        .filter_map(|camera| Some((camera.place?.distance_m(&place), camera.code)))
-        .filter(|(distance, _)| *distance <= reach)
-        .collect();
-    around.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    around.truncate(plan.camera_count as usize);
-    around.into_iter().map(|(_, code)| code).collect()
+    let shape = Shape::Circle {
+        at,
+        radius_m: f64::from(plan.camera_radius_m),
+    };
+    let spots = call.gateway.nearby.of(&call.gateway.register.read());
+    let found = spots.find(&shape, plan.camera_count as usize, |_| true);
+    found.into_iter().map(|f| f.camera.code).collect()
 }

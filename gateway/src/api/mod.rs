@@ -21,6 +21,7 @@ pub mod incidents;
 mod intake;
 pub mod map;
 pub mod media;
+mod nearby;
 pub mod openapi;
 pub mod plans;
 mod positions;

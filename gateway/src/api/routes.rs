@@ -8,8 +8,8 @@ use super::{
     Call, Handling, archive, audit, cameras, contingency, events, evidence, guests, hls, holds,
     incidents,
     incidents::{attachments, report, statistics},
-    map, openapi, plans, positions, recordings, register, retention, session, sse, status, tasks,
-    timeline, users, viewers,
+    map, nearby, openapi, plans, positions, recordings, register, retention, session, sse, status,
+    tasks, timeline, users, viewers,
 };
 use crate::access::Action;
 
@@ -198,6 +198,7 @@ pub static ROUTES: &[Route] = &[
     route!(POST "/api/v1/cameras/import", May(Action::ChangeRegister), query &[opt("commit", Number), opt("map", Text)], body None, 200 One("Import"), "A spreadsheet (CSV, XLSX; up to 16 MiB, as the body itself): what it would change, and every fault by row and column; with commit=1 it is done, all of it or nothing (409)", register::import),
     route!(GET "/api/v1/cameras/export.csv", May(Action::Look), query &[opt("language", Text), opt("region", Text)], body None, 200 Media("text/csv"), "The register as a spreadsheet that imports again", register::export),
     route!(GET "/api/v1/cameras/filing.csv", May(Action::Look), query &[opt("language", Text), opt("region", Text)], body None, 200 Media("text/csv"), "What decree 799, article 14, wants on file", register::filing),
+    route!(GET "/api/v1/cameras/near", May(Action::Look), query &[opt("at", Text), opt("radius_m", Number), opt("box", Text), opt("polygon", Text), opt("line", Text), opt("within_m", Number), opt("limit", Number)], body None, 200 Many("NearCamera"), "Cameras for a place: those that look at it first, then the nearest", nearby::near),
     route!(GET "/api/v1/cameras/{code}", May(Action::Look), query &[], body None, 200 One("Camera"), "One camera", cameras::one),
     route!(PUT "/api/v1/cameras/{code}", May(Action::ChangeRegister), query &[], body Some("CameraRecord"), 200 One("Camera"), "Replace a camera's file; a password left out stays; 409 with the differences where its revision is not the one said", cameras::replace),
     route!(GET "/api/v1/cameras/{code}/record", May(Action::ChangeRegister), query &[], body None, 200 One("StoredRecord"), "A camera's file as it is written, with its addresses and without its password", register::history::record),

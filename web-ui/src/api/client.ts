@@ -1,5 +1,6 @@
 /** One function a call of docs/reference/api.md. */
 import type { CameraCode, EventId, IncidentId, RegionCode } from "../domain/ids";
+import { type Found, questionOf, type Shape } from "../domain/select";
 import type {
   AuditEntry,
   Camera,
@@ -68,6 +69,9 @@ export const api = {
   cameras: () => request<Camera[]>("/cameras"),
   camera: (code: CameraCode) => request<FullCamera>(`/cameras/${code}`),
   addCamera: (record: Partial<CameraRecord>) => request<Camera>("/cameras", { method: "POST", body: record }),
+  /** Cameras for a place. */
+  camerasNear: (shape: Shape, signal: AbortSignal) =>
+    request<Found[]>("/cameras/near", { query: questionOf(shape), signal }),
   putCamera: (code: CameraCode, record: Partial<CameraRecord>) =>
     request<Camera>(`/cameras/${code}`, { method: "PUT", body: record }),
   deleteCamera: (code: CameraCode) => request<void>(`/cameras/${code}`, { method: "DELETE" }),

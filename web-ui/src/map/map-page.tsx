@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { api, snapshotUrl } from "../api/client";
 import { cameras, events, openIncidents, takeIncident, tree } from "../api/store";
 import type { CameraCode, RegionCode } from "../domain/ids";
-import { type Found, find, formatNear, parseNear, type Shape } from "../domain/select";
+import { type Found, formatNear, parseNear, type Shape } from "../domain/select";
 import { CAMERA_STATES, type Camera, type CameraState, type MapConfig } from "../domain/types";
 import { language, t } from "../i18n/t";
 import { distanceWords, reasonWords, regionName, shortTime } from "../i18n/words";
@@ -11,7 +11,7 @@ import { IncidentForm } from "../incident/incident-form";
 import type { IconName } from "../ui/icon";
 import { GradeMark, StateMark } from "../ui/marks";
 import { navigate, where } from "../ui/router";
-import { Button, Dialog, Empty, toast } from "../ui/widgets";
+import { Button, Dialog, Empty, problemWords, toast } from "../ui/widgets";
 import { openedEvent } from "../wall/alarm-strip";
 import { LiveTile } from "../wall/live-tile";
 import { usePhone } from "../wall/phone-wall";
@@ -27,6 +27,7 @@ const TOOLS: readonly (readonly [Tool, IconName])[] = [
   ["near", "crosshair"],
   ["circle", "circleDashed"],
   ["box", "scan"],
+  ["polygon", "polygon"],
   ["line", "route"],
 ];
 
@@ -111,7 +112,25 @@ export default function MapPage() {
     if (map && chosen?.place) map.go(chosen.place, 15, phone);
   }, [map, code]);
 
-  const found = useMemo(() => (shape ? find(shown, shape) : []), [shape, shown]);
+  const [answer, setAnswer] = useState<readonly Found[] | null>(null);
+  useEffect(() => {
+    setAnswer(null);
+    if (!shape) return;
+    const abort = new AbortController();
+    void api.camerasNear(shape, abort.signal).then((result) => {
+      if (abort.signal.aborted) return;
+      setAnswer(result.ok ? result.value : []);
+      if (!result.ok) toast(problemWords(result.problem), true);
+    });
+    return () => abort.abort();
+  }, [shape]);
+  // The map's own filters hold for what is found too; a camera's state is the newest that the page knows.
+  const found = useMemo(() => {
+    const visible = new Set(shown.map((camera) => camera.code));
+    return (answer ?? []).flatMap((one) =>
+      visible.has(one.camera.code) ? [{ ...one, camera: cameras.value.get(one.camera.code) ?? one.camera }] : [],
+    );
+  }, [answer, shown]);
   useEffect(() => {
     map?.select(
       shape,
@@ -122,7 +141,7 @@ export default function MapPage() {
     if (map && near && shape?.kind === "near" && !code) {
       map.fit([shape.at, ...found.flatMap((one) => (one.camera.place ? [one.camera.place] : []))]);
     }
-  }, [map, near]);
+  }, [map, near, answer]);
   useEffect(() => {
     if (!tool) return;
     const key = (event: KeyboardEvent) => {
@@ -205,7 +224,7 @@ export default function MapPage() {
         {hover && hover.code !== code && <Preview key={hover.code} {...hover} />}
       </div>
       {chosen && <CameraPanel key={chosen.code} camera={chosen} onClose={() => choose(null)} />}
-      {!chosen && shape && <FoundPanel found={found} onCamera={choose} onClose={() => ask(null)} />}
+      {!chosen && shape && answer && <FoundPanel found={found} onCamera={choose} onClose={() => ask(null)} />}
     </div>
   );
 }

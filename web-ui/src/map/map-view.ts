@@ -39,7 +39,7 @@ export interface Picks {
   readonly drawn: (shape: Shape | null) => void;
 }
 export type Tool = Shape["kind"];
-const DRAWS = { near: "Point", circle: "Circle", box: "Circle", line: "LineString" } as const;
+const DRAWS = { near: "Point", circle: "Circle", box: "Circle", polygon: "Polygon", line: "LineString" } as const;
 
 const at = (place: Place) => fromLonLat([place.lon, place.lat]);
 function placeOf(point: readonly number[]): Place {
@@ -211,6 +211,16 @@ export class MapView {
       }
       case "box":
         return { kind: "box", west: low.lon, south: low.lat, east: high.lon, north: high.lat };
+      case "polygon": {
+        // A diamond: what is in the corners of the screen is not meant.
+        const corners = [
+          { lon: low.lon, lat: middle.lat },
+          { lon: middle.lon, lat: high.lat },
+          { lon: high.lon, lat: middle.lat },
+          { lon: middle.lon, lat: low.lat },
+        ];
+        return { kind: "polygon", points: corners };
+      }
       case "line":
         return {
           kind: "line",
@@ -338,6 +348,9 @@ function shapeOf(tool: Tool, geometry: Geometry): Shape | null {
     const [low, high] = [placeOf([west, south]), placeOf([east, north])];
     return { kind: "box", west: low.lon, south: low.lat, east: high.lon, north: high.lat };
   }
+  if (tool === "polygon" && geometry instanceof Polygon) {
+    return { kind: "polygon", points: (geometry.getCoordinates()[0] ?? []).slice(0, -1).map(placeOf) };
+  }
   if (tool === "line" && geometry instanceof LineString) {
     return { kind: "line", points: geometry.getCoordinates().map(placeOf) };
   }
@@ -362,6 +375,10 @@ function geometryOf(shape: Shape): Geometry {
         [shape.west, shape.south],
       ];
       return new Polygon([ring.map((point) => fromLonLat(point))]);
+    }
+    case "polygon": {
+      const ring = [...shape.points, ...shape.points.slice(0, 1)];
+      return new Polygon([ring.map(at)]);
     }
     case "line":
       return new LineString(shape.points.map(at));

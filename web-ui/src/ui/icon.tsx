@@ -40,6 +40,7 @@ import packageCheck from "lucide-static/icons/package-check.svg?raw";
 import panelLeft from "lucide-static/icons/panel-left.svg?raw";
 import pause from "lucide-static/icons/pause.svg?raw";
 import pencil from "lucide-static/icons/pencil.svg?raw";
+import polygon from "lucide-static/icons/pentagon.svg?raw";
 import pin from "lucide-static/icons/pin.svg?raw";
 import play from "lucide-static/icons/play.svg?raw";
 import plus from "lucide-static/icons/plus.svg?raw";
@@ -107,6 +108,7 @@ const ICONS = {
   pencil,
   play,
   plus,
+  polygon,
   radio,
   route,
   search,

@@ -96,7 +96,10 @@ fn shapes_hold_what_lies_in_them() {
     let all = spots([at(1, 90.0, 45.0), at(2, 110.0, 45.0), at(3, 500.0, 180.0)]);
     let find = |shape: &Shape| {
         let found = all.find(shape, 99, |_| true);
-        found.iter().map(|f| f.camera.name.clone()).collect::<Vec<_>>()
+        found
+            .iter()
+            .map(|f| f.camera.name.clone())
+            .collect::<Vec<_>>()
     };
     let circle = Shape::Circle {
         at: HERE,
@@ -108,7 +111,11 @@ fn shapes_hold_what_lies_in_them() {
         high: off(HERE, 200.0, 45.0),
     };
     assert_eq!(find(&rectangle), ["camera 1", "camera 2"]);
-    let triangle = vec![off(HERE, 400.0, 270.0), off(HERE, 400.0, 90.0), off(HERE, 600.0, 180.0)];
+    let triangle = vec![
+        off(HERE, 400.0, 270.0),
+        off(HERE, 400.0, 90.0),
+        off(HERE, 600.0, 180.0),
+    ];
     assert_eq!(find(&Shape::Polygon(triangle)), ["camera 3"]);
     let road = Shape::Line {
         points: vec![off(HERE, 600.0, 200.0), off(HERE, 600.0, 160.0)],
@@ -119,7 +126,8 @@ fn shapes_hold_what_lies_in_them() {
 
 #[test]
 fn the_middle_of_a_ring_is_the_middle_of_its_area() {
-    let ring = [(0.0, 0.0), (4.0, 0.0), (4.0, 2.0), (0.0, 2.0)].map(|(lon, lat)| Place { lon, lat });
+    let ring =
+        [(0.0, 0.0), (4.0, 0.0), (4.0, 2.0), (0.0, 2.0)].map(|(lon, lat)| Place { lon, lat });
     let middle = centroid(&ring);
     assert!((middle.lon - 2.0).abs() < 1e-9 && (middle.lat - 1.0).abs() < 1e-9);
     let flat = [(0.0, 0.0), (4.0, 0.0), (2.0, 0.0)].map(|(lon, lat)| Place { lon, lat });

@@ -25,6 +25,7 @@ export const MAP = {
   "map.find.near": ["找最近的摄像机", "Nearest cameras"],
   "map.find.circle": ["圈选", "Select by circle"],
   "map.find.box": ["框选", "Select by box"],
+  "map.find.polygon": ["多边形选", "Select by polygon"],
   "map.find.line": ["沿线选", "Select along a line"],
   "map.draw.near": [
     "在图上点一处，找最近的摄像机；Esc 取消",
@@ -32,6 +33,10 @@ export const MAP = {
   ],
   "map.draw.circle": ["点圆心，再点圆边；Esc 取消", "Press the middle, then the rim; Esc cancels"],
   "map.draw.box": ["点一角，再点对角；Esc 取消", "Press one corner, then the opposite one; Esc cancels"],
+  "map.draw.polygon": [
+    "依次点各角，双击结束；Esc 取消",
+    "Press the corners one after the other, twice to end; Esc cancels",
+  ],
   "map.draw.line": [
     "沿道路或河道点几处，双击结束，选两侧 200 米内；Esc 取消",
     "Press along a road or a river, twice to end: within 200 m of it; Esc cancels",
