@@ -129,20 +129,6 @@ pub fn camera_number(id: &CameraId) -> Option<u32> {
         .filter(|n| *n > 0)
 }
 
-/// Pushes every camera's frames into its ring, in even spacing, 25 a second each, for ever: a task as ingest's are.
-pub async fn push(mut cameras: Vec<Camera>) {
-    let period = Duration::from_secs(1) / (FPS * cameras.len() as u32);
-    let mut due = tokio::time::Instant::now();
-    loop {
-        for camera in &mut cameras {
-            due += period;
-            tokio::time::sleep_until(due).await;
-            let frame = camera.frame();
-            camera.feed.ring.push(frame);
-        }
-    }
-}
-
 /// Calls `each` with every camera's turn in even spacing, 25 times a second each, for ever.
 #[allow(clippy::disallowed_methods)] // a thread of its own that keeps a beat
 pub fn run(mut cameras: Vec<Camera>, mut each: impl FnMut(&mut Camera)) {
@@ -155,4 +141,19 @@ pub fn run(mut cameras: Vec<Camera>, mut each: impl FnMut(&mut Camera)) {
             each(camera);
         }
     }
+}
+
+/// Pushes every camera's frames into its ring, as [`run`] calls for them: what makes the frames costs the relay and its floor the same.
+///
+/// # Errors
+/// The system has no thread to give.
+pub fn push(cameras: Vec<Camera>) -> std::io::Result<()> {
+    let thread = std::thread::Builder::new().name("source".into());
+    thread.spawn(|| {
+        run(cameras, |camera| {
+            let frame = camera.frame();
+            camera.feed.ring.push(frame);
+        });
+    })?;
+    Ok(())
 }

@@ -5,6 +5,8 @@ mod control;
 mod decodes;
 pub mod replay;
 
+use std::sync::OnceLock;
+
 use bytes::{Bytes, BytesMut};
 
 use crate::{
@@ -170,6 +172,8 @@ pub struct Framed {
     /// WebSocket frame header (RFC 6455, 5.2, binary, unmasked, final), then the message's head.
     websocket_head: Bytes,
     prefix: usize,
+    /// Built when the first viewer on QUIC wants it.
+    stream_head: OnceLock<Bytes>,
     payload: Bytes,
 }
 
@@ -183,6 +187,7 @@ impl Framed {
         Self {
             websocket_head: prefix.into(),
             prefix: at,
+            stream_head: OnceLock::new(),
             payload,
         }
     }
@@ -192,9 +197,20 @@ impl Framed {
         &self.websocket_head
     }
 
-    /// Head without the WebSocket's header, as sent on QUIC; the payload follows.
+    /// Head without the WebSocket's header; the payload follows.
     pub fn head(&self) -> Bytes {
         self.websocket_head.slice(self.prefix..)
+    }
+
+    /// The message's length (4 bytes, big-endian) and its head, as sent on a stream of QUIC's; the payload follows.
+    pub fn stream_head(&self) -> &Bytes {
+        self.stream_head.get_or_init(|| {
+            let head = &self.websocket_head[self.prefix..];
+            let mut whole = Vec::with_capacity(4 + head.len());
+            whole.extend_from_slice(&(self.message_len() as u32).to_be_bytes());
+            whole.extend_from_slice(head);
+            whole.into()
+        })
     }
 
     /// The shared payload.

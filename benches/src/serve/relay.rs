@@ -1,5 +1,5 @@
 //! The relay as the gateway runs it: hyper's upgrade behind the listener's socket options and TLS, QUIC on a port beside it,
-//! the cameras a task as ingest's are.
+//! the cameras a thread that does what the floors' does.
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 
@@ -55,13 +55,15 @@ fn viewer(peer: SocketAddr) -> Viewer {
 }
 
 pub(super) fn run(cameras: Vec<Camera>) -> Result<()> {
+    // As in the gateway, where a subscriber is set that wants none of what libraries trace. Without one tracing asks `log` each time.
+    tracing::subscriber::set_global_default(tracing::subscriber::NoSubscriber::new())?;
     let host = BenchHost(cameras.iter().map(|c| Arc::clone(&c.feed)).collect());
     let identity = Identity::make()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        tokio::spawn(source::push(cameras));
+        source::push(cameras)?;
         let relay = Relay::new(Config::default(), Arc::new(host), CancellationToken::new());
         let plain = TcpListener::bind("127.0.0.1:0").await?;
         let secure = TcpListener::bind("127.0.0.1:0").await?;
@@ -133,7 +135,7 @@ async fn answer(
             tokio::spawn(async move {
                 // It may leave before the upgrade.
                 if let Ok(upgraded) = hyper::upgrade::on(request).await {
-                    relay.websocket(TokioIo::new(upgraded), viewer(peer)).await;
+                    relay.upgraded(upgraded, viewer(peer)).await;
                 }
             });
             Ok(response.map(|()| Full::default()))

@@ -169,6 +169,12 @@ impl Relay {
         websocket::serve(Arc::clone(&self.0), stream, viewer).await
     }
 
+    /// The same for what hyper's server hands over after the upgrade. Over TCP and over TLS on TCP it is taken out of hyper's hands
+    /// whole, and nothing lies between a frame and the socket any more.
+    pub async fn upgraded(&self, upgraded: hyper::upgrade::Upgraded, viewer: Viewer) -> End {
+        websocket::serve_upgraded(Arc::clone(&self.0), upgraded, viewer).await
+    }
+
     /// Serves native clients and browsers on a UDP socket (see [`quic::server_config`]), on a thread of its own, until the
     /// relay is cancelled; then closes all their connections with 1001. Within a runtime, which is where the host's own tasks
     /// go.

@@ -20,6 +20,7 @@ mod carrier;
 mod driver;
 mod line;
 mod lines;
+mod outgoing;
 mod streams;
 mod webtransport;
 

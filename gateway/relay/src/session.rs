@@ -285,7 +285,11 @@ impl Session {
     /// [`Session::land`] nothing else may be asked of the session.
     pub(crate) fn take_off(&self, out: &mut Vec<Cruise>) {
         if self.ready.is_empty() && self.queued == 0 && !self.closing {
-            out.extend(self.tiles.iter().filter_map(Tile::take_off));
+            out.extend(
+                self.tiles
+                    .iter()
+                    .filter_map(|tile| tile.take_off(self.delivery)),
+            );
         }
     }
 
@@ -296,6 +300,14 @@ impl Session {
                 tile.land(&cruise);
             }
         }
+    }
+
+    /// So many frames of a feed that were handed out will not arrive: the tile that is to be told.
+    pub(crate) fn lost(&mut self, feed: u32, frames: u64) -> Option<u32> {
+        let shows = |tile: &&mut Tile| tile.sources().any(|held| held.feed().number == feed);
+        let tile = self.tiles.iter_mut().find(shows)?;
+        tile.lose(frames);
+        Some(tile.id)
     }
 
     /// Ends the session: what is queued is dropped, [`Output::Close`] comes next and last.

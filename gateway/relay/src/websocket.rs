@@ -7,9 +7,13 @@
 mod connection;
 mod driver;
 mod handshake;
+#[cfg(test)]
+mod interleave;
 mod line;
 mod outbox;
 pub mod reader;
+mod upgraded;
 
 pub(crate) use driver::serve;
 pub use handshake::{HandshakeError, accept_key, upgrade};
+pub(crate) use upgraded::serve_upgraded;

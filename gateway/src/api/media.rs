@@ -8,7 +8,6 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use warp::reply::Response;
 
@@ -126,7 +125,7 @@ fn accept(
         match upgraded.await {
             Ok(stream) => {
                 let user = viewer.user.clone();
-                let end = relay.websocket(TokioIo::new(stream), viewer).await;
+                let end = relay.upgraded(stream, viewer).await;
                 tracing::debug!(user, peer = %peer.address, ?end, "a viewer's connection ended");
             }
             Err(error) => tracing::debug!(%error, "a viewer's upgrade failed"),

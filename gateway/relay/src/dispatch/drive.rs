@@ -152,7 +152,7 @@ pub(super) mod tests {
         }
     }
 
-    pub(in crate::dispatch) fn frame(n: u32) -> Arc<Frame> {
+    pub(crate) fn frame(n: u32) -> Arc<Frame> {
         let tracks = Tracks {
             video: VideoTrack {
                 codec: VideoCodec::H264,

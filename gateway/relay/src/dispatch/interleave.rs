@@ -20,9 +20,9 @@ use std::{
 use media::Ring;
 use tokio::time::Instant;
 
+pub(crate) use super::drive::tests::frame;
 use super::{
-    Due, Fresh, Line, Sent,
-    drive::tests::frame,
+    Due, Fresh, Line, Seat, Sent,
     post::{LaneBell, Post, Request},
     worker::Worker,
 };
@@ -43,7 +43,7 @@ pub(super) fn defer(bell: &Weak<LaneBell>) -> bool {
     on_stage
 }
 
-fn ring_deferred() {
+pub(crate) fn ring_deferred() {
     for bell in DEFERRED.take() {
         if let Some(bell) = bell.upgrade() {
             bell.ring_now();
@@ -52,11 +52,11 @@ fn ring_deferred() {
 }
 
 /// A thread on the stage waits here until it is its turn; any other passes.
-pub(super) fn step() {
+pub(crate) fn step() {
     wait(None);
 }
 
-fn wait(until: Option<&Arc<AtomicBool>>) {
+pub(crate) fn wait(until: Option<&Arc<AtomicBool>>) {
     let actor = ACTOR.with_borrow(Clone::clone);
     if let Some((stage, me)) = actor {
         stage.pass(me, Status::Waits(until.map(Arc::clone)));
@@ -111,7 +111,7 @@ impl Stage {
     }
 }
 
-type Actor = Box<dyn FnOnce() + Send>;
+pub(crate) type Actor = Box<dyn FnOnce() + Send>;
 
 /// Runs the actors in the order that `path` begins with, and on as it comes; `path` is then the whole order: at each point which
 /// of how many was chosen. Ends when nobody can go on.
@@ -176,7 +176,9 @@ thread_local! {
 }
 
 /// Goes through all orders; returns how many there were.
-fn all_orders(mut scene: impl FnMut(&Arc<AtomicBool>) -> (Vec<Actor>, Box<dyn FnOnce()>)) -> usize {
+pub(crate) fn all_orders(
+    mut scene: impl FnMut(&Arc<AtomicBool>) -> (Vec<Actor>, Box<dyn FnOnce()>),
+) -> usize {
     let (mut path, mut plays): (Vec<(usize, usize)>, usize) = (Vec::new(), 0);
     loop {
         let stop = Arc::new(AtomicBool::new(false));
@@ -194,6 +196,44 @@ fn all_orders(mut scene: impl FnMut(&Arc<AtomicBool>) -> (Vec<Actor>, Box<dyn Fn
         if path.is_empty() {
             return plays;
         }
+    }
+}
+
+/// A worker without a thread, for scenes elsewhere.
+pub(crate) struct Crew {
+    worker: Worker,
+    woken: Arc<AtomicBool>,
+}
+
+impl Crew {
+    /// With a seat for one line.
+    pub(crate) fn new() -> (Self, Seat) {
+        let (post, woken) = Post::of_test();
+        let posts: Arc<[Arc<Post>]> = Arc::new([Arc::new(post)]);
+        let worker = Worker::new(
+            Arc::clone(&posts[0]),
+            Duration::ZERO,
+            usize::MAX,
+            Arc::default(),
+        );
+        let seat = Seat {
+            posts,
+            post: None,
+            line: 0,
+            shares: 0,
+        };
+        (Self { worker, woken }, seat)
+    }
+
+    /// Set when the worker is to have a turn.
+    pub(crate) fn woken(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.woken)
+    }
+
+    pub(crate) fn turn(&mut self) {
+        self.woken.store(false, SeqCst);
+        self.worker.turn(Instant::now());
+        ring_deferred();
     }
 }
 

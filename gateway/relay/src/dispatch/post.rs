@@ -31,7 +31,7 @@ pub(super) struct Post {
 
 /// Between what happens at once: here another thread may come first. Nothing, but for who tries all orders.
 #[inline]
-pub(super) fn step() {
+pub(crate) fn step() {
     #[cfg(test)]
     super::interleave::step();
 }

@@ -2,11 +2,12 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use media::{Cursor, Next, Ring, ring::Bell};
 use tokio::time::Instant;
 
 use super::{
-    Due, Fresh, Line, MAX_GATHERED_BYTES, Sent,
+    Due, Fresh, Line, MAX_GATHERED_BYTES, Sent, joined,
     post::{Inbox, LaneBell, Post, Request},
 };
 use crate::stats::Counters;
@@ -108,7 +109,7 @@ impl Worker {
         }
         self.inbox.rung = rung;
         if beats {
-            self.end_beat(now);
+            self.end_beat();
         } else if self.gathered_bytes > MAX_GATHERED_BYTES {
             self.send_gathered();
         } else if self.beat.is_none() && !self.waiting.is_empty() {
@@ -117,17 +118,11 @@ impl Worker {
         any
     }
 
-    /// Sleeps until the next beat as long as beats find something: one wake for all that comes meanwhile, and none for the
-    /// first of it.
-    fn end_beat(&mut self, now: Instant) {
-        let found = !self.waiting.is_empty();
-        let at = self.beat.take();
+    /// All that came since the beat began, and what comes with its end. The next begins with the next frame, so that a beat
+    /// holds as many as can be.
+    fn end_beat(&mut self) {
+        self.beat = None;
         self.send_gathered();
-        if found {
-            // On a grid, so that the beat's own work does not stretch it; unless that took longer than a beat.
-            let next = at.map_or(now, |at| at + self.gather);
-            self.begin_beat(next.max(now + self.gather / 2));
-        }
     }
 
     fn begin_beat(&mut self, at: Instant) {
@@ -267,13 +262,18 @@ impl Worker {
     fn send_gathered(&mut self) {
         let mut sent = Sent::default();
         let mut waiting = std::mem::take(&mut self.waiting);
+        let common = self.common(&waiting);
         for line in waiting.drain(..) {
             // Gone meanwhile, perhaps.
             let Some(place) = self.places.get_mut(&line) else {
                 continue;
             };
+            let due = match &common {
+                Some((list, whole)) if *list == place.due => Due::Joined(list, whole),
+                _ => Due::Only(&place.due),
+            };
             self.handing = Some(line);
-            sent.add(place.reach.offer(&self.gathered, Due::Only(&place.due)));
+            sent.add(place.reach.offer(&self.gathered, due));
             place.due.clear();
         }
         self.handing = None;
@@ -281,6 +281,26 @@ impl Worker {
         self.gathered.clear();
         self.gathered_bytes = 0;
         self.count(sent);
+    }
+
+    /// What is due to the first of these lines, in one piece, if the same is due to enough others: walls that show the same cameras.
+    fn common(&self, waiting: &[u64]) -> Option<(Vec<(u32, u32)>, Bytes)> {
+        if waiting.len() < self.join_from {
+            return None;
+        }
+        let dues = || {
+            waiting
+                .iter()
+                .filter_map(|line| Some(&self.places.get(line)?.due))
+        };
+        let first = dues().next()?;
+        if dues().filter(|due| *due == first).count() < self.join_from {
+            return None;
+        }
+        let frames = first
+            .iter()
+            .filter_map(|(index, _)| Some(&*self.gathered.get(*index as usize)?.frame));
+        Some((first.clone(), joined(frames)))
     }
 
     fn count(&self, sent: Sent) {
@@ -321,5 +341,62 @@ impl Lane {
     fn judge_hurry(&self) {
         self.bell
             .set_gathers(self.members.iter().all(|member| member.gathers));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::{super::drive::tests::frame, *};
+
+    /// What it was handed in one piece, and how many frames that is.
+    #[derive(Default)]
+    struct Wall(Mutex<Vec<(usize, Option<Bytes>)>>);
+
+    impl Line for Wall {
+        fn offer(&self, frames: &[Fresh], due: Due<'_>) -> Sent {
+            let whole = match due {
+                Due::Joined(_, whole) => Some(whole.clone()),
+                _ => None,
+            };
+            let count = due.of(frames).count();
+            self.0.lock().unwrap().push((count, whole));
+            Sent::default()
+        }
+
+        fn ring(&self) {}
+    }
+
+    #[test]
+    fn walls_that_show_the_same_get_a_beat_in_one_piece_and_another_its_own() {
+        let gather = Duration::from_millis(5);
+        let post = Arc::new(Post::of_task());
+        let mut worker = Worker::new(post, gather, 3, Arc::default());
+        let rings: Vec<Ring> = (0..2).map(|_| Ring::new(Default::default())).collect();
+        let walls: Vec<Arc<Wall>> = (0..4).map(|_| Arc::default()).collect();
+        for (n, wall) in walls.iter().enumerate() {
+            let of = if n < 3 { &rings[..] } else { &rings[..1] };
+            worker.follow(n as u64, Arc::clone(wall) as Arc<dyn Line>, of, true);
+        }
+        let mut now = Instant::now();
+        worker.turn(now);
+        let frames = [frame(0), frame(1)];
+        for (ring, frame) in rings.iter().zip(&frames) {
+            ring.push(Arc::clone(frame));
+            worker.turn(now);
+        }
+        assert!(walls.iter().all(|wall| wall.0.lock().unwrap().is_empty()));
+        now += gather;
+        worker.turn(now);
+        let mut all = Vec::new();
+        for frame in &frames {
+            all.extend_from_slice(frame.fragment().websocket_head());
+            all.extend_from_slice(frame.fragment().payload());
+        }
+        for wall in &walls[..3] {
+            assert_eq!(*wall.0.lock().unwrap(), [(2, Some(all.clone().into()))]);
+        }
+        assert_eq!(*walls[3].0.lock().unwrap(), [(1, None)]);
     }
 }

@@ -9,8 +9,10 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
-use media::wire::{Framed, ServerMessage, replay::is_recorded};
+use media::{
+    Frame,
+    wire::{Format, Framed, ServerMessage, replay::is_recorded},
+};
 use quinn::RecvStream;
 use tokio::{
     io::{AsyncRead, ReadBuf},
@@ -20,13 +22,14 @@ use tokio::{
 use super::{
     Control,
     lines::Lines,
-    streams::{CONTROL_PRIORITY, Outgoing, Streams},
+    outgoing::{Load, Outgoing},
+    streams::{CONTROL_PRIORITY, Streams},
 };
 use crate::{
     Close, Shared,
-    dispatch::Sent,
+    dispatch::{Due, Fresh, Sent},
     listed::Listed,
-    session::{Input, Message, Output, Session},
+    session::{Cruise, Handed, Input, Message, Output, Session},
     stats::Counters,
     watches::Watches,
 };
@@ -49,6 +52,8 @@ pub(super) struct Driver {
     lines: Lines,
     control: Outgoing,
     streams: Streams,
+    /// The tiles that are level: they take frames from the worker's hands, without the session.
+    cruises: Vec<Cruise>,
     /// Which feed each tile shows.
     feeds: HashMap<u32, u32>,
     /// Tiles whose next message begins after a gap.
@@ -76,6 +81,7 @@ impl Driver {
             lines,
             control: Outgoing::of(send, CONTROL_PRIORITY),
             streams,
+            cruises: Vec::new(),
             feeds: HashMap::new(),
             skipped: Vec::new(),
             tiles_counted: 0,
@@ -84,7 +90,56 @@ impl Driver {
         }
     }
 
-    /// Writes all that the session has and the transport takes.
+    /// The session takes up what was sent without it. Before anything is asked of it.
+    pub(super) fn land(&mut self) {
+        self.session.land(&mut self.cruises);
+    }
+
+    /// Tiles that are level take frames without the session from here on.
+    pub(super) fn take_off(&mut self) {
+        if self.skipped.is_empty() && self.streams.unwritten() == 0 {
+            self.session.take_off(&mut self.cruises);
+        }
+    }
+
+    /// Sends what a worker hands over, if nothing has to go before it. False where the session has to be asked: it finds in the
+    /// rings what was left there.
+    pub(super) fn offer(
+        &mut self,
+        frames: &[Fresh],
+        due: Due<'_>,
+        cx: &mut Context<'_>,
+        sent: &mut Sent,
+    ) -> bool {
+        let mut all = !self.cruises.is_empty();
+        for (fresh, hint) in due.of(frames) {
+            let frame = &fresh.frame;
+            let at = match self.cruises.get(hint) {
+                Some(cruise) if cruise.shows(frame.feed) => Some(hint),
+                _ => self.cruises.iter().position(|c| c.shows(frame.feed)),
+            };
+            let Some(cruise) = at.and_then(|at| self.cruises.get_mut(at)) else {
+                return false;
+            };
+            match cruise.hand(fresh.position, frame) {
+                Handed::Taken(_, format) => {
+                    let framed = match format {
+                        Format::Fmp4 => frame.fragment(),
+                        Format::Raw => frame.raw(),
+                    };
+                    self.send(frame, framed, cx, sent);
+                    if self.streams.unwritten() > 0 {
+                        return false;
+                    }
+                }
+                Handed::Unwanted => {}
+                Handed::Behind => all = false,
+            }
+        }
+        all
+    }
+
+    /// Writes all that the session has and the transport takes. The tiles have landed.
     ///
     /// # Errors
     /// How the connection is to be closed.
@@ -96,6 +151,7 @@ impl Driver {
             let before = self.streams.unwritten();
             self.session.handle(now(), Input::Queued(before));
             let more = self.fill(cx, &mut sent)?;
+            self.tell_lost(cx);
             // Goes on while something was asked for, or was written and so made room.
             if !more && self.streams.unwritten() == before {
                 return Ok(sent);
@@ -202,12 +258,32 @@ impl Driver {
             }
             _ => {}
         }
+        self.say(message, cx);
+    }
+
+    fn say(&mut self, message: &ServerMessage, cx: &mut Context<'_>) {
         match serde_json::to_vec(message) {
             Ok(mut line) => {
                 line.push(b'\n');
-                self.control.push([line.into()], cx);
+                self.control.push([line.into()], Load::default(), cx);
             }
             Err(error) => tracing::error!(%error, ?message, "a message has no JSON"),
+        }
+    }
+
+    /// The viewer is told of what was handed over in vain.
+    fn tell_lost(&mut self, cx: &mut Context<'_>) {
+        for (feed, lost) in self.streams.take_lost() {
+            if let Some(tile) = self.session.lost(feed, lost.frames) {
+                Counters::add(&self.shared.counters.skipped_frames, lost.frames);
+                let message = ServerMessage::Skipped {
+                    tile,
+                    frames: lost.frames,
+                    bytes: lost.bytes,
+                    ms: lost.ms,
+                };
+                self.say(&message, cx);
+            }
         }
     }
 
@@ -215,13 +291,20 @@ impl Driver {
         let frame = &message.frame;
         if !self.skipped.is_empty() && self.skipped.contains(&message.tile) {
             self.skipped.retain(|tile| *tile != message.tile);
-            // What is left of the groups before the gap is worth nothing any more.
-            self.streams.reset(frame.feed);
+            self.streams.skip(frame.feed, cx);
         }
-        let framed = message.framed();
-        let chunks = [head(framed), framed.payload().clone()];
+        self.send(frame, message.framed(), cx, sent);
+    }
+
+    fn send(&mut self, frame: &Frame, framed: &Framed, cx: &mut Context<'_>, sent: &mut Sent) {
+        let chunks = [framed.stream_head().clone(), framed.payload().clone()];
+        let load = Load {
+            frames: 1,
+            ms: frame.duration.to_duration().as_millis() as u64,
+            picture: frame.key,
+        };
         self.streams
-            .push((frame.feed, frame.track, frame.group), chunks, cx);
+            .push((frame.feed, frame.track, frame.group), chunks, load, cx);
         sent.messages += 1;
         sent.bytes += framed.message_len() as u64 + 4;
     }
@@ -273,15 +356,6 @@ impl Driver {
         let tiles = std::mem::take(&mut self.tiles_counted);
         self.shared.counters.tiles.fetch_sub(tiles, Relaxed);
     }
-}
-
-/// A message's length and head in one piece.
-fn head(framed: &Framed) -> Bytes {
-    let head = framed.head();
-    let mut whole = Vec::with_capacity(4 + head.len());
-    whole.extend_from_slice(&(framed.message_len() as u32).to_be_bytes());
-    whole.extend_from_slice(&head);
-    whole.into()
 }
 
 fn now() -> std::time::Instant {

@@ -45,7 +45,7 @@ impl Shell {
 }
 
 impl Line for Shell {
-    fn offer(&self, _: &[Fresh], _: Due<'_>) -> Sent {
+    fn offer(&self, frames: &[Fresh], due: Due<'_>) -> Sent {
         let mut hot = self.lock();
         let Hot {
             driver: Some(driver),
@@ -55,9 +55,17 @@ impl Line for Shell {
         else {
             return Sent::default();
         };
+        let mut cx = Context::from_waker(waker);
+        let mut handed = Sent::default();
+        if driver.offer(frames, due, &mut cx, &mut handed) {
+            return handed;
+        }
+        driver.land();
         let (version, pace) = (driver.session.sources_version(), driver.pace());
-        match driver.pump(&mut Context::from_waker(waker)) {
-            Ok(sent) => {
+        match driver.pump(&mut cx) {
+            Ok(mut sent) => {
+                driver.take_off();
+                sent.add(handed);
                 let same = version == driver.session.sources_version();
                 if !same || driver.pace() < pace {
                     self.bell.notify_one();
@@ -180,6 +188,7 @@ pub(super) async fn drive(
         let Some(driver) = &mut hot.driver else {
             return Poll::Ready(Ok(End::Left));
         };
+        driver.land();
         loop {
             // Armed again before anybody looks at what it rang for, so no ring is lost.
             while rung.as_mut().poll(cx).is_ready() {
@@ -212,6 +221,7 @@ pub(super) async fn drive(
                 tick.as_mut().reset(wake);
             }
             if tick.as_mut().poll(cx).is_pending() {
+                driver.take_off();
                 return Poll::Pending;
             }
             match driver.tick() {

@@ -172,6 +172,10 @@ impl Session {
             Ok(held) => {
                 self.look_after(now, terms.auto.is_some());
                 let tile = Tile::open(terms, held, self.bell.as_ref(), &mut self.ready);
+                if self.tiles.is_empty() {
+                    // Most have one; a vector's own first step is four, two kilobytes.
+                    self.tiles.reserve_exact(1);
+                }
                 self.tiles.push(tile);
                 self.sources_version += 1;
             }

@@ -14,6 +14,8 @@ pub(crate) struct Cruise {
     /// Group of the newest video frame sent.
     pub(super) group: u32,
     pub(super) format: Format,
+    /// Every group begins with initialisation of its own: another group is the session's.
+    pub(super) by_group: bool,
     /// Its initialisation was sent.
     pub(super) video: bool,
     pub(super) audio: Audio,
@@ -48,6 +50,9 @@ impl Cruise {
     pub(crate) fn hand(&mut self, position: u64, frame: &Frame) -> Handed {
         if position < self.place.position() {
             return Handed::Unwanted;
+        }
+        if self.by_group && frame.group != self.group {
+            return Handed::Behind;
         }
         let wanted = match (frame.track, self.audio) {
             (TrackKind::Video, _) if self.video => true,

@@ -276,6 +276,11 @@ impl Tile {
         if self.cursor.is_some() { pushed } else { 0 }
     }
 
+    /// So many frames will not arrive although they were handed out.
+    pub(super) fn lose(&mut self, frames: u64) {
+        self.skipped += frames;
+    }
+
     /// Frames ever left out for a viewer who was too slow.
     pub(super) fn skipped(&self) -> u64 {
         self.skipped
@@ -329,21 +334,27 @@ impl Tile {
     }
 
     /// If it is level, and nothing but the next frame is due.
-    pub(super) fn take_off(&self) -> Option<Cruise> {
+    pub(super) fn take_off(&self, delivery: Delivery) -> Option<Cruise> {
         let steady = self.next.is_none()
             && self.missed.frames == 0
             && self.marks.is_empty()
             && self.fit.held.is_none();
         let place = self.cursor.as_ref().filter(|_| steady)?.place()?;
-        let [video, audio] = self.sent.initialised.map(|since| since.is_some());
+        let group = self.sent.group?;
+        let by_group = delivery == Delivery::Groups;
+        let [video, audio] = self
+            .sent
+            .initialised
+            .map(|since| since.is_some_and(|since| !by_group || since == group));
         let tracks = self.sent.tracks.as_ref()?;
         Some(Cruise {
             place,
             tracks: Arc::as_ptr(tracks).addr(),
             feed: self.shown.feed().number,
             tile: self.id,
-            group: self.sent.group?,
+            group,
             format: self.format,
+            by_group,
             video,
             audio: match (self.hears(tracks), audio) {
                 (false, _) => Audio::Unwanted,

@@ -97,7 +97,7 @@ impl<S> Drop for Live<S> {
 }
 
 /// Runs the connection until there is a reason to stop.
-async fn run<S>(shared: &Shared, shell: &Arc<Shell<S>>, seat: &mut Seat) -> Stop
+pub(super) async fn run<S>(shared: &Shared, shell: &Arc<Shell<S>>, seat: &mut Seat) -> Stop
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

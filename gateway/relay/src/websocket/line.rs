@@ -10,6 +10,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use bytes::Bytes;
 use media::wire::{Format, Framed};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -18,7 +19,7 @@ use tokio::{
 
 use super::{connection::Connection, outbox::MAX_SLICES};
 use crate::{
-    dispatch::{Due, Fresh, Line, Sent},
+    dispatch::{Due, Fresh, Line, Sent, step},
     session::{Cruise, Handed, Message, Part},
 };
 
@@ -68,6 +69,7 @@ impl<S> Shell<S> {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Hot<S>> {
+        step();
         self.hot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -123,13 +125,17 @@ where
         let mut sent = Sent::default();
         if let (Due::All, [fresh]) = (due, frames) {
             let rest = match self.hand(fresh, 0) {
-                Handed::Taken(tile, format) => !self.write(&[(tile, format, fresh)], &mut sent),
+                Handed::Taken(tile, format) => {
+                    let whole = fresh.whole.as_ref();
+                    !self.write(&[(tile, format, fresh)], whole, &mut sent)
+                }
                 Handed::Unwanted => false,
                 Handed::Behind => true,
             };
             return (sent, rest);
         }
         let (mut taken, mut rest) = (Vec::with_capacity(MAX_SLICES / 2), false);
+        let mut parts = 0;
         for (fresh, hint) in due.of(frames) {
             match self.hand(fresh, hint) {
                 Handed::Taken(tile, format) => taken.push((tile, format, fresh)),
@@ -137,13 +143,18 @@ where
                 Handed::Behind => rest = true,
             }
             if taken.len() * 2 == MAX_SLICES {
-                if !self.write(&taken, &mut sent) {
+                parts += 1;
+                if !self.write(&taken, None, &mut sent) {
                     return (sent, true);
                 }
                 taken.clear();
             }
         }
-        let all = taken.is_empty() || self.write(&taken, &mut sent);
+        let whole = match due {
+            Due::Joined(list, whole) if parts == 0 && taken.len() == list.len() => Some(whole),
+            _ => None,
+        };
+        let all = taken.is_empty() || self.write(&taken, whole, &mut sent);
         (sent, rest || !all)
     }
 
@@ -154,25 +165,19 @@ where
         }
     }
 
-    /// Writes frames; what does not go is left in the outbox, and false returned: nothing more goes until the task has looked.
-    fn write(&mut self, taken: &[Taken<'_>], sent: &mut Sent) -> bool {
+    /// Writes frames, of which `whole` are the fragments in one piece; what does not go is left in the outbox, and false returned:
+    /// nothing more goes until the task has looked.
+    fn write(&mut self, taken: &[Taken<'_>], whole: Option<&Bytes>, sent: &mut Sent) -> bool {
         let Some(Open { stream, connection }) = &mut self.open else {
             return false;
         };
         // Whoever is not ready wakes nobody here: the task polls again, and is then woken.
         let mut cx = Context::from_waker(Waker::noop());
-        let poll = match taken {
-            [
-                (
-                    _,
-                    Format::Fmp4,
-                    Fresh {
-                        whole: Some(whole), ..
-                    },
-                ),
-            ] => Pin::new(&mut *stream).poll_write(&mut cx, whole),
-            [one] => Pin::new(&mut *stream).poll_write_vectored(&mut cx, &slices(one)),
-            many => {
+        let whole = whole.filter(|_| taken.iter().all(|(_, format, _)| *format == Format::Fmp4));
+        let poll = match (taken, whole) {
+            (_, Some(whole)) => Pin::new(&mut *stream).poll_write(&mut cx, whole),
+            ([one], _) => Pin::new(&mut *stream).poll_write_vectored(&mut cx, &slices(one)),
+            (many, _) => {
                 let mut all = [IoSlice::new(&[]); MAX_SLICES];
                 for (pair, taken) in all.chunks_exact_mut(2).zip(many) {
                     pair.copy_from_slice(&slices(taken));
@@ -227,6 +232,7 @@ where
         let mut hot = self.lock();
         let (sent, rest) = hot.offer(frames, due);
         drop(hot);
+        step();
         if rest {
             self.bell.notify_one();
         }

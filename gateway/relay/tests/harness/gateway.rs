@@ -80,7 +80,7 @@ async fn answer(
     let response = websocket::upgrade(&request).unwrap();
     tokio::spawn(async move {
         let upgraded = hyper::upgrade::on(request).await.unwrap();
-        relay.websocket(TokioIo::new(upgraded), viewer()).await
+        relay.upgraded(upgraded, viewer()).await
     });
     Ok(response.map(|()| Full::default()))
 }

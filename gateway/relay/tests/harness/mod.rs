@@ -7,6 +7,7 @@ pub mod quic;
 pub mod session;
 pub mod shelf;
 pub mod socket;
+pub mod thin;
 
 use std::{
     collections::HashMap,

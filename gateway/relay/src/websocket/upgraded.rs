@@ -1,0 +1,117 @@
+//! What hyper hands over after the upgrade, taken out of its wrappings: a frame that goes to hundreds of viewers should not pass
+//! two tables of functions and a box for each of them.
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::{Buf, Bytes};
+use hyper::upgrade::Upgraded;
+use hyper_util::{rt::TokioIo, server::conn::auto::upgrade::downcast};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+use tokio_rustls::server::TlsStream;
+
+use super::serve;
+use crate::{End, Shared, Viewer};
+
+pub(crate) async fn serve_upgraded(shared: Arc<Shared>, upgraded: Upgraded, viewer: Viewer) -> End {
+    let upgraded = match downcast::<TokioIo<TcpStream>>(upgraded) {
+        Ok(parts) => {
+            let stream = Begun::new(parts.read_buf, parts.io.into_inner());
+            return serve(shared, stream, viewer).await;
+        }
+        Err(upgraded) => upgraded,
+    };
+    match downcast::<TokioIo<TlsStream<TcpStream>>>(upgraded) {
+        Ok(parts) => {
+            let stream = Begun::new(parts.read_buf, parts.io.into_inner());
+            serve(shared, stream, viewer).await
+        }
+        Err(upgraded) => serve(shared, TokioIo::new(upgraded), viewer).await,
+    }
+}
+
+/// A stream of which the first bytes were read already.
+struct Begun<S> {
+    stream: S,
+    read: Bytes,
+}
+
+impl<S> Begun<S> {
+    fn new(read: Bytes, stream: S) -> Self {
+        Self { stream, read }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Begun<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.read.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buf);
+        }
+        let n = self.read.len().min(buf.remaining());
+        buf.put_slice(&self.read[..n]);
+        self.read.advance(n);
+        if self.read.is_empty() {
+            // Lets go of what hyper read it into.
+            self.read = Bytes::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Begun<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_read_before_comes_first() {
+        let mut begun = Begun::new(Bytes::from_static(b"hello "), &b"world"[..]);
+        let mut piece = [0; 4];
+        assert_eq!(begun.read(&mut piece).await.unwrap(), 4);
+        let mut all = piece.to_vec();
+        begun.read_to_end(&mut all).await.unwrap();
+        assert_eq!(all, b"hello world");
+    }
+}
