@@ -2,7 +2,7 @@
 # Runs every bench; figures go to target/bench/results.json. Build first: `make bench` does both. Arguments go to `fanout`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-target/release/fanout --seconds 3 "$@"
+target/release/fanout --seconds 2 "$@"
 target/release/district --seconds 10
 target/release/archive index
 target/release/archive record
