@@ -30,6 +30,14 @@ describe("both languages", () => {
       expect(names(zh), key).toEqual(names(en));
     }
   });
+  it("no key stands in two areas: the later one would take the earlier one's place", () => {
+    const dir = join(source, "i18n/texts");
+    const all = readdirSync(dir).flatMap((file) =>
+      [...readFileSync(join(dir, file), "utf8").matchAll(/^ {2}"([^"]+)":/gm)].map((match) => match[1]),
+    );
+    expect(all.length).toBeGreaterThan(entries.length - 1);
+    expect(all.filter((key, i) => all.indexOf(key) !== i)).toEqual([]);
+  });
   it("Chinese is Chinese and English is not", () => {
     const exempt = new Set(["top.language", "app.name"]);
     for (const [key, [zh, en]] of entries) {

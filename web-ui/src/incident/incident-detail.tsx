@@ -82,7 +82,7 @@ export function IncidentDetail({ incident, may }: { incident: Incident; may: boo
             ))}
           {handles && isOpen(incident.state) && (
             <>
-              <Button icon="zap" label={t("plan.start")} onClick={() => setOpen("plan")} />
+              <Button icon="zap" label={t("contingency.start")} onClick={() => setOpen("plan")} />
               <Button icon="gauge" label={t("incident.regrade")} onClick={() => setOpen("grade")} />
               <Button icon="link" label={t("guest.title")} onClick={() => setOpen("guests")} />
             </>

@@ -46,7 +46,7 @@ function Views({ at }: { at: "incidents" | "plans" | "statistics" }) {
       {at === "incidents" ? null : <h1 class="hidden-title">{t("incident.title")}</h1>}
       {(["incidents", "plans", "statistics"] as const).map((one) => (
         <a key={one} href={to[one]} aria-current={one === at ? "page" : undefined}>
-          {one === "incidents" ? t("incident.title") : one === "plans" ? t("plan.short") : t("statistics.short")}
+          {one === "incidents" ? t("incident.title") : one === "plans" ? t("contingency.short") : t("statistics.short")}
         </a>
       ))}
     </nav>

@@ -211,4 +211,4 @@ export function LogForm(props: {
   );
 }
 
-export const kindWords = (kind: string): string => tCode("incident.kind", kind) ?? kind;
+export const kindWords = (kind: string): string => tCode("incident.kind", kind || "general") ?? kind;

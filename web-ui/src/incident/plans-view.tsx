@@ -45,12 +45,14 @@ export function PlansView() {
   return (
     <section class="page plans-view">
       <div class="page-head">
-        <h2>{t("plan.title")}</h2>
-        {handles && <Button icon="plus" tone="accent" label={t("plan.new")} onClick={() => setEditing(fresh())} />}
+        <h2>{t("contingency.title")}</h2>
+        {handles && (
+          <Button icon="plus" tone="accent" label={t("contingency.new")} onClick={() => setEditing(fresh())} />
+        )}
       </div>
       {error && <p class="notice bad">{error}</p>}
       {!plans && !error && <Loading />}
-      {plans?.length === 0 && <Empty icon="zap" title={t("plan.none")} hint={t("plan.noneHint")} />}
+      {plans?.length === 0 && <Empty icon="zap" title={t("contingency.none")} hint={t("contingency.noneHint")} />}
       <ul class="plan-list">
         {plans?.map((plan) => (
           <li key={plan.id} class="card">
@@ -63,7 +65,7 @@ export function PlansView() {
               )}
             </header>
             <p>
-              {regionPath(plan.region) || plan.region} · {tCode("incident.kind", plan.kind) ?? t("plan.anyKind")}
+              {regionPath(plan.region) || plan.region} · {tCode("incident.kind", plan.kind) ?? t("contingency.anyKind")}
               {plan.grade && ` · ${gradeWords(plan.grade)}`}
             </p>
             <ol>
@@ -72,15 +74,15 @@ export function PlansView() {
                   {task.title}
                   <span class="dim">
                     {" "}
-                    {task.owner ? peopleWords(task.owner) : t("plan.whoStarts")}
-                    {task.minutes && ` · ${t("plan.within", { n: task.minutes })}`}
+                    {task.owner ? peopleWords(task.owner) : t("contingency.whoStarts")}
+                    {task.minutes && ` · ${t("contingency.within", { n: task.minutes })}`}
                   </span>
                 </li>
               ))}
             </ol>
             {plan.tell.length > 0 && (
               <p class="dim">
-                {t("plan.tells")} {plan.tell.map(peopleWords).join(", ")}
+                {t("contingency.tells")} {plan.tell.map(peopleWords).join(", ")}
               </p>
             )}
           </li>
@@ -128,7 +130,7 @@ function PlanEditor({ plan, onClose }: { plan: Plan; onClose: (changed: boolean)
   const save = async () => {
     const saved = await command.putPlan({ ...draft, id: draft.id || idOf(draft.name), name: draft.name.trim() });
     if (!saved.ok) return setError(problemWords(saved.problem));
-    toast(t("plan.saved"));
+    toast(t("contingency.saved"));
     onClose(true);
   };
   const remove = async () => {
@@ -137,7 +139,7 @@ function PlanEditor({ plan, onClose }: { plan: Plan; onClose: (changed: boolean)
     onClose(true);
   };
   return (
-    <Dialog title={plan.id ? t("plan.edit") : t("plan.new")} onClose={() => onClose(false)} wide>
+    <Dialog title={plan.id ? t("contingency.edit") : t("contingency.new")} onClose={() => onClose(false)} wide>
       <form
         class="dialog-body plan-editor"
         onSubmit={(event) => {
@@ -146,7 +148,7 @@ function PlanEditor({ plan, onClose }: { plan: Plan; onClose: (changed: boolean)
         }}
       >
         <div class="form-grid">
-          <Field label={t("plan.name")}>
+          <Field label={t("contingency.name")}>
             <input
               name="name"
               required
@@ -155,10 +157,10 @@ function PlanEditor({ plan, onClose }: { plan: Plan; onClose: (changed: boolean)
               onInput={(event) => set({ name: event.currentTarget.value })}
             />
           </Field>
-          <RegionSelect label={t("plan.region")} value={draft.region} onPick={(region) => set({ region })} />
+          <RegionSelect label={t("contingency.region")} value={draft.region} onPick={(region) => set({ region })} />
           <Field label={t("incident.kind")}>
             <select value={draft.kind} onChange={(event) => set({ kind: event.currentTarget.value })}>
-              <option value="">{t("plan.anyKind")}</option>
+              <option value="">{t("contingency.anyKind")}</option>
               {INCIDENT_KINDS.map((kind) => (
                 <option key={kind} value={kind}>
                   {tCode("incident.kind", kind)}
@@ -171,7 +173,7 @@ function PlanEditor({ plan, onClose }: { plan: Plan; onClose: (changed: boolean)
               value={draft.grade ?? ""}
               onChange={(event) => set({ grade: (event.currentTarget.value || null) as Grade | null })}
             >
-              <option value="">{t("plan.anyGrade")}</option>
+              <option value="">{t("contingency.anyGrade")}</option>
               {GRADES.map((grade) => (
                 <option key={grade} value={grade}>
                   {gradeWords(grade)}
@@ -180,7 +182,7 @@ function PlanEditor({ plan, onClose }: { plan: Plan; onClose: (changed: boolean)
             </select>
           </Field>
           <div class="full">
-            <Field label={t("plan.guidance")}>
+            <Field label={t("contingency.guidance")}>
               <textarea
                 maxLength={4000}
                 value={draft.guidance}
@@ -207,7 +209,7 @@ function PlanEditor({ plan, onClose }: { plan: Plan; onClose: (changed: boolean)
                 value={task.owner ?? ""}
                 onChange={(event) => setTask(i, { owner: event.currentTarget.value || null })}
               >
-                <option value="">{t("plan.whoStarts")}</option>
+                <option value="">{t("contingency.whoStarts")}</option>
                 {[...people.value.values()].map((one) => (
                   <option key={one.user} value={one.user}>
                     {peopleWords(one.user)}
@@ -225,7 +227,7 @@ function PlanEditor({ plan, onClose }: { plan: Plan; onClose: (changed: boolean)
               />
               <Button
                 icon="chevronDown"
-                label={t("plan.up")}
+                label={t("contingency.up")}
                 class="turned"
                 hideLabel
                 disabled={i === 0}
@@ -233,7 +235,7 @@ function PlanEditor({ plan, onClose }: { plan: Plan; onClose: (changed: boolean)
               />
               <Button
                 icon="chevronDown"
-                label={t("plan.down")}
+                label={t("contingency.down")}
                 hideLabel
                 disabled={i === draft.tasks.length - 1}
                 onClick={() => move(i, 1)}
@@ -249,14 +251,14 @@ function PlanEditor({ plan, onClose }: { plan: Plan; onClose: (changed: boolean)
           ))}
           <Button
             icon="plus"
-            label={t("plan.addTask")}
+            label={t("contingency.addTask")}
             onClick={() => set({ tasks: [...draft.tasks, { title: "", detail: "", owner: null, minutes: null }] })}
           />
         </fieldset>
         <fieldset>
           <legend>{t("incident.cameras")}</legend>
           <div class="form-grid">
-            <Field label={t("plan.radius")} hint={t("plan.radiusHint")}>
+            <Field label={t("contingency.radius")} hint={t("contingency.radiusHint")}>
               <input
                 type="number"
                 min={0}
@@ -265,7 +267,7 @@ function PlanEditor({ plan, onClose }: { plan: Plan; onClose: (changed: boolean)
                 onInput={(event) => set({ camera_radius_m: Number(event.currentTarget.value) })}
               />
             </Field>
-            <Field label={t("plan.count")}>
+            <Field label={t("contingency.count")}>
               <input
                 type="number"
                 min={0}
@@ -274,7 +276,7 @@ function PlanEditor({ plan, onClose }: { plan: Plan; onClose: (changed: boolean)
                 onInput={(event) => set({ camera_count: Number(event.currentTarget.value) })}
               />
             </Field>
-            <Field label={t("plan.wall")}>
+            <Field label={t("contingency.wall")}>
               <select
                 value={draft.wall?.tiles ?? ""}
                 onChange={(event) => {
@@ -282,10 +284,10 @@ function PlanEditor({ plan, onClose }: { plan: Plan; onClose: (changed: boolean)
                   set({ wall: tiles ? { tiles, cameras: draft.wall?.cameras.slice(0, tiles) ?? [] } : null });
                 }}
               >
-                <option value="">{t("plan.noWall")}</option>
+                <option value="">{t("contingency.noWall")}</option>
                 {TILES.map((tiles) => (
                   <option key={tiles} value={tiles}>
-                    {t("plan.wallOf", { n: tiles })}
+                    {t("contingency.wallOf", { n: tiles })}
                   </option>
                 ))}
               </select>
@@ -304,10 +306,10 @@ function PlanEditor({ plan, onClose }: { plan: Plan; onClose: (changed: boolean)
               </li>
             ))}
           </ul>
-          <Button icon="plus" label={t("plan.addCamera")} onClick={() => setChoosing(true)} />
+          <Button icon="plus" label={t("contingency.addCamera")} onClick={() => setChoosing(true)} />
         </fieldset>
         <fieldset>
-          <legend>{t("plan.tell")}</legend>
+          <legend>{t("contingency.tell")}</legend>
           <div class="chips">
             {[...people.value.values()].map((one) => (
               <label key={one.user} class="check">
@@ -337,7 +339,7 @@ function PlanEditor({ plan, onClose }: { plan: Plan; onClose: (changed: boolean)
             <Button
               icon="trash"
               tone="danger"
-              label={removing ? t("plan.removeSure") : t("app.delete")}
+              label={removing ? t("contingency.removeSure") : t("app.delete")}
               onClick={() => (removing ? void remove() : setRemoving(true))}
             />
           )}
@@ -346,7 +348,7 @@ function PlanEditor({ plan, onClose }: { plan: Plan; onClose: (changed: boolean)
         </div>
       </form>
       {choosing && (
-        <Dialog title={t("plan.addCamera")} onClose={() => setChoosing(false)}>
+        <Dialog title={t("contingency.addCamera")} onClose={() => setChoosing(false)}>
           <div class="chooser">
             <CameraTree
               chosen={new Set(draft.cameras)}

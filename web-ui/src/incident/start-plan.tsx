@@ -35,29 +35,32 @@ export function StartPlanDialog({ incident, onClose }: { incident: Incident; onC
     setBusy(true);
     const sent = await command.startPlan(incident.id, plan.id, owner || null, key.current);
     setBusy(false);
-    if (await settle(incident.id, sent, t("plan.started", { name: plan.name }))) onClose();
+    if (await settle(incident.id, sent, t("contingency.started", { name: plan.name }))) onClose();
   };
   return (
-    <Dialog title={t("plan.start")} onClose={onClose} wide>
+    <Dialog title={t("contingency.start")} onClose={onClose} wide>
       <div class="dialog-body plan-start">
         {error && <p class="notice bad">{error}</p>}
         {!plans && !error && <Loading />}
         {plans?.length === 0 && (
           <>
-            <Empty icon="zap" title={t("plan.none")} hint={t("plan.noneHint")} />
-            <Button icon="plus" label={t("plan.manage")} onClick={() => navigate("/incidents?view=plans")} />
+            <Empty icon="zap" title={t("contingency.none")} hint={t("contingency.noneHint")} />
+            <Button icon="plus" label={t("contingency.manage")} onClick={() => navigate("/incidents?view=plans")} />
           </>
         )}
         {plans && plans.length > 0 && (
-          <div class="plan-choice" role="radiogroup" aria-label={t("plan.title")}>
+          <div class="plan-choice" role="radiogroup" aria-label={t("contingency.title")}>
             {plans.map((one) => (
               <label key={one.id} class="plan-option">
                 <input type="radio" name="plan" checked={one.id === chosen} onChange={() => setChosen(one.id)} />
                 <span class="grow">
                   <strong>{one.name}</strong>
                   <small class="dim">
-                    {t("plan.facts", { tasks: one.tasks.length, cameras: one.cameras.length + one.camera_count })}
-                    {incident.plans.includes(one.id) && ` · ${t("plan.running")}`}
+                    {t("contingency.facts", {
+                      tasks: one.tasks.length,
+                      cameras: one.cameras.length + one.camera_count,
+                    })}
+                    {incident.plans.includes(one.id) && ` · ${t("contingency.running")}`}
                   </small>
                 </span>
                 {one.grade && <GradeMark grade={one.grade} />}
@@ -70,14 +73,14 @@ export function StartPlanDialog({ incident, onClose }: { incident: Incident; onC
             {plan.guidance && <p class="notice">{plan.guidance}</p>}
             <Preview plan={plan} owner={owner} />
             {plan.tasks.some((task) => !task.owner) && (
-              <OwnerField label={t("plan.owner")} value={owner} onPick={setOwner} />
+              <OwnerField label={t("contingency.owner")} value={owner} onPick={setOwner} />
             )}
             <div class="actions">
               <Button label={t("app.cancel")} onClick={onClose} />
               <Button
                 tone="accent"
                 icon="zap"
-                label={t("plan.startAll")}
+                label={t("contingency.startAll")}
                 disabled={busy || started || (!owner && plan.tasks.some((task) => !task.owner))}
                 onClick={() => void start()}
               />
@@ -97,14 +100,14 @@ function Preview({ plan, owner }: { plan: Plan; owner: string }) {
   const around = plan.camera_radius_m > 0 && plan.camera_count > 0;
   return (
     <div class="plan-preview">
-      <h4>{t("plan.does")}</h4>
+      <h4>{t("contingency.does")}</h4>
       <ol>
         {plan.tasks.map((task, i) => (
           <li key={`${task.title}-${i}`}>
             <strong>{task.title}</strong>
             <span class="dim">
               {peopleWords(task.owner ?? owner)}
-              {task.minutes && ` · ${t("plan.within", { n: task.minutes })}`}
+              {task.minutes && ` · ${t("contingency.within", { n: task.minutes })}`}
             </span>
           </li>
         ))}
@@ -112,13 +115,13 @@ function Preview({ plan, owner }: { plan: Plan; owner: string }) {
       <p>
         <Icon name="cctv" size={1} />{" "}
         {around
-          ? t("plan.camerasAround", { n: plan.cameras.length, m: plan.camera_radius_m, most: plan.camera_count })
-          : t("plan.camerasFixed", { n: plan.cameras.length })}
-        {plan.wall && ` · ${t("plan.wallOf", { n: plan.wall.tiles })}`}
+          ? t("contingency.camerasAround", { n: plan.cameras.length, m: plan.camera_radius_m, most: plan.camera_count })
+          : t("contingency.camerasFixed", { n: plan.cameras.length })}
+        {plan.wall && ` · ${t("contingency.wallOf", { n: plan.wall.tiles })}`}
       </p>
       {plan.tell.length > 0 && (
         <p>
-          <Icon name="bell" size={1} /> {t("plan.tells")} {plan.tell.map(peopleWords).join(", ")}
+          <Icon name="bell" size={1} /> {t("contingency.tells")} {plan.tell.map(peopleWords).join(", ")}
         </p>
       )}
     </div>
