@@ -60,9 +60,9 @@ const pages = ({ code, codes, incident }) => [
       await page.waitForSelector("dialog[open] form");
     },
   ]),
-  ["plans", "/recordings?tab=plans", (page) => still(page, ".plans-table tbody tr")],
+  ["recordings-plans", "/recordings?tab=plans", (page) => still(page, ".plans-table tbody tr")],
   [
-    "plan-form",
+    "recordings-plan-form",
     "/recordings?tab=plans",
     async (page) => {
       await still(page, ".plans-table tbody tr");
@@ -71,10 +71,10 @@ const pages = ({ code, codes, incident }) => [
       await page.waitForSelector(".week-grid");
     },
   ],
-  ["completeness", "/recordings?tab=completeness", (page) => still(page, ".heat td")],
-  ["holds", "/recordings?tab=holds", (page) => still(page, ".recordings table, .recordings .empty")],
-  ["packages", "/recordings?tab=evidence", (page) => still(page, ".verify code")],
-  ["storage", "/recordings?tab=storage", (page) => still(page, ".volumes li")],
+  ["recordings-completeness", "/recordings?tab=completeness", (page) => still(page, ".heat td")],
+  ["recordings-holds", "/recordings?tab=holds", (page) => still(page, ".recordings table, .recordings .empty")],
+  ["recordings-packages", "/recordings?tab=evidence", (page) => still(page, ".verify code")],
+  ["recordings-storage", "/recordings?tab=storage", (page) => still(page, ".volumes li")],
   ["events", "/events", (page) => still(page, ".page table, .page .empty, .event-list-phone")],
   ["incidents", incident ? `/incidents?id=${incident}` : "/incidents", (page) => still(page, ".incidents")],
   ["incident-list", "/incidents", (page) => still(page, ".incidents")],

@@ -57,7 +57,7 @@ export function CompletenessTab() {
       <div class="filters">
         {up && <Button icon="arrowUp" label={t("complete.up")} onClick={() => go(up)} />}
         <div class="field">
-          <RegionSelect label={t("plan.region")} value={at} onPick={go} />
+          <RegionSelect label={t("recplan.region")} value={at} onPick={go} />
         </div>
         <Choice
           label={t("complete.days")}
@@ -196,7 +196,7 @@ function Heat({
       <table ref={grid} class="heat" role="grid" aria-label={t("complete.table")} onKeyDown={key}>
         <thead>
           <tr>
-            <th>{t("plan.camera")}</th>
+            <th>{t("recplan.camera")}</th>
             {table.days.map((one) => (
               <th key={one} class="heat-day" title={day(one)}>
                 {monthDay(one)

@@ -287,7 +287,7 @@ function Pick({ onClose, onPick }: { onClose: () => void; onPick: (codes: readon
           />
         </div>
         <div class="actions">
-          <span class="grow dim">{t("plan.selected", { n: chosen.size })}</span>
+          <span class="grow dim">{t("recplan.selected", { n: chosen.size })}</span>
           <Button label={t("app.cancel")} onClick={onClose} />
           <Button tone="accent" label={t("hold.go")} disabled={chosen.size === 0} onClick={() => onPick([...chosen])} />
         </div>

@@ -69,9 +69,9 @@ export function PlanForm({
     mode !== "weekly"
       ? null
       : windows.length === 0
-        ? t("plan.weekEmpty")
+        ? t("recplan.weekEmpty")
         : windows.length > MOST_WINDOWS
-          ? t("plan.weekTooMany", { n: windows.length })
+          ? t("recplan.weekTooMany", { n: windows.length })
           : null;
   const daysFault = keepDays !== null && !(keepDays >= 1 && keepDays <= 3650 && Number.isInteger(keepDays));
   const changed = useMemo(() => {
@@ -104,7 +104,7 @@ export function PlanForm({
     const answer = await save();
     setBusy(false);
     if (answer && !answer.ok) return setError(problemWords(answer.problem));
-    toast(t("plan.saved"));
+    toast(t("recplan.saved"));
     onDone();
     onClose();
   };
@@ -114,7 +114,7 @@ export function PlanForm({
         ? await archive.clearPlan(subject.of)
         : await archive.setPlans({ cameras: subject.cameras.map((one) => one.camera), clear: true });
     if (!answer.ok) return setError(problemWords(answer.problem));
-    toast(t("plan.saved"));
+    toast(t("recplan.saved"));
     onDone();
     onClose();
   };
@@ -122,43 +122,50 @@ export function PlanForm({
   const title =
     subject.kind === "rule"
       ? subject.of === "default"
-        ? t("plan.changeDefault")
-        : t("plan.changeOf", { name: subject.name })
+        ? t("recplan.changeDefault")
+        : t("recplan.changeOf", { name: subject.name })
       : subject.cameras.length === 1
-        ? t("plan.changeOf", { name: subject.cameras[0]?.name ?? "" })
-        : t("plan.changeMany", { n: subject.cameras.length });
+        ? t("recplan.changeOf", { name: subject.cameras[0]?.name ?? "" })
+        : t("recplan.changeMany", { n: subject.cameras.length });
   const modes: (readonly [PlanMode | "keep", string])[] = PLAN_MODES.map(
-    (one) => [one, t(`plan.mode.${one}`)] as const,
+    (one) => [one, t(`recplan.mode.${one}`)] as const,
   );
-  if (subject.kind === "cameras" && plan === null) modes.unshift(["keep", t("plan.keepPlan")]);
+  if (subject.kind === "cameras" && plan === null) modes.unshift(["keep", t("recplan.keepPlan")]);
   return (
     <Dialog title={title} onClose={onClose} wide>
       <form class="dialog-body plan-form" onSubmit={(event) => void submit(event)}>
         <div class="field">
-          <span>{t("plan.mode")}</span>
-          <Choice label={t("plan.mode")} value={mode} options={modes} onPick={setMode} />
+          <span>{t("recplan.mode")}</span>
+          <Choice label={t("recplan.mode")} value={mode} options={modes} onPick={setMode} />
         </div>
         {mode === "weekly" && (
           <div class="field">
-            <span>{t("plan.weekly")}</span>
+            <span>{t("recplan.weekly")}</span>
             <WeekGrid week={week} onChange={setWeek} />
-            {plan?.windows && !isAligned(plan.windows) && <small>{t("plan.weekRounded")}</small>}
+            {plan?.windows && !isAligned(plan.windows) && <small>{t("recplan.weekRounded")}</small>}
             {weekFault && <em role="alert">{weekFault}</em>}
           </div>
         )}
         {mode === "on-event" && (
           <div class="form-grid">
-            <Seconds label={t("plan.pre")} hint={t("plan.preHint")} value={pre} least={0} most={60} onInput={setPre} />
-            <Seconds label={t("plan.post")} value={post} least={1} most={3600} onInput={setPost} />
+            <Seconds
+              label={t("recplan.pre")}
+              hint={t("recplan.preHint")}
+              value={pre}
+              least={0}
+              most={60}
+              onInput={setPre}
+            />
+            <Seconds label={t("recplan.post")} value={post} least={1} most={3600} onInput={setPost} />
           </div>
         )}
         {mode !== "keep" && mode !== "off" && (
           <div class="field">
-            <span>{t("plan.profile")}</span>
+            <span>{t("recplan.profile")}</span>
             <Choice
-              label={t("plan.profile")}
+              label={t("recplan.profile")}
               value={profile ?? "null"}
-              options={(["null", "main", "sub"] as const).map((one) => [one, t(`plan.profile.${one}`)] as const)}
+              options={(["null", "main", "sub"] as const).map((one) => [one, t(`recplan.profile.${one}`)] as const)}
               onPick={(one) => setProfile(one === "null" ? null : one)}
             />
           </div>
@@ -166,12 +173,12 @@ export function PlanForm({
         {mode !== "keep" && <LockFields lock={lock} onChange={setLock} />}
         {subject.kind === "cameras" && (
           <div class="form-grid">
-            <Field label={t("plan.keepDays")} error={daysFault ? "1–3650" : undefined} hint={floorWords(chosen)}>
+            <Field label={t("recplan.keepDays")} error={daysFault ? "1–3650" : undefined} hint={floorWords(chosen)}>
               <input
                 type="number"
                 min={1}
                 max={3650}
-                placeholder={t("plan.keepDaysSame")}
+                placeholder={t("recplan.keepDaysSame")}
                 value={days}
                 onInput={(event) => setDays(event.currentTarget.value)}
               />
@@ -179,24 +186,24 @@ export function PlanForm({
           </div>
         )}
         <section class="effect" aria-live="polite">
-          <h3>{t("plan.effect")}</h3>
+          <h3>{t("recplan.effect")}</h3>
           <ul>
-            <li>{t("plan.effectRate", { before: bytes(means.before), after: bytes(means.after) })}</li>
+            <li>{t("recplan.effectRate", { before: bytes(means.before), after: bytes(means.after) })}</li>
             <li>
               {means.daysAfter === null || means.daysAfter > 366
-                ? t("plan.effectLong")
-                : t("plan.effectRoom", {
+                ? t("recplan.effectLong")
+                : t("recplan.effectRoom", {
                     days: daysWords(means.daysAfter),
                     before: means.daysBefore === null ? "—" : daysWords(means.daysBefore),
                   })}
             </li>
-            {means.tooLong !== null && <li class="warn-words">{t("plan.effectShort", { days: means.tooLong })}</li>}
+            {means.tooLong !== null && <li class="warn-words">{t("recplan.effectShort", { days: means.tooLong })}</li>}
             {means.shortened > 0 && keepDays !== null && (
-              <li class="warn-words">{t("plan.effectDelete", { n: means.shortened, days: keepDays })}</li>
+              <li class="warn-words">{t("recplan.effectDelete", { n: means.shortened, days: keepDays })}</li>
             )}
-            {means.floored > 0 && <li>{t("plan.effectFloor", { n: means.floored })}</li>}
-            {means.byEvents > 0 && <li class="dim">{t("plan.effectEvent")}</li>}
-            {means.unknown > 0 && <li class="dim">{t("plan.effectUnknown", { n: means.unknown })}</li>}
+            {means.floored > 0 && <li>{t("recplan.effectFloor", { n: means.floored })}</li>}
+            {means.byEvents > 0 && <li class="dim">{t("recplan.effectEvent")}</li>}
+            {means.unknown > 0 && <li class="dim">{t("recplan.effectUnknown", { n: means.unknown })}</li>}
           </ul>
         </section>
         {error && (
@@ -206,7 +213,7 @@ export function PlanForm({
         )}
         <div class="actions">
           {own && (
-            <Button icon="undo" label={t("plan.clear")} title={t("plan.clearAsk")} onClick={() => void clear()} />
+            <Button icon="undo" label={t("recplan.clear")} title={t("recplan.clearAsk")} onClick={() => void clear()} />
           )}
           <span class="grow" />
           <Button label={t("app.cancel")} onClick={onClose} />
@@ -215,7 +222,9 @@ export function PlanForm({
             icon="check"
             tone="accent"
             label={
-              subject.kind === "cameras" && chosen.length > 1 ? t("plan.apply", { n: chosen.length }) : t("plan.save")
+              subject.kind === "cameras" && chosen.length > 1
+                ? t("recplan.apply", { n: chosen.length })
+                : t("recplan.save")
             }
             disabled={busy || weekFault !== null || daysFault || (body === null && keepDays === null)}
           />
@@ -226,7 +235,9 @@ export function PlanForm({
 }
 
 export const daysWords = (days: number | null): string =>
-  days === null || days > 366 ? t("plan.fitsLong") : String(days < 10 ? Math.floor(days * 10) / 10 : Math.floor(days));
+  days === null || days > 366
+    ? t("recplan.fitsLong")
+    : String(days < 10 ? Math.floor(days * 10) / 10 : Math.floor(days));
 
 const under = (camera: Kept, region: string): boolean =>
   camera.region.startsWith(region) &&
@@ -247,8 +258,8 @@ function floorWords(chosen: readonly Kept[]): string {
     .slice(0, 3)
     .map(([site, days]) =>
       days > 0
-        ? t("plan.floorHint", { class: tCode("siteClass", site) ?? t("storage.classOther"), n: days })
-        : t("plan.floorNone"),
+        ? t("recplan.floorHint", { class: tCode("siteClass", site) ?? t("storage.classOther"), n: days })
+        : t("recplan.floorNone"),
     )
     .join(" ");
 }
@@ -290,35 +301,35 @@ function LockFields({ lock, onChange }: { lock: PlanLock | null; onChange: (lock
       <legend>
         <label class="check">
           <input type="checkbox" checked={lock !== null} onChange={() => onChange(lock ? null : FIRST_LOCK)} />
-          <span>{t("plan.lock")}</span>
+          <span>{t("recplan.lock")}</span>
         </label>
       </legend>
       {lock && (
         <>
           <div class="form-grid">
             <Seconds
-              label={t("plan.lockBefore")}
+              label={t("recplan.lockBefore")}
               value={lock.before_s}
               least={0}
               most={86_400}
               onInput={(before_s) => onChange({ ...lock, before_s })}
             />
             <Seconds
-              label={t("plan.lockAfter")}
+              label={t("recplan.lockAfter")}
               value={lock.after_s}
               least={0}
               most={86_400}
               onInput={(after_s) => onChange({ ...lock, after_s })}
             />
             <Seconds
-              label={t("plan.lockDays")}
+              label={t("recplan.lockDays")}
               value={lock.days}
               least={1}
               most={3650}
               onInput={(days) => onChange({ ...lock, days })}
             />
           </div>
-          <div class="checks" role="group" aria-label={t("plan.lockKinds")}>
+          <div class="checks" role="group" aria-label={t("recplan.lockKinds")}>
             {LOCK_KINDS.map((kind) => (
               <label key={kind} class="check">
                 <input

@@ -72,27 +72,27 @@ export function PlansTab() {
         <label class="find">
           <input
             type="search"
-            aria-label={t("plan.find")}
-            placeholder={t("plan.find")}
+            aria-label={t("recplan.find")}
+            placeholder={t("recplan.find")}
             value={filter.text}
             onInput={(event) => set({ text: event.currentTarget.value })}
           />
         </label>
         <div class="field">
           <RegionSelect
-            label={t("plan.region")}
-            any={t("plan.anyRegion")}
+            label={t("recplan.region")}
+            any={t("recplan.anyRegion")}
             value={filter.region}
             onPick={(region) => set({ region })}
           />
         </div>
         <div class="field">
           <select
-            aria-label={t("plan.class")}
+            aria-label={t("recplan.class")}
             value={filter.siteClass}
             onChange={(event) => set({ siteClass: event.currentTarget.value })}
           >
-            <option value="">{t("plan.anyClass")}</option>
+            <option value="">{t("recplan.anyClass")}</option>
             {CLASSES.map((one) => (
               <option key={one} value={one}>
                 {t(`siteClass.${one}`)}
@@ -103,14 +103,14 @@ export function PlansTab() {
         </div>
         <div class="field">
           <select
-            aria-label={t("plan.mode")}
+            aria-label={t("recplan.mode")}
             value={filter.mode}
             onChange={(event) => set({ mode: event.currentTarget.value as PlanMode | "" })}
           >
-            <option value="">{t("plan.anyMode")}</option>
+            <option value="">{t("recplan.anyMode")}</option>
             {PLAN_MODES.map((one) => (
               <option key={one} value={one}>
-                {t(`plan.mode.${one}`)}
+                {t(`recplan.mode.${one}`)}
               </option>
             ))}
           </select>
@@ -119,23 +119,23 @@ export function PlansTab() {
         {may ? (
           <div class="actions">
             <span class="dim" role="status">
-              {t("plan.selected", { n: picked.length })}
+              {t("recplan.selected", { n: picked.length })}
             </span>
             <Button
               icon="pencil"
               tone="accent"
-              label={t("plan.change")}
+              label={t("recplan.change")}
               disabled={picked.length === 0}
               onClick={() => void edit(picked)}
             />
           </div>
         ) : (
-          <span class="dim">{t("plan.readOnly")}</span>
+          <span class="dim">{t("recplan.readOnly")}</span>
         )}
       </div>
       {list.length === 0 ? (
         <div class="card">
-          <Empty icon="cctv" title={t("plan.none")} hint={t("plan.noneHint")} />
+          <Empty icon="cctv" title={t("recplan.none")} hint={t("recplan.noneHint")} />
         </div>
       ) : (
         <div class="card table-scroll" tabIndex={0} role="region" aria-label={t("recordings.plans")}>
@@ -146,22 +146,22 @@ export function PlansTab() {
                   <th class="tick">
                     <input
                       type="checkbox"
-                      aria-label={t("plan.selectAll")}
-                      title={t("plan.selectAll")}
+                      aria-label={t("recplan.selectAll")}
+                      title={t("recplan.selectAll")}
                       checked={everyOne}
                       onChange={() => setChosen(everyOne ? new Set() : new Set(list.map((one) => one.camera)))}
                     />
                   </th>
                 )}
-                <th>{t("plan.camera")}</th>
-                <th>{t("plan.class")}</th>
-                <th>{t("plan.mode")}</th>
-                <th>{t("plan.profile")}</th>
-                <th class="number">{t("plan.kept")}</th>
-                <th>{t("plan.oldest")}</th>
-                <th class="number">{t("plan.perDay")}</th>
-                <th class="number">{t("plan.rate")}</th>
-                {may && <th aria-label={t("plan.change")} />}
+                <th>{t("recplan.camera")}</th>
+                <th>{t("recplan.class")}</th>
+                <th>{t("recplan.mode")}</th>
+                <th>{t("recplan.profile")}</th>
+                <th class="number">{t("recplan.kept")}</th>
+                <th>{t("recplan.oldest")}</th>
+                <th class="number">{t("recplan.perDay")}</th>
+                <th class="number">{t("recplan.rate")}</th>
+                {may && <th aria-label={t("recplan.change")} />}
               </tr>
             </thead>
             <tbody>
@@ -204,7 +204,7 @@ export function PlansTab() {
         />
       )}
       {adding && (
-        <Dialog title={t("plan.addRegion")} onClose={() => setAdding(false)}>
+        <Dialog title={t("recplan.addRegion")} onClose={() => setAdding(false)}>
           <ul class="dialog-body region-picks">
             {regionList().map(({ region, depth }) => (
               <li key={region.code}>
@@ -234,36 +234,40 @@ function Room({ all, storage }: { all: Retention; storage: Storage | null }) {
   return (
     <dl class="stats">
       <Stat
-        label={t("plan.room")}
+        label={t("recplan.room")}
         value={bytes(all.room_bytes)}
-        hint={t("plan.roomHint", { used: bytes(all.used_bytes), day: bytes(all.bytes_per_day) })}
+        hint={t("recplan.roomHint", { used: bytes(all.used_bytes), day: bytes(all.bytes_per_day) })}
       />
-      <Stat label={t("plan.fits")} value={/\d/.test(days) ? t("plan.fitsDays", { n: days }) : days} warn={short > 0} />
-      <Stat label={t("plan.short")} value={short} hint={t("plan.shortHint")} warn={short > 0} />
+      <Stat
+        label={t("recplan.fits")}
+        value={/\d/.test(days) ? t("recplan.fitsDays", { n: days }) : days}
+        warn={short > 0}
+      />
+      <Stat label={t("recplan.short")} value={short} hint={t("recplan.shortHint")} warn={short > 0} />
       {storage && (
         <>
           <Stat
-            label={t("plan.target")}
+            label={t("recplan.target")}
             value={bytes(storage.free_target_bytes)}
-            hint={t("plan.targetHint", {
+            hint={t("recplan.targetHint", {
               least: bytes(storage.keep_free_bytes),
               target: bytes(storage.free_target_bytes),
             })}
           />
           <Stat
-            label={t("plan.floors")}
+            label={t("recplan.floors")}
             value={
               <span class="floors">
                 {storage.floor_days.length === 0 && t("app.none")}
                 {storage.floor_days.map((one) => (
                   <span key={one.site_class}>
                     <small class="dim">{tCode("siteClass", one.site_class) ?? one.site_class}</small>{" "}
-                    {t("plan.daysOf", { n: one.days })}
+                    {t("recplan.daysOf", { n: one.days })}
                   </span>
                 ))}
               </span>
             }
-            hint={t("plan.floorsHint")}
+            hint={t("recplan.floorsHint")}
           />
         </>
       )}
@@ -288,20 +292,20 @@ function Rules({
   const standing = plans.find((one) => one.of === "default");
   return (
     <section class="card rules">
-      <h2>{t("plan.defaults")}</h2>
+      <h2>{t("recplan.defaults")}</h2>
       <button type="button" class="chip rule" disabled={!may} onClick={onDefault}>
-        <strong>{t("plan.of.default")}</strong>
-        {t(`plan.mode.${standing?.mode ?? "always"}`)}
+        <strong>{t("recplan.of.default")}</strong>
+        {t(`recplan.mode.${standing?.mode ?? "always"}`)}
       </button>
       {plans
         .filter((one) => one.kind === "region")
         .map((one) => (
           <button key={one.of} type="button" class="chip rule" disabled={!may} onClick={() => onEdit(one)}>
             <strong>{one.name ?? one.of}</strong>
-            {t(`plan.mode.${one.mode}`)}
+            {t(`recplan.mode.${one.mode}`)}
           </button>
         ))}
-      {may && <Button icon="plus" label={t("plan.addRegion")} onClick={onAdd} />}
+      {may && <Button icon="plus" label={t("recplan.addRegion")} onClick={onAdd} />}
     </section>
   );
 }
@@ -325,9 +329,9 @@ function PlanRow({
 }) {
   const source =
     kept.of === "default"
-      ? t("plan.of.default")
+      ? t("recplan.of.default")
       : kept.of === kept.camera
-        ? t("plan.of.camera")
+        ? t("recplan.of.camera")
         : (plans.find((one) => one.of === kept.of)?.name ?? kept.of);
   return (
     <tr data-camera={kept.camera} class={chosen ? "chosen" : ""}>
@@ -335,7 +339,7 @@ function PlanRow({
         <td class="tick">
           <input
             type="checkbox"
-            aria-label={t("plan.select", { name: kept.name })}
+            aria-label={t("recplan.select", { name: kept.name })}
             checked={chosen}
             onChange={onChoose}
           />
@@ -347,13 +351,13 @@ function PlanRow({
       </td>
       <td class="nowrap">{tCode("siteClass", kept.site_class) ?? t("storage.classOther")}</td>
       <td class="nowrap">
-        {kept.recorded ? t(`plan.mode.${kept.mode}`) : t("plan.mode.off")}
-        <small class="dim block">{kept.recorded ? source : t("plan.notRecorded")}</small>
+        {kept.recorded ? t(`recplan.mode.${kept.mode}`) : t("recplan.mode.off")}
+        <small class="dim block">{kept.recorded ? source : t("recplan.notRecorded")}</small>
       </td>
-      <td class="nowrap">{t(`plan.profile.${kept.profile ?? "null"}` as "plan.profile.null")}</td>
+      <td class="nowrap">{t(`recplan.profile.${kept.profile ?? "null"}` as "recplan.profile.null")}</td>
       <td class={`number nowrap ${isShort(kept, fitsDays) ? "warn-words" : ""}`}>
-        {t("plan.daysOf", { n: kept.kept_days })}
-        {kept.floor_days > 0 && <small class="dim block">{t("plan.floor", { n: kept.floor_days })}</small>}
+        {t("recplan.daysOf", { n: kept.kept_days })}
+        {kept.floor_days > 0 && <small class="dim block">{t("recplan.floor", { n: kept.floor_days })}</small>}
       </td>
       <td class="nowrap dim">{kept.oldest ? shortTime(kept.oldest) : "—"}</td>
       <td class="number nowrap">{kept.bytes_per_day > 0 ? bytes(kept.bytes_per_day) : "—"}</td>
@@ -361,7 +365,7 @@ function PlanRow({
       {may && (
         <td>
           <div class="actions nowrap">
-            <Button icon="pencil" label={`${t("plan.change")}: ${kept.name}`} hideLabel onClick={onEdit} />
+            <Button icon="pencil" label={`${t("recplan.change")}: ${kept.name}`} hideLabel onClick={onEdit} />
           </div>
         </td>
       )}

@@ -161,9 +161,9 @@ function Forecast({ kept, storage }: { kept: Retention; storage: Storage }) {
   return (
     <div class="forecast">
       <p>
-        {t("plan.fits")} <strong>{fitWords(kept.fits_days)}</strong>{" "}
+        {t("recplan.fits")} <strong>{fitWords(kept.fits_days)}</strong>{" "}
         <span class="dim">
-          {t("plan.targetHint", {
+          {t("recplan.targetHint", {
             least: bytes(storage.keep_free_bytes),
             target: bytes(storage.free_target_bytes),
           })}
@@ -197,7 +197,7 @@ function Forecast({ kept, storage }: { kept: Retention; storage: Storage }) {
 }
 function fitWords(days: number | null): string {
   const words = daysWords(days);
-  return /\d/.test(words) ? t("plan.fitsDays", { n: words }) : words;
+  return /\d/.test(words) ? t("recplan.fitsDays", { n: words }) : words;
 }
 
 const ALARM_KINDS = ["disk", "recording-stopped", "recording-back"] as const;
@@ -266,7 +266,7 @@ function Deleted() {
             <thead>
               <tr>
                 <th>{t("storage.deletedAt")}</th>
-                <th>{t("plan.camera")}</th>
+                <th>{t("recplan.camera")}</th>
                 <th>{t("storage.deletedRule")}</th>
                 <th>{t("storage.deletedWhat")}</th>
               </tr>

@@ -59,7 +59,7 @@ export function WeekGrid({ week, onChange }: { week: Week; onChange: (week: Week
         ref={grid}
         role="grid"
         tabIndex={-1}
-        aria-label={t("plan.weekGrid")}
+        aria-label={t("recplan.weekGrid")}
         aria-multiselectable="true"
         onKeyDown={key}
         onPointerDown={(event) => {
@@ -95,7 +95,7 @@ export function WeekGrid({ week, onChange }: { week: Week; onChange: (week: Week
                   data-cell={n}
                   class={shown[n] ? "on" : ""}
                   aria-selected={shown[n]}
-                  aria-label={`${t("plan.weekCell", { day: dayName(day), from: cellClock(cell), to: cellClock(cell + 1) })}, ${shown[n] ? t("plan.on") : t("plan.offCell")}`}
+                  aria-label={`${t("recplan.weekCell", { day: dayName(day), from: cellClock(cell), to: cellClock(cell + 1) })}, ${shown[n] ? t("recplan.on") : t("recplan.offCell")}`}
                   tabIndex={n === at ? 0 : -1}
                   onFocus={() => setAt(n)}
                 />
@@ -105,13 +105,13 @@ export function WeekGrid({ week, onChange }: { week: Week; onChange: (week: Week
         ))}
       </div>
       <div class="week-foot">
-        <Button label={t("plan.weekAll")} onClick={() => onChange(emptyWeek(true))} />
-        <Button label={t("plan.weekWork")} onClick={() => onChange(weekOf(WORK))} />
-        <Button label={t("plan.weekNight")} onClick={() => onChange(weekOf(NIGHT))} />
-        <Button label={t("plan.weekNone")} onClick={() => onChange(emptyWeek())} />
+        <Button label={t("recplan.weekAll")} onClick={() => onChange(emptyWeek(true))} />
+        <Button label={t("recplan.weekWork")} onClick={() => onChange(weekOf(WORK))} />
+        <Button label={t("recplan.weekNight")} onClick={() => onChange(weekOf(NIGHT))} />
+        <Button label={t("recplan.weekNone")} onClick={() => onChange(emptyWeek())} />
         <span class="grow" />
         <span class="dim" role="status" lang={language.value}>
-          {t("plan.weekHours", {
+          {t("recplan.weekHours", {
             hours: shown.filter(Boolean).length / 2,
             share: percentWords(shareOf(shown), 0),
           })}
