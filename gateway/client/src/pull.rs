@@ -194,7 +194,6 @@ struct Tape {
     skips: bool,
     /// Subtracted from the times of what comes, so that the file begins at 0 and gaps that are skipped take no time.
     shift: Option<MediaTime>,
-    jumped: bool,
     /// Behind the newest picture, as it came.
     end: MediaTime,
 }
@@ -230,7 +229,6 @@ impl Tape {
             container: options.container,
             skips: recorded.gaps == Gaps::Skip,
             shift: None,
-            jumped: false,
             end: MediaTime(0),
         })
     }
@@ -253,7 +251,6 @@ impl Tape {
         Ok(match message {
             Message::Control(ServerMessage::Clock { at, .. }) => {
                 self.pace.set(now, WallTime(at));
-                self.jumped = self.shift.is_some();
                 message
             }
             Message::Media(header, payload) if header.kind != Kind::Initialisation => {
@@ -273,13 +270,14 @@ impl Tape {
     fn shifted(&mut self, header: &Header, payload: Bytes) -> Result<Bytes, Error> {
         let broken = || Error::Stream("a fragment without a decode time".into());
         let (at, time) = decode_time(&payload).ok_or_else(broken)?;
+        // Whichever track comes first, at the beginning and behind a gap: none of the other has a time before it.
+        let jumped = header.discontinuity && self.skips;
+        match &mut self.shift {
+            None => self.shift = Some(time),
+            Some(shift) if jumped => *shift = *shift + (time - self.end),
+            Some(_) => {}
+        }
         if header.track == TrackKind::Video {
-            let jumped = std::mem::take(&mut self.jumped) && self.skips;
-            match &mut self.shift {
-                None => self.shift = Some(time),
-                Some(shift) if jumped => *shift = *shift + (time - self.end),
-                Some(_) => {}
-            }
             self.end = time + MediaTime(i64::from(MediaTime::SCALE) / 25);
         }
         let time = time - self.shift.unwrap_or(time);
