@@ -45,6 +45,8 @@ struct Begun<S> {
 
 impl<S> Begun<S> {
     fn new(read: Bytes, stream: S) -> Self {
+        // A slice, even an empty one, would keep all of hyper's buffer: 16 kB a viewer.
+        let read = Bytes::copy_from_slice(&read);
         Self { stream, read }
     }
 }
@@ -61,10 +63,6 @@ impl<S: AsyncRead + Unpin> AsyncRead for Begun<S> {
         let n = self.read.len().min(buf.remaining());
         buf.put_slice(&self.read[..n]);
         self.read.advance(n);
-        if self.read.is_empty() {
-            // Lets go of what hyper read it into.
-            self.read = Bytes::new();
-        }
         Poll::Ready(Ok(()))
     }
 }
