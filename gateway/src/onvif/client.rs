@@ -147,6 +147,7 @@ pub async fn read(
         now: &now,
         offset_us: 0,
         way: Authentication::None,
+        challenge: None,
     };
     match timeout(ALTOGETHER, asking.all()).await {
         Ok(reading) => reading,
@@ -164,6 +165,8 @@ struct Asking<'a> {
     /// What the device's clock is ahead.
     offset_us: i64,
     way: Authentication,
+    /// The last challenge for HTTP Digest.
+    challenge: Option<String>,
 }
 
 impl Asking<'_> {
@@ -279,23 +282,24 @@ impl Asking<'_> {
             Authentication::Token => &[Authentication::Token, Authentication::Digest],
             Authentication::Digest => &[Authentication::Digest],
         };
-        let mut challenge = None;
+        let known = self.challenge.is_some();
         for way in ways {
             if *way != Authentication::None && self.account.user.is_empty() {
                 break;
             }
-            let (status, asked_for, bytes) = match self.post(at, *way, &challenge, body).await? {
+            let (status, asked_for, bytes) = match self.post(at, *way, &self.challenge, body).await? {
                 Some(answer) => answer,
                 None => continue,
             };
-            challenge = asked_for.or(challenge);
+            self.challenge = asked_for.or(self.challenge.take());
             if status == StatusCode::UNAUTHORIZED {
                 refused = "HTTP 401".into();
-                // A challenge for Digest is answered with Digest; it comes first then.
-                if let (Some(_), true) = (&challenge, *way != Authentication::Digest)
+                // A challenge for Digest is answered with Digest; it comes first then. A nonce that was used before may have grown old.
+                let answerable = *way != Authentication::Digest || known;
+                if let (Some(_), true) = (&self.challenge, answerable)
                     && !self.account.user.is_empty()
                     && let Some((status, _, bytes)) = self
-                        .post(at, Authentication::Digest, &challenge, body)
+                        .post(at, Authentication::Digest, &self.challenge, body)
                         .await?
                     && status != StatusCode::UNAUTHORIZED
                 {

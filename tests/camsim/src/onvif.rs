@@ -192,9 +192,11 @@ fn discovery_socket(port: u16) -> io::Result<UdpSocket> {
 
 /// The text between the first `<...name>` and the tag after it.
 fn inside<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
+    // `Username` is not `UsernameToken`.
+    let whole = |i: usize| xml[i + name.len()..].starts_with(['>', ' ', '/']);
     let at = xml
         .match_indices(name)
-        .find(|(i, _)| xml[..*i].ends_with([':', '<']) && !xml[..*i].ends_with("</"))?
+        .find(|(i, _)| xml[..*i].ends_with([':', '<']) && whole(*i))?
         .0;
     let rest = &xml[at..];
     let rest = &rest[rest.find('>')? + 1..];
