@@ -287,10 +287,11 @@ impl Asking<'_> {
             if *way != Authentication::None && self.account.user.is_empty() {
                 break;
             }
-            let (status, asked_for, bytes) = match self.post(at, *way, &self.challenge, body).await? {
-                Some(answer) => answer,
-                None => continue,
-            };
+            let (status, asked_for, bytes) =
+                match self.post(at, *way, &self.challenge, body).await? {
+                    Some(answer) => answer,
+                    None => continue,
+                };
             self.challenge = asked_for.or(self.challenge.take());
             if status == StatusCode::UNAUTHORIZED {
                 refused = "HTTP 401".into();
