@@ -34,8 +34,8 @@ export function TaskList({ incident, handles, may }: { incident: Incident; handl
           <Button icon="plus" label={t("task.give")} onClick={() => setGiving(true)} />
         )}
       </header>
-      <ul class="tasks scroll">
-        {order.length === 0 && <Empty icon="check" title={t("task.none")} hint={t("task.noneHint")} />}
+      {order.length === 0 && <Empty icon="check" title={t("task.none")} hint={t("task.noneHint")} />}
+      <ul class="tasks scroll" hidden={order.length === 0}>
         {order.map((task) => (
           <TaskItem
             key={task.number}
