@@ -8,4 +8,5 @@ target/release/archive index
 target/release/archive record
 target/release/command all
 target/release/register --searches 100
+target/release/events
 target/release/fanout --markdown

@@ -111,6 +111,11 @@ impl Gateway {
         })
     }
 
+    /// Where it is.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
     /// Its number.
     pub fn pid(&self) -> u32 {
         self.child.id()

@@ -7,7 +7,7 @@ use command::{Register, Store};
 use media::{CameraId, Event, EventId, EventKind, WallTime};
 use storage::{Error, Events, events::Query};
 use tagger::{Folding, Tag};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, mpsc};
 
 use crate::hub::Hub;
 
@@ -20,7 +20,18 @@ pub struct Book {
     hub: Arc<Hub>,
     /// The newest event of each camera and kind; held while an event is written.
     newest: Mutex<HashMap<(CameraId, EventKind), Option<EventId>>>,
+    /// Events that have begun, for rules and what else looks at each once.
+    begun: mpsc::Sender<Event>,
+    /// What people and other systems have told of, by sender and the sender's own mark.
+    told: Mutex<HashMap<(String, String), EventId>>,
 }
+
+/// Events that may wait to be looked at by rules.
+const BEGUN: usize = 4096;
+/// Marks of senders that are remembered; past it they are forgotten all at once.
+const MAX_TOLD: usize = 20_000;
+/// How far back marks are read at a start.
+const TOLD_BACK: Duration = Duration::from_secs(7 * 86_400);
 
 impl Book {
     /// Over these events; repeats are folded so.
@@ -29,13 +40,23 @@ impl Book {
         folding: Folding,
         register: Arc<Store<Register>>,
         hub: Arc<Hub>,
-    ) -> Self {
-        Self {
+    ) -> (Self, mpsc::Receiver<Event>) {
+        let (begun, beginning) = mpsc::channel(BEGUN);
+        let book = Self {
             events,
             folding,
             register,
             hub,
             newest: Mutex::default(),
+            begun,
+            told: Mutex::default(),
+        };
+        (book, beginning)
+    }
+
+    fn has_begun(&self, event: &Event) {
+        if self.begun.try_send(event.clone()).is_err() {
+            tracing::error!(event = %event.id, "events begin faster than rules look at them: this one is not looked at");
         }
     }
 
@@ -108,6 +129,9 @@ impl Book {
                 .await?;
         }
         self.hub.event(&register, event.clone());
+        if is_new {
+            self.has_begun(&event);
+        }
         Ok(event)
     }
 
@@ -118,8 +142,101 @@ impl Book {
     pub async fn own(&self, event: Event) -> Result<(), Error> {
         let _turn = self.newest.lock().await;
         self.events.put(event.clone(), None).await?;
-        self.hub.event(&self.register.read(), event);
+        self.hub.event(&self.register.read(), event.clone());
+        self.has_begun(&event);
         Ok(())
+    }
+
+    /// Writes down what a person or another system tells of, with `more.by` and `more.key` set. What the same sender has told
+    /// of before under the same mark is `change`d instead; true where it is new.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub async fn told(
+        &self,
+        event: Event,
+        change: impl FnOnce(&mut Event) + Send,
+    ) -> Result<(Event, bool), Error> {
+        let mark = event.more.by.clone().zip(event.more.key.clone());
+        // Held over the write, so that the same sent twice at once is one event.
+        let mut told = self.told.lock().await;
+        let known = mark.as_ref().and_then(|m| told.get(m)).copied();
+        if let Some(id) = known
+            && let Some(event) = self.change(id, change).await?
+        {
+            return Ok((event, false));
+        }
+        self.own(event.clone()).await?;
+        if let Some(mark) = mark {
+            if told.len() >= MAX_TOLD {
+                told.clear();
+            }
+            told.insert(mark, event.id);
+        }
+        Ok((event, true))
+    }
+
+    /// The event that a sender told of under a mark of their own.
+    pub async fn find_told(&self, by: &str, key: &str) -> Option<EventId> {
+        let told = self.told.lock().await;
+        told.get(&(by.to_owned(), key.to_owned())).copied()
+    }
+
+    /// Reads which marks senders have used lately, so that what they send again after a restart is no other event.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub async fn remember_told(&self, now: WallTime) -> Result<(), Error> {
+        let mut found = HashMap::new();
+        for kind in [EventKind::Manual, EventKind::External] {
+            let mut before = None;
+            loop {
+                let query = Query {
+                    from: Some(now - TOLD_BACK),
+                    kind: Some(kind),
+                    before,
+                    limit: Query::MAX_LIMIT,
+                    ..Query::default()
+                };
+                let (events, next) = self.events.query(query).await?;
+                for event in events {
+                    if let (Some(by), Some(key)) = (event.more.by, event.more.key) {
+                        found.insert((by, key), event.id);
+                    }
+                }
+                match next {
+                    Some(_) if found.len() < MAX_TOLD => before = next,
+                    _ => break,
+                }
+            }
+        }
+        *self.told.lock().await = found;
+        Ok(())
+    }
+
+    /// Puts a picture to an event, and changes it with it; one that has a picture keeps it unless `over` says otherwise.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub async fn picture(
+        &self,
+        id: EventId,
+        jpeg: bytes::Bytes,
+        over: bool,
+        change: impl FnOnce(&mut Event) + Send,
+    ) -> Result<Option<Event>, Error> {
+        let _turn = self.newest.lock().await;
+        let Some(mut event) = self.events.get(id).await? else {
+            return Ok(None);
+        };
+        if event.snapshot && !over {
+            return Ok(Some(event));
+        }
+        change(&mut event);
+        event.snapshot = true;
+        self.events.put(event.clone(), Some(jpeg)).await?;
+        self.hub.event(&self.register.read(), event.clone());
+        Ok(Some(event))
     }
 
     /// Changes one event; none where it is not there.

@@ -17,8 +17,8 @@ use serde::Deserialize;
 pub use error::Error;
 use error::{position, wrong};
 pub use tables::{
-    Access, Data, District, Events, Evidence, Incidents, Line, Links, Listen, Log, Recording,
-    Stills,
+    Access, Data, District, Events, Evidence, Hold, Incidents, Line, Links, Listen, Log, Recording,
+    Stills, Supervision, Threshold,
 };
 
 /// Everything a gateway is told.
@@ -50,6 +50,9 @@ pub struct Config {
     /// When things become events.
     #[serde(default)]
     pub events: Events,
+    /// What cameras are judged by.
+    #[serde(default)]
+    pub supervision: Supervision,
     /// Stills.
     #[serde(default)]
     pub stills: Stills,
@@ -138,6 +141,29 @@ impl Config {
                 "district.center",
                 "longitude is -180 to 180, latitude -90 to 90".into(),
             ));
+        }
+        for (name, t) in self.supervision.thresholds() {
+            let share = 0.0..=1.0;
+            if !share.contains(&t.target) || !share.contains(&t.alarm) || t.alarm > t.target {
+                let text = format!("{name}: a target and an alarm of 0 to 1, the alarm not above");
+                return Some(("supervision", text));
+            }
+        }
+        if let Some(fault) = range(
+            "supervision.keep_days",
+            self.supervision.keep_days.into(),
+            32,
+            3660,
+        )
+        .or_else(|| {
+            range(
+                "supervision.known_for_s",
+                self.supervision.known_for_s.into(),
+                60,
+                86_400,
+            )
+        }) {
+            return Some(fault);
         }
         for (class, days) in &self.recording.floor_days {
             if !command::register::SITE_CLASSES.contains(&class.as_str()) {

@@ -67,6 +67,7 @@ async fn out(gateway: &Gateway, open: &mut Open, number: u16, at: WallTime, text
         text,
         snapshot: false,
         acknowledged: None,
+        more: media::event::More::default(),
         incident: None,
     };
     let id = event.id;

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use command::supervision;
 use media::{CameraId, EventKind, FeedId, SourceStatus};
 use storage::{AlarmKind, Deleted, RecorderAlarm};
 use tagger::{Phase, Tag};
@@ -40,12 +41,26 @@ impl Gateway {
     async fn take(&self, tag: Tag) {
         let (camera, kind) = (tag.camera, tag.kind);
         self.recorders.occasions.saw(&tag);
+        self.judge_picture(&tag);
         if let Err(error) = self.book.tag(tag).await {
             tracing::error!(%camera, kind = kind.as_str(), %error, "an event could not be kept");
         }
     }
 
+    /// Faults of a picture are part of its camera's figures.
+    fn judge_picture(&self, tag: &Tag) {
+        if !supervision::log::FAULTS.contains(&tag.kind) {
+            return;
+        }
+        let seen = match tag.phase {
+            Phase::Start | Phase::Going => supervision::Seen::Fault(tag.kind),
+            Phase::End => supervision::Seen::Well(tag.kind),
+        };
+        self.supervision.saw(self.now(), tag.camera, seen);
+    }
+
     async fn saw(&self, camera: CameraId, view: View) {
+        self.supervise(camera, &view);
         let tags = self.lost().saw(self.now(), camera, view);
         for tag in tags {
             self.take(tag).await;

@@ -38,10 +38,13 @@ use crate::{
     hub::Hub,
     listen,
     nearby::Nearby,
+    photo::Photos,
     positions::Positions,
     recording::{self, plans, recorders::Recorders},
+    rules::{self, Intake, RuleBook},
     seal::Seal,
     stills::Stills,
+    supervision::{self, Supervision},
     tls::{self, Identity, short_lived::ShortLived},
 };
 
@@ -98,6 +101,14 @@ pub struct Gateway {
     pub transcodes: ingest::Transcodes,
     /// Recordings.
     pub archive: Archive,
+    /// What cameras are judged by.
+    pub supervision: Supervision,
+    /// What is done about events by rule.
+    pub rules: RuleBook,
+    /// Photos as they came.
+    pub photos: Photos,
+    /// How fast other systems tell of things.
+    pub intake: Intake,
     /// Packages of evidence.
     pub evidence: Evidence,
     /// What is to be recorded, and when.
@@ -185,6 +196,9 @@ struct Journals {
     attachments: Attachments,
     plans: Arc<plans::Kept>,
     evidence: Evidence,
+    supervision: Supervision,
+    rules: RuleBook,
+    photos: Photos,
     audit: Audit,
     events: Events,
     archive: Archive,
@@ -207,10 +221,11 @@ impl Gateway {
         let tasks = TaskTracker::new();
         let opening = Arc::clone(&data);
         let archive_config = config.recording.archive(config.district.utc_offset);
+        let judged_by = config.supervision.clone();
         let audit_tasks = tasks.clone();
         let room = config.incidents.room.0;
         let journals = tokio::task::spawn_blocking(move || {
-            open_journals(&opening, archive_config, room, &audit_tasks)
+            open_journals(&opening, archive_config, room, judged_by, &audit_tasks)
         })
         .await??;
         let gateway = assemble(
@@ -312,8 +327,15 @@ fn open_journals(
     data: &Arc<DataDir>,
     archive: storage::Config,
     room: media::ByteCount,
+    judged_by: crate::config::Supervision,
     tasks: &TaskTracker,
 ) -> Result<Journals> {
+    let supervision = Supervision::open(
+        data.path().join("supervision"),
+        data.journal("outages"),
+        archive.utc_offset_minutes,
+        judged_by,
+    )?;
     let (audit, write) = Audit::open(&data.journal("audit"))?;
     tasks.spawn(write);
     Ok(Journals {
@@ -325,6 +347,9 @@ fn open_journals(
         attachments: Attachments::open(data.path().join("attachments"), room)?,
         plans: Store::open(data.journal("plans"))?,
         evidence: Evidence::open(&data.journal("evidence"), data.path().join("evidence"))?,
+        supervision,
+        rules: RuleBook::open(&data.journal("rules"))?,
+        photos: Photos::new(data.path().join("photos")),
         audit,
         events: Events::open(data)?,
         archive: Archive::open(data, archive)?,
@@ -418,7 +443,7 @@ async fn assemble(
     let (tagger, tags) = Tagger::start(config.tagger.clone(), CancellationToken::new());
     let hub = Arc::new(Hub::new());
     let folding = config.tagger.folding.clone();
-    let book = Book::new(
+    let (book, begun) = Book::new(
         journals.events,
         folding,
         Arc::clone(&register),
@@ -453,6 +478,10 @@ async fn assemble(
         supervisor,
         archive: journals.archive,
         plans: journals.plans,
+        supervision: journals.supervision,
+        rules: journals.rules,
+        photos: journals.photos,
+        intake: Intake::default(),
         evidence: journals.evidence,
         recorders: Recorders::default(),
         tagger,
@@ -483,9 +512,12 @@ async fn assemble(
     if closed > 0 {
         tracing::info!(events = closed, "ended what was left open at the last stop");
     }
+    gateway.book.remember_told(gateway.now()).await?;
     follow::spawn(&gateway, tags);
+    gateway.tasks.spawn(rules::run(Arc::clone(&gateway), begun));
     gateway.tasks.spawn(recording::run(Arc::clone(&gateway)));
     gateway.tasks.spawn(evidence::run(Arc::clone(&gateway)));
+    gateway.tasks.spawn(supervision::run(Arc::clone(&gateway)));
     Ok(gateway)
 }
 

@@ -37,6 +37,8 @@ pub enum Topic {
     Incident,
     /// Somebody in the field shares where they are, or no longer.
     Position,
+    /// A rule has something to say to people.
+    Notice,
 }
 
 impl Topic {
@@ -47,6 +49,7 @@ impl Topic {
             Self::Event => "event",
             Self::Incident => "incident",
             Self::Position => "position",
+            Self::Notice => "notice",
         }
     }
 }
@@ -177,6 +180,11 @@ impl Hub {
         let region = event.region;
         let json = serde_json::to_string(&EventView::of(register, event));
         self.tell(Topic::Event, region, json);
+    }
+
+    /// Something to be said to those who see that region.
+    pub fn notice<T: serde::Serialize>(&self, region: Option<RegionCode>, notice: &T) {
+        self.tell(Topic::Notice, region, serde_json::to_string(notice));
     }
 
     /// An incident looks so now.

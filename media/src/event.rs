@@ -5,6 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    geo::Place,
     id::{CameraId, CodeError, RegionCode},
     time::WallTime,
 };
@@ -105,6 +106,10 @@ kinds! {
     Disk = "disk",
     /// Reported by a person.
     Manual = "manual",
+    /// Told by another system.
+    External = "external",
+    /// A figure of the supervision is below its alarm.
+    RateLow = "rate-low",
 }
 
 /// The grades of an incident or event (I to IV).
@@ -155,6 +160,66 @@ pub struct Event {
     pub acknowledged: Option<Acknowledgement>,
     /// The incident opened from it.
     pub incident: Option<String>,
+    /// What only some events have.
+    #[serde(default, skip_serializing_if = "More::is_nothing")]
+    pub more: More,
+}
+
+/// What only some events have: those of people and other systems, those that rules look at, those that happen together.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct More {
+    /// Where, if that is not its camera's place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+    /// Who told of it: a user, or another system's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The sender's own mark: what is sent twice is one event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The event that it happened together with: of the same kind, at the same place, within a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub together: Option<EventId>,
+    /// How many others happened together with it.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub others: u32,
+    /// The photo that came with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub photo: Option<Photo>,
+    /// The rules that it fired.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
+    /// Whether it is to come up on every wall.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub popup: bool,
+    /// Whether it is an exercise or a test: it fires no rule.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub exercise: bool,
+}
+
+/// A photo that is kept as it came.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Photo {
+    /// `jpg` or `png`.
+    pub format: String,
+    /// Of the file as it came.
+    pub bytes: u64,
+    /// SHA-256 of the file as it came, hexadecimal.
+    pub sha256: String,
+    /// Where it was taken, as it says itself: for the record, not for guests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_at: Option<Place>,
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+impl More {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Who acknowledged an event.

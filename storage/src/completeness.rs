@@ -157,6 +157,49 @@ pub(crate) fn days(
         .collect()
 }
 
+/// What was to be recorded of a camera within a range, and what of that is missing; both in order, apart. Blocking.
+pub(crate) fn coverage(
+    shared: &Shared,
+    camera: CameraId,
+    from: WallTime,
+    to: WallTime,
+) -> Result<Coverage, Error> {
+    let planned = planned(shared, camera, from, to);
+    if planned.is_empty() {
+        return Ok(Coverage::default());
+    }
+    let timeline = shared.timeline(camera, from, to)?;
+    let recorded = plan::join(timeline.spans.iter().map(|s| (s.start, s.end)).collect());
+    Ok(lacking(planned, &recorded))
+}
+
+fn lacking(planned: Vec<(WallTime, WallTime)>, recorded: &[(WallTime, WallTime)]) -> Coverage {
+    let mut missing = Vec::new();
+    for (from, to) in &planned {
+        let mut at = *from;
+        for (a, b) in recorded.iter().filter(|(a, b)| b > from && a < to) {
+            // Segments do not join to the microsecond: what nobody can see is not missing.
+            if a.since(at) >= SLIVER {
+                missing.push((at, *a));
+            }
+            at = at.max(*b);
+        }
+        if to.since(at) >= SLIVER {
+            missing.push((at, *to));
+        }
+    }
+    Coverage { planned, missing }
+}
+
+/// What was to be recorded, and what of that is missing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// In order, apart.
+    pub planned: Vec<(WallTime, WallTime)>,
+    /// In order, apart, within what was planned.
+    pub missing: Vec<(WallTime, WallTime)>,
+}
+
 /// Days that are over and not noted yet, of every camera that has a plan. Blocking.
 pub(crate) fn over(shared: &Shared, now: WallTime) -> Result<Vec<(CameraId, Day)>, Error> {
     let offset = shared.config.utc_offset_minutes;
@@ -229,6 +272,19 @@ mod tests {
         assert_eq!(day.gaps[0], gap(200, 250, ReasonCode::Cut));
         assert_eq!(day.share(), Some(2.0 / 3.0));
         assert_eq!(figure(w(0), &[], &timeline).share(), None);
+    }
+
+    #[test]
+    fn what_is_missing_lies_within_what_was_planned() {
+        let spans = |all: &[(i64, i64)]| -> Vec<(WallTime, WallTime)> {
+            all.iter().map(|(a, b)| (w(*a), w(*b))).collect()
+        };
+        let of = lacking(
+            spans(&[(0, 100), (200, 300)]),
+            &spans(&[(10, 50), (90, 250)]),
+        );
+        assert_eq!(of.missing, spans(&[(0, 10), (50, 90), (250, 300)]));
+        assert_eq!(lacking(spans(&[(0, 9)]), &spans(&[(-5, 20)])).missing, []);
     }
 
     #[tokio::test]

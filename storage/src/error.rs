@@ -112,7 +112,7 @@ fn at(offset: &Option<u64>) -> String {
 
 impl Error {
     /// An operating system's error on a path.
-    pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
+    pub fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
         Self::Io {
             action,
             path: path.to_owned(),

@@ -55,7 +55,7 @@ pub mod volume;
 pub use alarm::{AlarmKind, RecorderAlarm, VolumeAlarm, VolumeAlarmKind};
 pub use archive::{Archive, Config, Usage};
 pub use check::{CheckReport, check};
-pub use completeness::Day;
+pub use completeness::{Coverage, Day};
 pub use datadir::DataDir;
 pub use error::Error;
 pub use events::Events;

@@ -283,6 +283,7 @@ fn event(n: u32) -> Event {
         text: "x".repeat(10_000),
         snapshot: false,
         acknowledged: None,
+        more: media::event::More::default(),
         repeats: None,
         incident: None,
     }

@@ -42,6 +42,7 @@ fn event(at: WallTime, n: u32) -> Event {
         text: String::new(),
         snapshot: false,
         acknowledged: None,
+        more: media::event::More::default(),
         repeats: None,
         incident: None,
     }

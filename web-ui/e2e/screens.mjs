@@ -111,6 +111,30 @@ const pages = ({ code, codes, incident }) => [
   ["register-streams", `/register?c=${code}&tab=streams`, (page) => still(page, "input[name=main_url]")],
   ["register-history", `/register?c=${code}&tab=history`, (page) => still(page, ".reg-history li")],
   ["register-zones", `/register?c=${code}&tab=zones`, (page) => still(page, ".zone-stage")],
+  ["supervision", "/health?tab=supervision", (page) => still(page, ".supervision table, .supervision .empty")],
+  ["supervision-makers", "/health?tab=supervision&by=maker", (page) => still(page, ".supervision table")],
+  ["supervision-camera", `/health?tab=supervision&by=camera&camera=${code}`, (page) => still(page, ".strips")],
+  ["outages", "/health?tab=outages", (page) => still(page, ".supervision table, .supervision .empty")],
+  ["rules", "/events?tab=rules", (page) => still(page, ".rules-view")],
+  [
+    "rule-form",
+    "/events?tab=rules",
+    async (page) => {
+      await still(page, ".rules-view");
+      await page.click(".rules-view .button.accent");
+      await page.fill(".rule-form input >> nth=0", "Night");
+      await page.click(".rule-form button[type=submit]");
+      await page.waitForSelector(".trial");
+    },
+  ],
+  [
+    "report",
+    "/events",
+    async (page) => {
+      await page.click(".page-head .button >> nth=0");
+      await page.waitForSelector("dialog[open] form");
+    },
+  ],
   ["admin", "/admin", (page) => still(page, "table tbody tr")],
   ["users", "/admin?tab=users", (page) => still(page, "table tbody tr")],
   ["audit", "/admin?tab=audit", (page) => still(page, "table tbody tr")],

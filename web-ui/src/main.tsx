@@ -12,6 +12,7 @@ import { forget, remember, remembered } from "./api/remembered";
 import { loaded, loadProblem, start, stop, user } from "./api/store";
 import { language, setLanguage, t } from "./i18n/t";
 import { EventDialogHost } from "./incident/event-dialog";
+import { reporting } from "./incident/report";
 import { install } from "./ui/install";
 import { lazyPage } from "./ui/lazy";
 import { followLinks, navigate, where } from "./ui/router";
@@ -28,6 +29,7 @@ const IncidentsPage = lazyPage(() => import("./incident/incidents-page"));
 const HealthPage = lazyPage(() => import("./health/health-page"));
 const RegisterPage = lazyPage(() => import("./register/register-page"));
 const AdminPage = lazyPage(() => import("./admin/admin-page"));
+const ReportDialog = lazyPage(() => import("./incident/report-dialog"));
 const ResponderPage = lazyPage(() => import("./responder/responder-page"));
 const GuestPage = lazyPage(() => import("./responder/guest-page"));
 
@@ -109,6 +111,7 @@ function App() {
     <Shell>
       <Route />
       <EventDialogHost />
+      {reporting.value && <ReportDialog />}
     </Shell>
   );
 }

@@ -18,6 +18,7 @@
 
 pub mod asset;
 pub mod camera;
+pub mod cap;
 pub mod code;
 pub mod contingency;
 pub mod coordinates;
@@ -28,9 +29,11 @@ pub mod nearby;
 pub mod outline;
 pub mod photo;
 pub mod register;
+pub mod rules;
 pub mod secret;
 pub mod state;
 pub mod store;
+pub mod supervision;
 pub mod zone;
 
 pub use asset::Asset;
@@ -38,6 +41,7 @@ pub use camera::Camera;
 pub use contingency::{Plan as ContingencyPlan, Plans as ContingencyPlans};
 pub use incident::{Incident, Incidents, Stage, Task};
 pub use register::{Group, Region, Register};
+pub use rules::Rules;
 pub use secret::Secret;
 pub use state::State;
 pub use store::Store;

@@ -59,7 +59,7 @@ pub(super) async fn list(call: Call) -> Answer {
 }
 
 /// The event in the path, if the user may do this with it.
-async fn existing(call: &Call, action: Action) -> Result<Event, Problem> {
+pub(super) async fn existing(call: &Call, action: Action) -> Result<Event, Problem> {
     let id: EventId = call
         .param("id")
         .parse()
@@ -75,10 +75,16 @@ fn show(call: &Call, event: Event) -> Answer {
     json(&EventView::of(&call.gateway.register.read(), event))
 }
 
-/// `GET /events/{id}`.
+/// `GET /events/{id}`. Where a photo was taken by its own account is told to those who handle events.
 pub(super) async fn one(call: Call) -> Answer {
     let event = existing(&call, Action::ReadEvents).await?;
-    show(&call, event)
+    let region = event.region.unwrap_or(call.gateway.config.district.code);
+    let taken_at = event.more.photo.as_ref().and_then(|p| p.taken_at);
+    let mut view = EventView::of(&call.gateway.register.read(), event);
+    if call.sees(Action::Handle, region) {
+        view.taken_at(taken_at);
+    }
+    json(&view)
 }
 
 /// `GET /events/{id}/snapshot.jpg`.

@@ -230,6 +230,27 @@ impl From<command::contingency::Error> for Problem {
     }
 }
 
+impl From<command::supervision::outage::Error> for Problem {
+    fn from(error: command::supervision::outage::Error) -> Self {
+        use command::supervision::outage::Error;
+        match error {
+            Error::Field { field, text } => Self::bad(field, text),
+            Error::NotFound(_) => Self::not_found(error.to_string()),
+            Error::Withdrawn(_) => Self::new(StatusCode::CONFLICT, "conflict", error.to_string()),
+        }
+    }
+}
+
+impl From<command::rules::Error> for Problem {
+    fn from(error: command::rules::Error) -> Self {
+        use command::rules::Error;
+        match error {
+            Error::Field { field, text } => Self::bad(&field, text),
+            Error::NotFound(_) => Self::not_found(error.to_string()),
+        }
+    }
+}
+
 impl From<crate::recording::plans::Error> for Problem {
     fn from(error: crate::recording::plans::Error) -> Self {
         use crate::recording::plans::Error;

@@ -8,8 +8,8 @@ use super::{
     Call, Handling, archive, audit, cameras, contingency, events, evidence, guests, hls, holds,
     incidents,
     incidents::{attachments, report, statistics},
-    map, nearby, openapi, plans, positions, recordings, register, retention, session, sse, status,
-    tasks, timeline, users, viewers,
+    map, nearby, openapi, outages, plans, positions, recordings, register, reports, retention,
+    rules, session, sse, status, supervision, tasks, timeline, users, viewers,
 };
 use crate::access::Action;
 
@@ -91,6 +91,8 @@ impl Route {
         match self.path {
             "/api/v1/cameras/import" => super::register::MAX_FILE,
             ATTACHMENTS => attachments::MAX_FILE,
+            "/api/v1/events/{id}/photo" => crate::photo::MAX_BYTES,
+            "/api/v1/intake/cap" => command::cap::MAX_BYTES,
             _ => super::MAX_BODY,
         }
     }
@@ -238,6 +240,18 @@ pub static ROUTES: &[Route] = &[
     route!(GET "/api/v1/events/{id}", May(Action::ReadEvents), query &[], body None, 200 One("Event"), "One event", events::one),
     route!(GET "/api/v1/events/{id}/snapshot.jpg", May(Action::SeeEvent), query &[], body None, 200 Media("image/jpeg"), "An event's picture", events::snapshot),
     route!(POST "/api/v1/events/{id}/acknowledge", May(Action::Acknowledge), query &[], body Some("Note"), 200 One("Event"), "Take note of an event", events::acknowledge),
+    route!(POST "/api/v1/events", May(Action::Report), query &[], body Some("Report"), 201 One("Event"), "A person reports something; sent twice under one key it is one event (200)", reports::report),
+    route!(PUT "/api/v1/events/{id}/photo", May(Action::Report), query &[], body None, 200 One("Event"), "The photo of a report: JPEG or PNG, up to 16 MiB, as the body itself", reports::put_photo),
+    route!(GET "/api/v1/events/{id}/photo", May(Action::Handle), query &[], body None, 200 Media("image/jpeg"), "The photo as it came", reports::photo),
+    route!(GET "/api/v1/events/{id}/cap.xml", May(Action::ReadEvents), query &[], body None, 200 Media("application/cap+xml"), "An event as a CAP 1.2 message", reports::cap_out),
+    route!(POST "/api/v1/intake", May(Action::Report), query &[], body Some("FromSystem"), 201 One("Event"), "Another system tells of something; under the same key it tells more of it (200)", reports::intake),
+    route!(POST "/api/v1/intake/cap", May(Action::Report), query &[], body None, 201 One("Event"), "A CAP 1.2 message, up to 256 KiB, as the body itself; an update or a cancellation ends what it refers to", reports::cap_in),
+    route!(GET "/api/v1/rules", May(Action::ReadEvents), query &[], body None, 200 Many("Rule"), "Rules that hold here", rules::list),
+    route!(GET "/api/v1/rules/fired", May(Action::ReadEvents), query &[opt("rule", Text), opt("limit", Number)], body None, 200 Many("RuleFired"), "What rules did lately, and how often they were held back", rules::fired),
+    route!(POST "/api/v1/rules/trial", May(Action::Handle), query &[opt("from", Time), opt("to", Time)], body Some("Rule"), 200 One("Trial"), "What a rule would have done with the events of the last week", rules::trial),
+    route!(PUT "/api/v1/rules/{id}", May(Action::Handle), query &[], body Some("Rule"), 200 One("Rule"), "Add a rule or replace it", rules::put),
+    route!(POST "/api/v1/rules/{id}/switch", May(Action::Handle), query &[], body Some("Switch"), 200 One("Rule"), "Switch a rule on or off", rules::switch),
+    route!(DELETE "/api/v1/rules/{id}", May(Action::Handle), query &[], body None, 204 Nothing, "Take a rule away", rules::remove),
     route!(GET "/api/v1/incidents", May(Action::ReadEvents), query &[opt("state", Text), opt("limit", Number)], body None, 200 Many("Incident"), "Incidents, newest first", incidents::list),
     route!(POST "/api/v1/incidents", May(Action::Handle), query &[], body Some("NewIncident"), 201 One("Incident"), "Open an incident", incidents::open),
     route!(GET "/api/v1/incidents/statistics", May(Action::ReadEvents), query &[RANGE[0], RANGE[1], opt("region", Text)], body None, 200 One("IncidentStatistics"), "Incidents by kind, region and grade, with the times that they and their tasks took", statistics::statistics),
@@ -270,6 +284,13 @@ pub static ROUTES: &[Route] = &[
     route!(GET "/api/v1/stream", May(Action::Look), query &[], body None, 200 Media("text/event-stream"), "Server-sent events: hello, camera, event, incident, position, resync", sse::stream),
     route!(GET "/api/v1/media", May(Action::Watch), query &[], body None, 101 Upgrade, "The viewers' WebSocket", super::media::not_upgraded),
     route!(POST "/api/v1/media/ticket", May(Action::Watch), query &[], body None, 200 One("MediaTicket"), "A ticket to open a media session over QUIC or WebTransport: good once, for 30 s", super::media::ticket),
+    route!(GET "/api/v1/supervision", May(Action::Look), query &[opt("from", Text), opt("to", Text), opt("region", Text), opt("by", Text), opt("period", Text), opt("maker", Text), opt("department", Text)], body None, 200 One("Supervision"), "The rates that cameras are judged by: by region, department, maker or camera, by day, week or month", supervision::figures),
+    route!(GET "/api/v1/supervision/export.csv", May(Action::Look), query &[opt("from", Text), opt("to", Text), opt("region", Text), opt("by", Text), opt("period", Text), opt("maker", Text), opt("department", Text), opt("language", Text)], body None, 200 Media("text/csv"), "The same as a spreadsheet", supervision::spreadsheet),
+    route!(GET "/api/v1/supervision/report.html", May(Action::Look), query &[opt("from", Text), opt("to", Text), opt("region", Text), opt("by", Text), opt("period", Text), opt("maker", Text), opt("department", Text), opt("language", Text)], body None, 200 Media("text/html; charset=utf-8"), "The same as a report to print", supervision::report),
+    route!(GET "/api/v1/cameras/{code}/supervision", May(Action::Look), query &[opt("from", Text), opt("to", Text)], body None, 200 One("CameraHistory"), "A camera's figures, a day each, and its states one after the other; 31 days at most", supervision::of_camera),
+    route!(GET "/api/v1/outages", May(Action::Look), query &[opt("limit", Number)], body None, 200 Many("Outage"), "Approved outages, the newest first", outages::list),
+    route!(POST "/api/v1/outages", May(Action::Handle), query &[], body Some("NewOutage"), 201 One("Outage"), "Approve an outage: it is taken out of the figures", outages::approve),
+    route!(POST "/api/v1/outages/{id}/withdraw", May(Action::Handle), query &[], body Some("WithdrawOutage"), 200 One("Outage"), "Take an approval back", outages::withdraw),
     route!(GET "/api/v1/users", May(Action::ManageUsers), query &[], body None, 200 Many("User"), "Accounts", users::list),
     route!(POST "/api/v1/users", May(Action::ManageUsers), query &[], body Some("NewUser"), 201 One("User"), "Add an account", users::add),
     route!(PUT "/api/v1/users/{user}", May(Action::ManageUsers), query &[], body Some("ChangedUser"), 200 One("User"), "Change an account; a password left out stays; their sessions end", users::replace),

@@ -20,7 +20,7 @@ const QUIET: Duration = Duration::from_secs(15);
 fn sees(user: &User, message: &Message) -> bool {
     let action = match message.topic {
         Topic::Camera => Action::Look,
-        Topic::Event | Topic::Incident | Topic::Position => Action::ReadEvents,
+        Topic::Event | Topic::Incident | Topic::Position | Topic::Notice => Action::ReadEvents,
     };
     let target = match (message.incident, message.region) {
         (Some(id), Some(region)) => Target::Incident(id, region),

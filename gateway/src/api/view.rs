@@ -321,9 +321,32 @@ pub struct EventView {
     text: String,
     acknowledged: Option<Acknowledgement>,
     incident: Option<String>,
+    by: Option<String>,
+    together: Option<EventId>,
+    others: u32,
+    rules: Vec<String>,
+    popup: bool,
+    exercise: bool,
+    photo: Option<PhotoView>,
+}
+
+/// The photo that came with an event.
+#[derive(Debug, Serialize)]
+struct PhotoView {
+    bytes: u64,
+    sha256: String,
+    url: String,
+    taken_at: Option<Place>,
 }
 
 impl EventView {
+    /// Where its photo was taken, by its own account: for those who may know.
+    pub fn taken_at(&mut self, place: Option<Place>) {
+        if let Some(photo) = &mut self.photo {
+            photo.taken_at = place;
+        }
+    }
+
     /// With what the register adds.
     pub fn of(register: &Register, event: Event) -> Self {
         let camera = event
@@ -335,7 +358,7 @@ impl EventView {
             camera: event.camera,
             camera_name: camera.as_ref().map(|c| c.name.clone()),
             region: event.region,
-            place: camera.and_then(|c| c.place),
+            place: event.more.place.or(camera.and_then(|c| c.place)),
             start: event.start,
             end: event.end,
             last: event.last,
@@ -349,6 +372,18 @@ impl EventView {
             text: event.text,
             acknowledged: event.acknowledged,
             incident: event.incident,
+            by: event.more.by,
+            together: event.more.together,
+            others: event.more.others,
+            rules: event.more.rules,
+            popup: event.more.popup,
+            exercise: event.more.exercise,
+            photo: event.more.photo.map(|p| PhotoView {
+                bytes: p.bytes,
+                sha256: p.sha256,
+                url: format!("/api/v1/events/{}/photo", event.id),
+                taken_at: None,
+            }),
         }
     }
 }

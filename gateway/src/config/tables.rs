@@ -299,6 +299,36 @@ pub struct Events {
     pub connection_lost_s: u64,
     /// A camera that has given nothing since the gateway's start has so long before its absence is an alarm, seconds.
     pub first_answer_s: u64,
+    /// What of several cameras is one thing.
+    pub together: command::rules::Nearness,
+    /// Recordings that an alarm holds where no recording plan says otherwise.
+    pub hold: Hold,
+    /// What one sender may tell of in a minute.
+    pub intake_per_minute: u32,
+    /// Photos are kept so many days.
+    pub photo_days: u32,
+}
+
+/// What an alarm holds: what people and other systems tell of, and what a rule makes one.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Hold {
+    /// Seconds before it.
+    pub before_s: u32,
+    /// Seconds after its end.
+    pub after_s: u32,
+    /// For so many days; 0: nothing is held but by plan.
+    pub days: u32,
+}
+
+impl Default for Hold {
+    fn default() -> Self {
+        Self {
+            before_s: 60,
+            after_s: 300,
+            days: 90,
+        }
+    }
 }
 
 impl Default for Events {
@@ -306,7 +336,89 @@ impl Default for Events {
         Self {
             connection_lost_s: 5,
             first_answer_s: 120,
+            together: command::rules::Nearness::default(),
+            hold: Hold::default(),
+            intake_per_minute: 600,
+            photo_days: 90,
         }
+    }
+}
+
+/// What the supervision judges by, and when it raises an alarm.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Supervision {
+    /// Figures and logs are kept so many days.
+    pub keep_days: u32,
+    /// A clock may be wrong by so much, seconds.
+    pub clock_s: u32,
+    /// Faults of a picture may take so long in a day, seconds.
+    pub fault_s: u32,
+    /// What was last known of a camera stands so long when nobody asks for it, seconds.
+    pub known_for_s: u32,
+    /// Online rate.
+    pub online: Threshold,
+    /// Recording completeness.
+    pub recording: Threshold,
+    /// Retention met.
+    pub retention: Threshold,
+    /// Clock accuracy.
+    pub clock: Threshold,
+    /// Image quality.
+    pub quality: Threshold,
+    /// File completeness.
+    pub file: Threshold,
+}
+
+/// A rate that is wanted, and the one below which there is an alarm; 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, serde::Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Threshold {
+    /// Wanted.
+    pub target: f64,
+    /// Below this there is an event; 0: never.
+    pub alarm: f64,
+}
+
+impl Default for Supervision {
+    fn default() -> Self {
+        let of = |target, alarm| Threshold { target, alarm };
+        Self {
+            keep_days: 400,
+            clock_s: 5,
+            fault_s: 300,
+            known_for_s: 10_800,
+            online: of(0.98, 0.95),
+            recording: of(0.98, 0.95),
+            retention: of(1.0, 0.95),
+            clock: of(0.98, 0.95),
+            quality: of(0.95, 0.90),
+            file: of(1.0, 0.95),
+        }
+    }
+}
+
+impl Supervision {
+    /// By the formula of today.
+    pub fn judging(&self) -> command::supervision::Judging {
+        command::supervision::Judging {
+            formula: command::supervision::FORMULA,
+            clock_ms: self.clock_s.saturating_mul(1000),
+            fault_s: self.fault_s,
+            known_for_s: self.known_for_s,
+        }
+    }
+
+    /// Every rate with its name, in the order they are told.
+    pub fn thresholds(&self) -> [(&'static str, Threshold); 6] {
+        [
+            ("online", self.online),
+            ("recording", self.recording),
+            ("retention", self.retention),
+            ("clock", self.clock),
+            ("quality", self.quality),
+            ("file", self.file),
+        ]
     }
 }
 

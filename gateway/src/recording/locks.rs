@@ -4,11 +4,11 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use media::{CameraId, Event, WallTime};
+use media::{CameraId, Event, EventKind, WallTime};
 use storage::{Error, Hold, HoldKind, NewHold, events::Query};
 
 use super::plans::Lock;
-use crate::{audit::Entry, gateway::Gateway};
+use crate::{audit::Entry, config, gateway::Gateway};
 
 /// Who it is that nobody is.
 const USER: &str = "recording-plan";
@@ -54,7 +54,8 @@ pub(super) async fn run(gateway: Arc<Gateway>) {
 /// Holds what ended lately.
 pub(super) async fn pass(gateway: &Gateway, back: Duration) -> Result<(), Error> {
     let plans = gateway.plans.read();
-    if plans.all().all(|(_, setting)| setting.lock.is_none()) {
+    let hold = &gateway.config.events.hold;
+    if hold.days == 0 && plans.all().all(|(_, setting)| setting.lock.is_none()) {
         return Ok(());
     }
     let register = gateway.register.read();
@@ -73,7 +74,10 @@ pub(super) async fn pass(gateway: &Gateway, back: Duration) -> Result<(), Error>
             let camera = event.camera.and_then(|c| register.camera(&c));
             let Some(camera) = camera else { continue };
             let (_, setting) = plans.of(camera);
-            let stretch = setting.lock.as_ref().and_then(|l| stretch(l, &event));
+            let stretch = match &setting.lock {
+                Some(lock) => stretch(lock, &event),
+                None => alarm(hold, &event),
+            };
             if let Some(stretch) = stretch {
                 wanted.entry(camera.code).or_default().push(stretch);
             }
@@ -141,6 +145,24 @@ fn stretch(lock: &Lock, event: &Event) -> Option<Stretch> {
         from: event.start - Duration::from_secs(lock.before_s.into()),
         to: end + Duration::from_secs(u64::from(lock.after_s).max(1)),
         days: lock.days,
+        why: format!("event {} ({})", event.id, event.kind.as_str()),
+    })
+}
+
+/// What an alarm holds where no plan says otherwise: one that people or other systems tell of, or that a rule makes one. What
+/// another system has not ended is held around its begin: it may be told of again and again, and a hold each time is none.
+fn alarm(hold: &config::Hold, event: &Event) -> Option<Stretch> {
+    let told = matches!(event.kind, EventKind::Manual | EventKind::External);
+    let by_rule = event.more.popup || !event.more.rules.is_empty() && event.incident.is_some();
+    let is = (told || by_rule) && hold.days > 0 && !event.more.exercise;
+    let end = match event.kind {
+        EventKind::External => event.end.unwrap_or(event.start),
+        _ => event.end?.max(event.last),
+    };
+    is.then(|| Stretch {
+        from: event.start - Duration::from_secs(hold.before_s.into()),
+        to: end + Duration::from_secs(u64::from(hold.after_s).max(1)),
+        days: hold.days,
         why: format!("event {} ({})", event.id, event.kind.as_str()),
     })
 }

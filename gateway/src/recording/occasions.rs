@@ -31,10 +31,9 @@ pub struct Occasions(RwLock<HashMap<CameraId, Occasion>>);
 fn counts(kind: EventKind) -> bool {
     use EventKind::*;
     match kind {
-        Motion | Frozen | Dark | Covered | Manual => true,
-        PictureLost | ConnectionLost | ConnectionBack | RecordingStopped | RecordingBack | Disk => {
-            false
-        }
+        Motion | Frozen | Dark | Covered | Manual | External => true,
+        PictureLost | ConnectionLost | ConnectionBack | RecordingStopped | RecordingBack | Disk
+        | RateLow => false,
     }
 }
 

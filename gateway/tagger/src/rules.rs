@@ -104,6 +104,7 @@ fn fresh(tag: &Tag) -> Event {
         text: tag.text.clone(),
         snapshot: tag.snapshot.is_some(),
         acknowledged: None,
+        more: media::event::More::default(),
         repeats: None,
         incident: None,
     }

@@ -10,3 +10,5 @@ mod common;
 mod evidence;
 mod incidents;
 mod live;
+mod supervision;
+mod told;

@@ -24,7 +24,7 @@ use crate::{
     DataDir, Error,
     alarm::{RecorderAlarm, VolumeAlarm},
     claims::Claims,
-    completeness::{self, Day},
+    completeness::{self, Coverage, Day},
     events::blocking,
     files::Files,
     hold::{Hold, NewHold},
@@ -243,6 +243,20 @@ impl Archive {
     ) -> Result<Vec<Day>, Error> {
         let shared = Arc::clone(self.shared());
         blocking(move || completeness::days(&shared, camera, from, days.min(400))).await
+    }
+
+    /// What was to be recorded of a camera within a range, by the plans that held then, and what of that is missing.
+    ///
+    /// # Errors
+    /// The index's.
+    pub async fn coverage(
+        &self,
+        camera: CameraId,
+        from: WallTime,
+        to: WallTime,
+    ) -> Result<Coverage, Error> {
+        let shared = Arc::clone(self.shared());
+        blocking(move || completeness::coverage(&shared, camera, from, to)).await
     }
 
     /// Says what is to be recorded of a camera from now on. Kept in the journal: completeness is measured by it. A camera

@@ -25,6 +25,7 @@ fn event(at: i64, n: u32, region: &str, kind: EventKind) -> Event {
         text: String::new(),
         snapshot: false,
         acknowledged: None,
+        more: media::event::More::default(),
         repeats: None,
         incident: None,
     }

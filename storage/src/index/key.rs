@@ -141,6 +141,8 @@ fn kind_byte(kind: EventKind) -> u8 {
         EventKind::RecordingBack => 9,
         EventKind::Disk => 10,
         EventKind::Manual => 11,
+        EventKind::External => 12,
+        EventKind::RateLow => 13,
     }
 }
 

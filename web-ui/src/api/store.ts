@@ -9,12 +9,14 @@ import { monoMillis, parseTime, utcMicros } from "../domain/ids";
 import { isOpen } from "../domain/incident";
 import { buildTree } from "../domain/tree";
 import type { Camera, Incident, Region, SightEvent, Status, User } from "../domain/types";
+import { t } from "../i18n/t";
 import { regionName } from "../i18n/words";
 import { ServerClock } from "../player/clock";
 import { decodable } from "../player/codecs";
 import { WebSocketLine } from "../player/line";
 import { MAX_DELAY_MS, MediaClient, type Ways } from "../player/media-client";
 import { haveWebTransport, type Ticket, WebTransportLine } from "../player/webtransport-line";
+import { toast } from "../ui/widgets";
 import { api } from "./client";
 import { command } from "./command";
 import type { Problem } from "./http";
@@ -100,6 +102,11 @@ export async function start(who: User): Promise<void> {
     event: takeEvent,
     incident: takeIncident,
     position: takePosition,
+    notice: (notice) =>
+      toast(
+        notice.event ? `${notice.name}: ${notice.text}` : t("rules.heldBack", { name: notice.name, n: notice.count }),
+        notice.event === null,
+      ),
     resync: () => void load(),
     connected: (yes) => {
       streamUp.value = yes;
@@ -141,7 +148,8 @@ export async function load(): Promise<void> {
   ]);
   if (inRegions.ok) regions.value = inRegions.value;
   if (inCameras.ok) cameras.value = new Map(inCameras.value.map((camera) => [camera.code, camera]));
-  if (inEvents.ok) events.value = inEvents.value.events.filter((event) => !event.repeats).slice(0, KEPT_EVENTS);
+  if (inEvents.ok)
+    events.value = inEvents.value.events.filter((event) => !event.repeats && !event.together).slice(0, KEPT_EVENTS);
   if (inIncidents.ok) incidents.value = inIncidents.value;
   if (inPositions.ok) positions.value = new Map(inPositions.value.map((one) => [one.user, one]));
   const failed = [inRegions, inCameras].find((result) => !result.ok);
@@ -193,7 +201,13 @@ export function dropCamera(code: CameraCode): void {
 }
 
 export function takeEvent(event: SightEvent): void {
-  if (event.repeats) return; // its first one comes again, with its count
+  // Its first one comes again, with its count.
+  if (event.repeats) return;
+  if (event.together) {
+    // It came alone before it was known what it belongs to.
+    events.value = events.value.filter((one) => one.id !== event.id);
+    return;
+  }
   events.value = merge(events.value, event).slice(0, KEPT_EVENTS);
 }
 export function takeIncident(incident: Incident): void {

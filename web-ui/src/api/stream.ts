@@ -1,6 +1,6 @@
 /** Server-sent events: state, events and incidents as they happen. */
 import type { Position } from "../domain/command";
-import type { Camera, Incident, SightEvent } from "../domain/types";
+import type { Camera, Incident, Notice, SightEvent } from "../domain/types";
 
 export interface StreamHandlers {
   readonly hello: (now: string) => void;
@@ -8,6 +8,7 @@ export interface StreamHandlers {
   readonly event: (event: SightEvent) => void;
   readonly incident: (incident: Incident) => void;
   readonly position: (position: Position) => void;
+  readonly notice: (notice: Notice) => void;
   /** Something was missed: read everything again. */
   readonly resync: () => void;
   readonly connected: (yes: boolean) => void;
@@ -47,6 +48,7 @@ export class Stream {
     on<SightEvent>("event", this.handlers.event);
     on<Incident>("incident", this.handlers.incident);
     on<Position>("position", this.handlers.position);
+    on<Notice>("notice", this.handlers.notice);
     on("resync", () => this.handlers.resync());
     source.onopen = () => {
       this.handlers.connected(true);

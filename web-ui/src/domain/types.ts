@@ -127,6 +127,8 @@ export const EVENT_KINDS = [
   "recording-back",
   "disk",
   "manual",
+  "external",
+  "rate-low",
 ] as const;
 export type EventKind = (typeof EVENT_KINDS)[number];
 
@@ -149,6 +151,36 @@ export interface SightEvent {
   readonly text?: string | null;
   readonly acknowledged: { readonly by: string; readonly at: string; readonly note: string } | null;
   readonly incident: IncidentId | null;
+  /** Who told of it: a user, or another system. */
+  readonly by?: string | null;
+  /** The event that it happened together with: at one place, within a minute. */
+  readonly together?: EventId | null;
+  /** How many others happened together with it. */
+  readonly others?: number;
+  /** The rules that it fired. */
+  readonly rules?: readonly string[];
+  /** Whether a rule wants it on the walls. */
+  readonly popup?: boolean;
+  readonly exercise?: boolean;
+  readonly photo?: {
+    readonly bytes: number;
+    readonly sha256: string;
+    readonly url: string;
+    readonly taken_at: Place | null;
+  } | null;
+}
+
+/** What a rule has to say to people; without an event: it fires so often that it is held back. */
+export interface Notice {
+  readonly at: string;
+  readonly rule: string;
+  readonly name: string;
+  readonly event: EventId | null;
+  readonly camera: CameraCode | null;
+  readonly region: RegionCode | null;
+  readonly count: number;
+  readonly incident: IncidentId | null;
+  readonly text: string;
 }
 
 export type { Incident, IncidentState } from "./command";

@@ -6,12 +6,48 @@ import type { RegionCode } from "../domain/ids";
 import type { Camera, Link } from "../domain/types";
 import { t } from "../i18n/t";
 import { bytes, duration, rate, reasonWords, regionName, shortTime } from "../i18n/words";
+import { lazyPage } from "../ui/lazy";
 import { StateMark } from "../ui/marks";
-import { Empty } from "../ui/widgets";
+import { navigate, where } from "../ui/router";
+import { Choice, Empty } from "../ui/widgets";
 
 const LINKS_MS = 5000;
 
+const SupervisionView = lazyPage(() =>
+  import("./supervision-view").then((module) => ({ default: module.SupervisionView })),
+);
+const OutagesView = lazyPage(() => import("./outages-view").then((module) => ({ default: module.OutagesView })));
+
+const TABS = ["live", "supervision", "outages"] as const;
+
 export default function HealthPage() {
+  const asked = where.value.search.get("tab");
+  const tab = TABS.find((one) => one === asked) ?? "live";
+  const now = status.value;
+  return (
+    <div class="page health" tabIndex={0} role="region" aria-label={t("health.title")}>
+      <div class="page-head">
+        <h1>{t("health.title")}</h1>
+        <Choice
+          label={t("health.tabs")}
+          value={tab}
+          options={TABS.map((one) => [one, t(`health.tab.${one}`)] as const)}
+          onPick={(to) => navigate(to === "live" ? "/health" : `/health?tab=${to}`)}
+        />
+        {now && (
+          <span class="dim">
+            {now.version} · {t("health.uptime", { time: duration((serverNow() - Date.parse(now.started)) / 1000) })}
+          </span>
+        )}
+      </div>
+      {tab === "live" && <Live />}
+      {tab === "supervision" && <SupervisionView />}
+      {tab === "outages" && <OutagesView />}
+    </div>
+  );
+}
+
+function Live() {
   const [links, setLinks] = useState<readonly Link[]>([]);
   useEffect(() => {
     const read = () =>
@@ -28,15 +64,7 @@ export default function HealthPage() {
   const reachable = inService.filter((camera) => camera.state !== "offline").length;
   const stopped = inService.filter((camera) => camera.recording && camera.recording_state === "stopped");
   return (
-    <div class="page health" tabIndex={0} role="region" aria-label={t("health.title")}>
-      <div class="page-head">
-        <h1>{t("health.title")}</h1>
-        {now && (
-          <span class="dim">
-            {now.version} · {t("health.uptime", { time: duration((serverNow() - Date.parse(now.started)) / 1000) })}
-          </span>
-        )}
-      </div>
+    <>
       <dl class="stats">
         <Stat
           label={t("health.online")}
@@ -102,7 +130,7 @@ export default function HealthPage() {
           )}
         </section>
       </div>
-    </div>
+    </>
   );
 }
 

@@ -8,7 +8,9 @@ import { MAP } from "./texts/map";
 import { PLAYBACK } from "./texts/playback";
 import { RECORDINGS } from "./texts/recordings";
 import { REGISTER } from "./texts/register";
+import { RULES } from "./texts/rules";
 import { SHELL } from "./texts/shell";
+import { SUPERVISION } from "./texts/supervision";
 import { WALL } from "./texts/wall";
 import { ZONES } from "./texts/zones";
 
@@ -21,6 +23,8 @@ export const MESSAGES = {
   ...COMMAND,
   ...INCIDENT,
   ...HEALTH,
+  ...SUPERVISION,
+  ...RULES,
   ...ADMIN,
   ...ZONES,
   ...RECORDINGS,

@@ -52,7 +52,29 @@ function EventDialog({ event, onClose }: { event: SightEvent; onClose: () => voi
           <span>{dayClock(start)}</span>
           <span>{event.end ? `→ ${shortTime(event.end)}` : t("events.ongoing")}</span>
           {event.count > 1 && <span>{t("events.times", { n: event.count })}</span>}
+          {event.exercise && <strong>{t("events.exercise")}</strong>}
+          {(event.others ?? 0) > 0 && <span>{t("events.together", { n: event.others ?? 0 })}</span>}
+          {event.by && <span class="dim">{t("events.by", { by: event.by })}</span>}
+          {(event.rules?.length ?? 0) > 0 && (
+            <span class="dim">{t("events.byRule", { rules: event.rules?.join(", ") ?? "" })}</span>
+          )}
         </div>
+        {event.text && (event.kind === "manual" || event.kind === "external" || event.kind === "rate-low") && (
+          <p class="event-text">{event.text}</p>
+        )}
+        {!event.camera && event.snapshot && (
+          <div class="picture-box">
+            <img src={event.snapshot} alt={`${t("events.snapshot")}: ${eventWords(event.kind)}`} />
+          </div>
+        )}
+        {event.photo && (user.value?.role === "administrator" || user.value?.role === "operator") && (
+          <p class="small">
+            <a href={event.photo.url} target="_blank" rel="noreferrer">
+              {t("events.photo")}
+            </a>{" "}
+            <span class="dim">SHA-256 {event.photo.sha256.slice(0, 16)}…</span>
+          </p>
+        )}
         {event.camera && (
           <div class="side-by-side">
             <figure>

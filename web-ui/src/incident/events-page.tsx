@@ -1,15 +1,50 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api } from "../api/client";
-import { cameras, events, regionPath, tree } from "../api/store";
+import { cameras, events, regionPath, tree, user } from "../api/store";
 import { EVENT_KINDS, type SightEvent } from "../domain/types";
 import { t } from "../i18n/t";
 import { dayClock, eventWords, gradeWords, regionName } from "../i18n/words";
+import { lazyPage } from "../ui/lazy";
 import { GradeMark } from "../ui/marks";
+import { navigate, where } from "../ui/router";
 import { Button, Choice, Empty, Field, Loading, problemWords } from "../ui/widgets";
 import { EventCard, openedEvent } from "../wall/alarm-strip";
 import { readEvents } from "./read-events";
+import { reporting } from "./report";
+
+const RulesView = lazyPage(() => import("../rules/rules-view").then((module) => ({ default: module.RulesView })));
 
 export default function EventsPage() {
+  const rules = where.value.search.get("tab") === "rules";
+  return (
+    <div class="page events-page">
+      <div class="page-head">
+        <h1>{t("events.title")}</h1>
+        <Choice
+          label={t("events.tabs")}
+          value={rules ? "rules" : "list"}
+          options={[
+            ["list", t("events.tab.list")],
+            ["rules", t("events.tab.rules")],
+          ]}
+          onPick={(to) => navigate(to === "rules" ? "/events?tab=rules" : "/events")}
+        />
+        {user.value?.role !== "auditor" && (
+          <Button
+            icon="siren"
+            label={t("report.title")}
+            onClick={() => {
+              reporting.value = { camera: null };
+            }}
+          />
+        )}
+      </div>
+      {rules ? <RulesView /> : <EventList />}
+    </div>
+  );
+}
+
+function EventList() {
   const [state, setState] = useState<"open" | "all">("open");
   const [kind, setKind] = useState("");
   const [region, setRegion] = useState("");
@@ -48,20 +83,20 @@ export default function EventsPage() {
   }, [state, kind, region, from, to, events.value]);
 
   return (
-    <div class="page events-page">
-      <div class="page-head">
-        <h1>{t("events.title")}</h1>
-        <Choice
-          label={t("events.state")}
-          value={state}
-          options={[
-            ["open", t("events.openOnly")],
-            ["all", t("app.all")],
-          ]}
-          onPick={setState}
-        />
-      </div>
+    <>
       <div class="filters">
+        <div class="field">
+          <span>{t("events.state")}</span>
+          <Choice
+            label={t("events.state")}
+            value={state}
+            options={[
+              ["open", t("events.openOnly")],
+              ["all", t("app.all")],
+            ]}
+            onPick={setState}
+          />
+        </div>
         <Field label={t("events.kind")}>
           <select value={kind} onChange={(event) => setKind(event.currentTarget.value)}>
             <option value="">{t("app.all")}</option>
@@ -128,7 +163,7 @@ export default function EventsPage() {
           <Button label={t("app.loadMore")} onClick={() => void read(next)} />
         </div>
       )}
-    </div>
+    </>
   );
 }
 

@@ -33,6 +33,8 @@ const GROUP_OF: Readonly<Record<EventKind, Group>> = {
   "recording-back": "line",
   disk: "line",
   manual: "people",
+  external: "people",
+  "rate-low": "line",
 };
 export const groupOf = (kind: EventKind): Group => GROUP_OF[kind] ?? "line";
 

@@ -9,6 +9,7 @@ import type { CameraCode } from "../domain/ids";
 import type { Place } from "../domain/types";
 import { t } from "../i18n/t";
 import { clock, distanceWords, shortTime } from "../i18n/words";
+import { reporting } from "../incident/report";
 import { dueWords } from "../incident/words";
 import { Icon } from "../ui/icon";
 import { lazyPage } from "../ui/lazy";
@@ -47,6 +48,13 @@ export default function ResponderPage() {
     <div class="page field-page">
       <div class="page-head">
         <h1>{t("field.title")}</h1>
+        <Button
+          icon="siren"
+          label={t("report.title")}
+          onClick={() => {
+            reporting.value = { camera: null };
+          }}
+        />
         <FieldTools />
       </div>
       <OutboxBar />

@@ -25,7 +25,10 @@ export function nextAlarm(
   const waiting = events.filter(
     (one) => one.camera !== null && !one.acknowledged && !shown.has(one.camera) && now - newest(one) < FRESH_MS,
   );
-  waiting.sort((a, b) => rank(a) - rank(b) || newest(b) - newest(a));
+  // What a rule wants on the walls goes before all else of its grade.
+  waiting.sort(
+    (a, b) => rank(a) - rank(b) || Number(b.popup ?? false) - Number(a.popup ?? false) || newest(b) - newest(a),
+  );
   const first = waiting[0];
   const still = standing && waiting.find((one) => one.id === standing.event.id);
   if (!first) return null;

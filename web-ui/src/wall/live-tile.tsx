@@ -1,10 +1,11 @@
 /** A camera, live, with its state in words: the wall's tile and every other live picture of the page. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import { cameras, mediaClient, serverClock, serverNow } from "../api/store";
+import { cameras, mediaClient, serverClock, serverNow, user } from "../api/store";
 import type { CameraCode } from "../domain/ids";
 import type { Camera } from "../domain/types";
 import { t } from "../i18n/t";
 import { clock, delayWords, rate, reasonWords, shortTime } from "../i18n/words";
+import { reporting } from "../incident/report";
 import { LiveView, type SoundState, type ViewState, type Wish } from "../player/live-view";
 import { Icon, type IconName } from "../ui/icon";
 import { type Size, TILE_PIXELS } from "../wire/control";
@@ -194,6 +195,20 @@ export function LiveTile({
         {view && <Chosen view={view} />}
         {view && view.sound.value !== "off" && <SoundMark state={view.sound.value} />}
         {view && <Delay view={view} />}
+        {user.value?.role !== "auditor" && (
+          <button
+            type="button"
+            class="report-button"
+            aria-label={`${t("report.button")}: ${camera?.name ?? code}`}
+            title={t("report.button")}
+            onClick={(event) => {
+              event.stopPropagation();
+              reporting.value = { camera: code };
+            }}
+          >
+            <Icon name="siren" size={1} />
+          </button>
+        )}
       </div>
     </div>
   );

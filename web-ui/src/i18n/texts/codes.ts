@@ -19,6 +19,8 @@ export const CODES = {
   "event.recording-back": ["录像恢复", "Recording again"],
   "event.disk": ["磁盘告警", "Disk"],
   "event.manual": ["人工上报", "Reported"],
+  "event.external": ["外部系统告警", "Other system"],
+  "event.rate-low": ["考核指标偏低", "Rate too low"],
 
   "grade.I": ["I 级（特别重大）", "Grade I"],
   "grade.II": ["II 级（重大）", "Grade II"],
