@@ -16,7 +16,7 @@ use image::{
     DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, codecs::jpeg::JpegEncoder,
     imageops::FilterType,
 };
-use media::{EventId, Place, WallTime, event::Photo};
+use media::{EventId, WallTime, event::Photo};
 use sha2::{Digest, Sha256};
 use storage::Error as DiskError;
 use tokio::sync::Semaphore;
