@@ -39,7 +39,7 @@ pub(crate) struct Serve {
 }
 
 /// A group, what is gathered before it is written, and the pace at which rings are looked into.
-const BOUND: Duration = Duration::from_millis(2 * 1000 + 1000 + 100 + 500);
+const BOUND: Duration = Duration::from_millis(2 * 1000 + 1000 + 250 + 500);
 
 fn config() -> Config {
     Config {

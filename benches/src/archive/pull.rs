@@ -141,10 +141,11 @@ pub(crate) fn serve(args: &Serve) -> Result<()> {
 #[allow(clippy::disallowed_methods)] // a thread of its own that waits
 fn measure(seconds: u64, bytes: impl Fn() -> Result<u64>) -> Result<Measured> {
     std::thread::sleep(Duration::from_secs(2));
-    let (cpu, before, began) = (process::cpu(std::process::id())?, bytes()?, Instant::now());
+    let cpu = || process::cpu_of_threads(std::process::id());
+    let (spent, before, began) = (cpu()?, bytes()?, Instant::now());
     std::thread::sleep(Duration::from_secs(seconds));
     Ok(Measured {
-        cpu_s: (process::cpu(std::process::id())? - cpu).as_secs_f64(),
+        cpu_s: (cpu()? - spent).as_secs_f64(),
         took_s: began.elapsed().as_secs_f64(),
         bytes: bytes()? - before,
         dropped: 0,
