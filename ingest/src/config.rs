@@ -58,7 +58,7 @@ impl Default for Config {
             key_frame_timeout: Duration::from_secs(15),
             teardown_timeout: Duration::from_secs(2),
             connects_per_second: 100,
-            beat: Duration::from_millis(10),
+            beat: Duration::from_millis(40),
             camera_authorities: "/etc/ssl/certs/ca-certificates.crt".into(),
             max_unit_bytes: ByteCount::mebibytes(8),
             ring: ring::Limits::default(),

@@ -3,7 +3,7 @@
 //! A hundred cameras send thousands of packets a second, each of which would wake a thread that has next to nothing to do: most of
 //! what a camera costs would be falling asleep and waking up. So a thread that has nothing left to do lies still for some
 //! milliseconds before it looks at its sockets again, and then finds several cameras' packets there. Frames are late by as much:
-//! 10 ms while they are recorded only, 2 ms while somebody looks.
+//! 40 ms while they are recorded only, 2 ms while somebody looks.
 
 use std::{
     cell::Cell,

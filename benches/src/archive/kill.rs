@@ -71,8 +71,9 @@ pub(crate) async fn run(args: &Args) -> Result<Vec<Figure>> {
             let t = archive.timeline(camera, from, WallTime::now()).await?;
             let end = t.spans.last().map_or(from, |span| span.end);
             if let Some(acknowledged) = said.get(&camera) {
+                // What is said goes by the clock, what a file says by its pictures' times: on a busy machine they differ a little.
                 ensure!(
-                    end >= *acknowledged,
+                    end + Duration::from_millis(500) >= *acknowledged,
                     "round {round}: {camera} was said to be recorded to {acknowledged}, and is to {end}"
                 );
             }

@@ -36,7 +36,11 @@ pub(crate) struct Args {
     /// Seconds of each measurement.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
-    /// Cameras of 512 kbit/s and sound.
+    /// A segment's length: ten seconds, so that what a minute seals is sealed within a short measurement too; 60 is what the
+    /// product has.
+    #[arg(long, default_value_t = 10)]
+    segment: u32,
+    /// Cameras of 512 kbit/s.
     #[arg(long, default_value_t = 100)]
     small: u32,
     /// Cameras of 2 Mbit/s and sound.
@@ -54,6 +58,7 @@ pub(crate) struct Serve {
     base: String,
     cameras: u32,
     seconds: u64,
+    segment: u32,
     /// Only what must be done: read, and write 1 MB at once.
     #[arg(long)]
     floor: bool,
@@ -74,6 +79,9 @@ pub(crate) async fn run(args: &Args) -> Result<Vec<Figure>> {
         ("record-sd", args.small, Cut::SUB),
         ("record-hd", args.large, Cut::MAIN),
     ] {
+        if cameras == 0 {
+            continue;
+        }
         let server = Server::start(ServerConfig {
             listen: None,
             control: None,
@@ -106,6 +114,7 @@ pub(crate) async fn run(args: &Args) -> Result<Vec<Figure>> {
                 base.clone(),
                 cameras.to_string(),
                 args.seconds.to_string(),
+                args.segment.to_string(),
             ];
             helper.extend(floor.then(|| "--floor".to_owned()));
             let line = Helper::start(&helper)?.line()?;
@@ -161,8 +170,7 @@ fn record(args: &Serve) -> Result<Measured> {
     let data = Arc::new(DataDir::open(&args.dir)?);
     let config = Config {
         keep_free: ByteCount(0),
-        // So that what a minute seals is sealed within the measurement too.
-        segment_seconds: 10,
+        segment_seconds: args.segment,
         ..Config::default()
     };
     let archive = Archive::open(&data, config)?;
