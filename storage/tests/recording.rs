@@ -285,7 +285,9 @@ async fn what_comes_before_an_event_is_not_recorded_twice() {
         .timeline(camera(1), start, source.wall)
         .await
         .unwrap();
-    assert_eq!((t.spans.len(), t.gaps.len()), (1, 0), "{t:?}");
+    // One stretch; before it nothing was wanted.
+    assert_eq!((t.spans.len(), t.gaps.len()), (1, 1), "{t:?}");
+    assert_eq!(t.gaps[0].end, t.spans[0].start, "{t:?}");
     assert!(
         t.spans[0].start <= start + s(5) && t.spans[0].start >= start + s(3),
         "{t:?}"
