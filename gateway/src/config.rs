@@ -218,6 +218,12 @@ impl Config {
                 3600,
             ))
             .or(range(
+                "recording.flush_s",
+                self.recording.flush_s.into(),
+                1,
+                3600,
+            ))
+            .or(range(
                 "recording.disk_threads",
                 self.recording.disk_threads as u64,
                 1,

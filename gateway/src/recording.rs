@@ -13,7 +13,10 @@ use std::{
 
 use command::Camera;
 use futures_util::future::join_all;
-use media::{CameraId, Feed, FeedId, Lease, Priority, Profile, Reason, WallTime};
+use media::{
+    CameraId, Feed, FeedId, Lease, Priority, Profile, Reason, WallTime,
+    ring::{Keep, Kept},
+};
 use storage::{Plan, Recorder, RecorderState};
 
 use crate::{config, gateway::Gateway, seal::Seal};
@@ -24,6 +27,8 @@ use recorders::State;
 const RETRY: Duration = Duration::from_secs(10);
 /// How often what runs is compared with what should.
 const LOOK: Duration = Duration::from_secs(1);
+/// An event is known so long after it began: the tagger looks at a key frame, this at the tagger.
+const KNOWN_AFTER: Duration = Duration::from_secs(5);
 
 /// Whether a camera is recorded by its plan at all.
 pub fn is_recorded(config: &config::Recording, camera: &Camera) -> bool {
@@ -52,6 +57,35 @@ enum Wish {
     Ready(FeedId),
     /// Record; what the feed's ring holds from then on with it.
     Record(FeedId, Option<WallTime>),
+}
+
+/// A feed that runs for what comes before an event.
+struct Ready {
+    lease: Lease,
+    /// What its ring holds for that.
+    kept: Kept,
+    _keep: Keep,
+}
+
+impl Ready {
+    fn new(lease: Lease, kept: Kept) -> Self {
+        Self {
+            _keep: lease.feed.ring.keep(kept),
+            kept,
+            lease,
+        }
+    }
+}
+
+/// What the ring of a camera recorded on event is to hold.
+fn kept(config: &config::Recording, setting: &Setting) -> Option<Kept> {
+    match setting.plan {
+        Plan::OnEvent { pre_s, .. } if pre_s > 0 => Some(Kept {
+            time: Duration::from_secs(pre_s.into()) + KNOWN_AFTER,
+            max: config.pre_roll.0,
+        }),
+        _ => None,
+    }
 }
 
 /// By its plan; `occasion` is since when something happens on it, and until when. Pure.
@@ -171,7 +205,7 @@ struct Policy {
     tell_again: Option<Instant>,
     wishes: HashMap<CameraId, Wish>,
     /// Feeds that run for what comes before an event.
-    ready: HashMap<CameraId, Lease>,
+    ready: HashMap<CameraId, Ready>,
     recordings: HashMap<CameraId, Recording>,
     recording_refused: Refusals,
     tagged: HashMap<CameraId, Tagged>,
@@ -294,13 +328,19 @@ impl Policy {
                 gateway.tasks.spawn(recording.recorder.stop());
             }
         }
-        let wishes = &self.wishes;
-        self.ready.retain(|code, lease| {
+        let (wishes, settings) = (&self.wishes, &self.settings);
+        let wanted = |code: &CameraId| {
+            let setting = settings.get(code)?;
+            kept(&gateway.config.recording, setting)
+        };
+        self.ready.retain(|code, ready| {
             let feed = match wishes.get(code) {
                 Some(Wish::Ready(feed) | Wish::Record(feed, Some(_))) => Some(*feed),
                 _ => None,
             };
-            feed == Some(lease.feed.id) && is_running(gateway, &lease.feed)
+            feed == Some(ready.lease.feed.id)
+                && wanted(code) == Some(ready.kept)
+                && is_running(gateway, &ready.lease.feed)
         });
         for (code, wish) in &self.wishes {
             if !self.recording_refused.may_ask(now, code) {
@@ -308,13 +348,16 @@ impl Policy {
             }
             let pull = |feed| gateway.supervisor.pull(feed, Priority::Recording);
             let refused = match *wish {
-                Wish::Ready(feed) if !self.ready.contains_key(code) => match pull(feed) {
-                    Ok(lease) => {
-                        self.ready.insert(*code, lease);
-                        None
+                Wish::Ready(feed) if !self.ready.contains_key(code) => {
+                    match (pull(feed), wanted(code)) {
+                        (Ok(lease), Some(kept)) => {
+                            self.ready.insert(*code, Ready::new(lease, kept));
+                            None
+                        }
+                        (Ok(_), None) => None,
+                        (Err(reason), _) => Some(reason),
                     }
-                    Err(reason) => Some(reason),
-                },
+                }
                 Wish::Record(feed, since) if !self.recordings.contains_key(code) => {
                     match pull(feed) {
                         Ok(lease) => {
@@ -428,6 +471,17 @@ fn days(config: &config::Recording, camera: &Camera) -> Days {
         keep: camera.keep_days,
         floor: floor_days(config, camera),
     }
+}
+
+/// How far back a recording of a camera on event could begin now, and how far its plan asks for, seconds; none where it asks
+/// for nothing, or the camera is not pulled.
+pub fn pre_roll(gateway: &Gateway, camera: &Camera, setting: &Setting) -> Option<(f64, u32)> {
+    let feed = recorded_feed(&gateway.config.recording, camera, setting.profile)?;
+    let Plan::OnEvent { pre_s, .. } = setting.plan else {
+        return None;
+    };
+    let feed = gateway.supervisor.feed(feed)?;
+    (pre_s > 0).then(|| (feed.ring.reach().as_secs_f64(), pre_s))
 }
 
 /// Days that no want of room takes away, by the camera's site class.

@@ -18,6 +18,7 @@ use crate::{
     error::{Failure, Kind},
     session::{Input, Output, Session},
     supervisor::{Demand, Shared},
+    threads,
 };
 
 /// Why a session was not left to run.
@@ -242,6 +243,9 @@ impl Events for Teller<'_> {
 
     fn frame(&mut self, frame: Arc<Frame>) {
         self.ring.push(frame);
+        if self.ring.is_watched() {
+            threads::is_watched();
+        }
     }
 
     fn clock_offset(&mut self, ms: i64) {

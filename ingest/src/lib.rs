@@ -49,6 +49,7 @@ pub mod parameters;
 mod repair;
 pub mod session;
 pub mod supervisor;
+mod threads;
 pub mod timeline;
 mod tracks;
 pub mod transcode;

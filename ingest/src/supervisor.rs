@@ -22,6 +22,7 @@ use crate::{
     config::Config,
     feed,
     pacer::Pacer,
+    threads::Threads,
 };
 
 /// Runs the pulls of all cameras. Clones are handles to the same one.
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     changes: broadcast::Sender<(FeedId, SourceStatus)>,
     tasks: TaskTracker,
     runtime: tokio::runtime::Handle,
+    /// Where feeds run.
+    threads: Threads,
     cancel: CancellationToken,
     /// Cameras that are always pulled have changed, or lost their feed.
     keep: Notify,
@@ -101,8 +104,7 @@ const UPKEEP: Duration = Duration::from_secs(5);
 const STOPPING: Duration = Duration::from_secs(3);
 
 impl Supervisor {
-    /// Starts with no cameras. Must be called within a tokio runtime, which then runs the feeds. The clock is kept true to the
-    /// system's from here on.
+    /// Starts with no cameras. Must be called within a tokio runtime. The clock is kept true to the system's from here on.
     pub fn start(
         config: Config,
         links: Links,
@@ -120,6 +122,7 @@ impl Supervisor {
                 next_number: 1,
                 kept: HashMap::new(),
             }),
+            threads: Threads::start(config.beat),
             config,
             clock,
             changes: broadcast::channel(CHANGES).0,
@@ -422,7 +425,7 @@ impl Shared {
             Arc::clone(&status),
             stop.clone(),
         );
-        self.spawn(task);
+        self.tasks.spawn_on(task, self.threads.next());
         Entry {
             feed,
             demand,

@@ -12,6 +12,7 @@ use std::{
     collections::VecDeque,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use tokio::sync::Notify;
@@ -36,6 +37,30 @@ impl Default for Limits {
             max: ByteCount::mebibytes(16),
             history: ByteCount::mebibytes(1),
         }
+    }
+}
+
+/// How much of the past somebody wants a ring to hold (see [`Ring::keep`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// From the newest frame back, to the key frame at or before that.
+    pub time: Duration,
+    /// The ring's hard bound meanwhile, where that is more than its own.
+    pub max: ByteCount,
+}
+
+/// Has a ring hold more of the past until dropped.
+#[derive(Debug)]
+pub struct Keep {
+    ring: Ring,
+    id: u64,
+}
+
+impl Drop for Keep {
+    fn drop(&mut self) {
+        let mut state = self.ring.lock();
+        state.kept.retain(|(id, _)| *id != self.id);
+        state.evict(self.ring.0.limits);
     }
 }
 
@@ -90,14 +115,19 @@ struct State {
     entries: VecDeque<Entry>,
     /// Position of `entries[0]`; positions rise by one a frame and never restart.
     first: u64,
-    /// Position of the newest video key frame, if it is still here.
-    newest_key: Option<u64>,
+    /// Positions of the video key frames that are here, in order.
+    keys: VecDeque<u64>,
+    /// What somebody wants kept beside the newest group: by number.
+    kept: Vec<(u64, Kept)>,
+    next_kept: u64,
     held_bytes: u64,
     /// Payload bytes ever pushed.
     total_bytes: u64,
     closed: Option<Option<Reason>>,
     bells: Vec<(u64, Arc<dyn Bell>)>,
     next_bell: u64,
+    /// Cursors that hand frames on to viewers.
+    edges: usize,
 }
 
 #[derive(Debug)]
@@ -125,7 +155,7 @@ impl Ring {
         let mut state = self.lock();
         let position = state.first + state.entries.len() as u64;
         if frame.key && frame.track == TrackKind::Video {
-            state.newest_key = Some(position);
+            state.keys.push_back(position);
         }
         state.held_bytes += frame.cost_bytes();
         let bytes_before = state.total_bytes;
@@ -170,7 +200,14 @@ impl Ring {
         let at = state.end();
         let mut cursor = self.cursor(&mut state, None, at, Start::Running);
         cursor.id = Some(state.hang(bell));
+        cursor.edge = true;
+        state.edges += 1;
         cursor
+    }
+
+    /// Whether anybody hands its frames on to viewers: they want them at once.
+    pub fn is_watched(&self) -> bool {
+        self.lock().edges > 0
     }
 
     /// Tells rings apart: the same for all handles to one, and for no other ring that lives at the same time.
@@ -201,13 +238,40 @@ impl Ring {
             read_bytes: state.bytes_before(at),
             last_dts: None,
             start,
+            edge: false,
         }
+    }
+
+    /// Has the ring hold this much of the past from now on, until what is given back is dropped: what came before an event is
+    /// to be recorded with it. Where several ask, the most that is asked for.
+    pub fn keep(&self, kept: Kept) -> Keep {
+        let mut state = self.lock();
+        let id = state.next_kept;
+        state.next_kept += 1;
+        state.kept.push((id, kept));
+        drop(state);
+        Keep {
+            ring: self.clone(),
+            id,
+        }
+    }
+
+    /// How far back a recording could begin: from the newest frame to the oldest key frame that is here.
+    pub fn reach(&self) -> Duration {
+        let state = self.lock();
+        let Some(newest) = state.entries.back() else {
+            return Duration::ZERO;
+        };
+        let dts = |at: u64| state.entries[(at - state.first) as usize].frame.dts;
+        state.keys.front().map_or(Duration::ZERO, |oldest| {
+            (newest.frame.dts - dts(*oldest)).to_duration()
+        })
     }
 
     /// The newest video key frame, if it is still here (for stills).
     pub fn newest_key(&self) -> Option<Arc<Frame>> {
         let state = self.lock();
-        let at = state.newest_key?;
+        let at = state.newest_key()?;
         Some(Arc::clone(
             &state.entries[(at - state.first) as usize].frame,
         ))
@@ -229,8 +293,12 @@ impl State {
         self.first + self.entries.len() as u64
     }
 
+    fn newest_key(&self) -> Option<u64> {
+        self.keys.back().copied()
+    }
+
     fn at_key(&self) -> (u64, Start) {
-        match self.newest_key {
+        match self.newest_key() {
             Some(key) => (key, Start::Running),
             None => (self.end(), Start::WaitKey),
         }
@@ -253,20 +321,17 @@ impl State {
     }
 
     fn first_key_from(&self, at: u64) -> Option<u64> {
-        let skip = (at - self.first) as usize;
-        let found = self
-            .entries
-            .iter()
-            .skip(skip)
-            .position(|e| e.frame.key && e.frame.track == TrackKind::Video)?;
-        Some(at + found as u64)
+        self.keys.iter().copied().find(|key| *key >= at)
     }
 
     fn evict(&mut self, limits: Limits) {
+        let most = self.kept.iter().map(|(_, kept)| kept.max).max();
+        let max = limits.max.max(most.unwrap_or_default());
         loop {
-            let over_hard = self.held_bytes > limits.max.0 && self.entries.len() > 1;
-            let over_history = self.newest_key.is_some_and(|key| key > self.first)
-                && self.history_bytes() > limits.history.0;
+            let over_hard = self.held_bytes > max.0 && self.entries.len() > 1;
+            let over_history = self.newest_key().is_some_and(|key| key > self.first)
+                && self.history_bytes() > limits.history.0
+                && !self.is_kept();
             if !(over_hard || over_history) {
                 return;
             }
@@ -274,16 +339,33 @@ impl State {
                 return;
             };
             self.held_bytes -= entry.frame.cost_bytes();
-            if self.newest_key == Some(self.first) {
-                self.newest_key = None;
+            if self.keys.front() == Some(&self.first) {
+                self.keys.pop_front();
             }
             self.first += 1;
         }
     }
 
+    /// Whether somebody wants the oldest group kept: without it the oldest key frame would be younger than what is asked for.
+    fn is_kept(&self) -> bool {
+        let Some(time) = self.kept.iter().map(|(_, kept)| kept.time).max() else {
+            return false;
+        };
+        let begins = self.keys.front().is_some_and(|key| *key == self.first);
+        let next = self.keys.get(usize::from(begins));
+        match (next, self.entries.back()) {
+            (Some(next), Some(newest)) => {
+                let next = &self.entries[(next - self.first) as usize].frame;
+                // What lies before the oldest key frame begins nothing.
+                begins && (newest.frame.dts - next.dts).to_duration() < time
+            }
+            _ => false,
+        }
+    }
+
     /// Payload bytes before the newest key frame.
     fn history_bytes(&self) -> u64 {
-        match (self.newest_key, self.entries.front()) {
+        match (self.newest_key(), self.entries.front()) {
             (Some(key), Some(front)) => self.bytes_before(key) - front.bytes_before,
             _ => 0,
         }

@@ -183,6 +183,7 @@ fn recordings(data: &DataDir, repair: bool, report: &mut CheckReport) -> Result<
     let mut unknown = 0u64;
     let holds = Holds::new(ledger::read_holds(data)?.iter());
     let heads = Heads::read(data, report)?;
+    let anew = ledger::read_anew(data)?;
     let mut cameras: BTreeMap<CameraId, Vec<(u16, PathBuf)>> = BTreeMap::new();
     for volume in volumes.all() {
         if let Some(reason) = volume.unreadable() {
@@ -209,6 +210,7 @@ fn recordings(data: &DataDir, repair: bool, report: &mut CheckReport) -> Result<
         segments: &segments,
         holds: &holds,
         heads: &heads,
+        anew: &anew,
         repair,
     };
     for (camera, dirs) in &cameras {
@@ -234,6 +236,8 @@ struct All<'a> {
     segments: &'a Segments,
     holds: &'a Holds,
     heads: &'a Heads,
+    /// Where chains begin anew, by what recorders noted.
+    anew: &'a BTreeSet<(FeedId, u64)>,
     repair: bool,
 }
 
@@ -379,7 +383,7 @@ fn check_camera(
             }
         }
     }
-    check_chain(&found, &absent, all.holds, report);
+    check_chain(&found, &absent, all, report);
     all.heads.check(camera, &found, &absent, all.holds, report);
     let mut unknown = 0;
     for profile in Profile::ALL {
@@ -463,13 +467,22 @@ fn check_file(
 fn check_chain(
     found: &Chains,
     absent: &BTreeSet<(Profile, u64)>,
-    holds: &Holds,
+    all: &All<'_>,
     report: &mut CheckReport,
 ) {
+    let holds = all.holds;
     let mut before: Option<&Found> = None;
     for one in found.values() {
         let own = |f: &Found| (f.header.profile, f.header.writer);
-        if let Some(before) = before.filter(|b| own(b) == own(one)) {
+        let feed = FeedId {
+            camera: one.header.camera,
+            profile: one.header.profile,
+        };
+        // A disk hung, or was not there, when it was begun: that is noted, and it names none.
+        let begins =
+            one.header.previous == [0; 32] && all.anew.contains(&(feed, one.header.sequence));
+        let linked = before.filter(|b| own(b) == own(one) && !begins);
+        if let Some(before) = linked {
             let (last, this) = (before.header.sequence, one.header.sequence);
             // Behind what is held, what is not has gone by its age.
             let held = holds.cover(before.header.camera, before.header.start, before.seal.end);

@@ -3,11 +3,14 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
-use media::{FeedId, Tracks, WallTime};
+use media::{FeedId, Reason, ReasonCode, Tracks, WallTime};
 
 use crate::{
     Error,
@@ -42,6 +45,21 @@ pub(crate) struct Disk {
     left: Vec<Left>,
     /// Size of the segment before: as much is set aside for the next.
     size: u64,
+    /// The newest number given, for whoever goes on without this one.
+    given: Arc<AtomicU64>,
+    /// It has the place of one whose disk hangs: a write without an open segment begins one. Up to where that one got.
+    adrift: Option<Option<WallTime>>,
+    /// Another one has its place: the feed is not its own any more.
+    orphan: Arc<AtomicBool>,
+}
+
+/// What is known of a disk while a job has it.
+#[derive(Debug)]
+pub(crate) struct Away {
+    /// The volume it writes to.
+    pub(crate) volume: u16,
+    given: Arc<AtomicU64>,
+    orphan: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -87,12 +105,57 @@ impl Disk {
             refused: 0,
             left: Vec::new(),
             size: 0,
+            given: Arc::default(),
+            adrift: None,
+            orphan: Arc::default(),
+        }
+    }
+
+    /// The one that takes the place of one whose call has not come back, and which got to `until`. It goes on with the next
+    /// number that the other cannot take any more, on a volume that does well.
+    pub(crate) fn instead(
+        shared: Arc<Shared>,
+        feed: FeedId,
+        of: &Away,
+        until: Option<WallTime>,
+    ) -> Self {
+        of.orphan.store(true, Ordering::Relaxed);
+        // A job opens one segment at most.
+        let sequence = of.given.load(Ordering::Relaxed).saturating_add(1);
+        shared.begins_anew(feed, sequence.saturating_add(1));
+        Self {
+            chain: Some(Chain {
+                sequence,
+                digest: [0; 32],
+            }),
+            given: Arc::new(AtomicU64::new(sequence)),
+            adrift: Some(until),
+            ..Self::new(shared, feed)
+        }
+    }
+
+    /// What is known of it while a job has it; none where no volume takes anything.
+    pub(crate) fn away(&self) -> Option<Away> {
+        let own = self.open.as_ref().map(|open| &open.place);
+        let place = self.next.as_ref().or(own)?;
+        Some(Away {
+            volume: place.0.number,
+            given: Arc::clone(&self.given),
+            orphan: Arc::clone(&self.orphan),
+        })
+    }
+
+    /// Its job has come back, and nobody waits for it any more: what it wrote is completed, and it ends.
+    pub(crate) fn complete(mut self) {
+        if let Err(e) = self.seal(None) {
+            tracing::warn!(feed = %self.feed, error = %e, "recorder: what a disk that hung took is not sealed; it is when the disk is back");
         }
     }
 
     /// The threads for a job; `opens` where it begins with a new segment. None where nothing takes recordings: any may say so.
     pub(crate) fn pool(&mut self, opens: bool) -> Option<Pool> {
         let volumes = &self.shared.volumes;
+        let opens = opens || (self.open.is_none() && self.adrift.is_some());
         if opens {
             self.next = volumes.place(self.feed.camera, &[]);
         }
@@ -157,6 +220,8 @@ impl Disk {
                 previous: chain.digest,
                 origin: entry.origin,
             };
+            self.given.store(entry.sequence, Ordering::Relaxed);
+            shared.set_aside(self.feed, entry.sequence);
             let path = paths::segment(&place.0.path, self.feed, &entry);
             let claim = shared.claims.claim(&path);
             let reserve = match self.size >= MIN_RESERVE {
@@ -171,6 +236,7 @@ impl Disk {
                         place,
                         claim,
                     });
+                    self.landed(start);
                     return Ok(());
                 }
                 Err(e) => {
@@ -183,6 +249,9 @@ impl Disk {
     }
 
     fn write(&mut self, batch: &Batch) -> Result<(), Error> {
+        if self.open.is_none() && self.adrift.is_some() && !self.land(batch)? {
+            return Ok(());
+        }
         let Some(open) = &mut self.open else {
             return Err(Error::Closed("the segment"));
         };
@@ -212,8 +281,41 @@ impl Disk {
             entry: open.entry(),
             path: open.writer.path().to_owned(),
         };
-        self.shared.live(self.feed, |live| live.head = Some(head));
+        self.show(Some(head));
         Ok(())
+    }
+
+    /// Begins a segment in the place of one whose disk hangs, where the batch can be its first; gives whether it did.
+    fn land(&mut self, batch: &Batch) -> Result<bool, Error> {
+        let first = batch.video.first().filter(|v| v.frame.key);
+        let Some(first) = first else {
+            return Ok(false);
+        };
+        self.open(Arc::clone(&first.frame.tracks), batch.wall)?;
+        Ok(true)
+    }
+
+    /// It has the place of one whose disk hangs no more: a segment begins. What the other one has is found when its call comes
+    /// back; the note is then covered by what was recorded.
+    fn landed(&mut self, start: WallTime) {
+        if let Some(Some(until)) = self.adrift.take()
+            && until < start
+        {
+            let text = format!("{}: a call to the disk did not come back", self.feed);
+            let gap = Gap {
+                start: until,
+                end: start,
+                reason: Reason::new(ReasonCode::DiskSlow, text),
+            };
+            self.shared.note(self.feed, gap);
+        }
+    }
+
+    /// Says how far the open segment is, unless the feed is another one's by now.
+    fn show(&self, head: Option<Head>) {
+        if !self.orphan.load(Ordering::Relaxed) {
+            self.shared.live(self.feed, |live| live.head = head);
+        }
     }
 
     /// A call failed on a volume.
@@ -290,7 +392,7 @@ impl Disk {
                 _claim: open.claim,
             });
         }
-        self.shared.live(self.feed, |live| live.head = None);
+        self.show(None);
     }
 
     fn seal(&mut self, end: Option<WallTime>) -> Result<(), Error> {
@@ -323,7 +425,7 @@ impl Disk {
             self.shared.volumes.works(&volume);
         }
         drop(open);
-        self.shared.live(self.feed, |live| live.head = None);
+        self.show(None);
         self.take_left(&volume);
         Ok(())
     }
@@ -369,12 +471,19 @@ impl Disk {
             // It held nothing and is gone: the one before it is the newest.
         };
         // The newest may lie on a volume that is not there: its number is taken all the same.
-        let known = self.shared.segments.last(self.feed).ok().flatten();
-        if let Some(known) = known.filter(|known| known.sequence > chain.sequence) {
+        let shared = &self.shared;
+        let known = shared.segments.last(self.feed).ok().flatten();
+        let mut taken = known.map_or(0, |known| known.sequence);
+        if shared.is_behind() {
+            // Nor does the index know it: none that was ever set aside.
+            taken = taken.max(shared.ledger.unused(self.feed).saturating_sub(1));
+        }
+        if taken > chain.sequence {
             chain = Chain {
-                sequence: known.sequence,
+                sequence: taken,
                 digest: [0; 32],
             };
+            shared.begins_anew(self.feed, taken.saturating_add(1));
         }
         self.chain = Some(chain);
         Ok(chain)

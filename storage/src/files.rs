@@ -68,6 +68,8 @@ pub enum Done {
     Sync(PathBuf),
     /// A directory's names were brought to the disk.
     SyncDir(PathBuf),
+    /// Everything under a directory was brought to the disk, that was done before this began.
+    SyncAll(PathBuf),
     /// A file was cut.
     Cut {
         /// Which.
@@ -249,6 +251,15 @@ impl Files {
             .map_err(|e| Error::io("sync", path, e))?;
         sync_dir(path)?;
         self.tell(|| Done::SyncDir(path.to_owned()));
+        Ok(())
+    }
+
+    /// Brings everything that was written to the directory's file system before this call to the disk.
+    pub(crate) fn sync_all(&self, dir: &Path) -> Result<(), Error> {
+        self.ask(Call::Sync, dir)
+            .and_then(|_| Ok(rustix::fs::syncfs(&File::open(dir)?)?))
+            .map_err(|e| Error::io("sync", dir, e))?;
+        self.tell(|| Done::SyncAll(dir.to_owned()));
         Ok(())
     }
 

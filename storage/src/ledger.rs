@@ -1,6 +1,8 @@
 //! What no media file says about recordings: why there is a gap, how long a camera is kept, what is held, what was planned, how
 //! complete a day was. A journal, held in memory.
 
+mod numbers;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{
@@ -12,6 +14,8 @@ use std::{
 use media::{CameraId, FeedId, Profile, Reason, WallTime};
 use serde::{Deserialize, Serialize};
 
+use self::numbers::Numbers;
+pub(crate) use self::numbers::read_anew;
 use crate::{
     DataDir, Error,
     archive::Config,
@@ -49,6 +53,18 @@ enum Entry {
     },
     /// A camera's day, as it stood when it was over.
     Day { camera: CameraId, day: Day },
+    /// Numbers of a feed's segments under this may have been given.
+    Numbers {
+        camera: CameraId,
+        profile: Profile,
+        below: u64,
+    },
+    /// A feed's chain begins anew with this number: what came before could not be read.
+    Anew {
+        camera: CameraId,
+        profile: Profile,
+        sequence: u64,
+    },
 }
 
 impl Entry {
@@ -61,6 +77,8 @@ impl Entry {
             Self::Down { .. } => "down",
             Self::Plan { .. } => "plan",
             Self::Day { .. } => "day",
+            Self::Numbers { .. } => "numbers",
+            Self::Anew { .. } => "anew",
         }
     }
 }
@@ -94,6 +112,7 @@ struct State {
     down: BTreeMap<WallTime, WallTime>,
     plans: HashMap<CameraId, BTreeMap<WallTime, Plan>>,
     days: HashMap<CameraId, BTreeMap<WallTime, Day>>,
+    numbers: Numbers,
     /// Of the newest record that is in the state.
     sequence: u64,
 }
@@ -131,6 +150,16 @@ impl State {
             Entry::Day { camera, day } => {
                 self.days.entry(camera).or_default().insert(day.start, day);
             }
+            Entry::Numbers {
+                camera,
+                profile,
+                below,
+            } => self.numbers.set_aside(FeedId { camera, profile }, below),
+            Entry::Anew {
+                camera,
+                profile,
+                sequence,
+            } => self.numbers.begins(FeedId { camera, profile }, sequence),
         }
     }
 
@@ -143,6 +172,7 @@ impl State {
             + self.floor.len()
             + self.holds.len()
             + self.down.len()
+            + self.numbers.len()
             + inner(&self.plans)
             + inner(&self.days)
     }
@@ -189,6 +219,7 @@ impl State {
             .chain(plans)
             .chain(days)
             .chain(gaps)
+            .chain(self.numbers.entries())
             .collect()
     }
 }
@@ -448,6 +479,38 @@ impl Ledger {
     /// A day that was noted.
     pub(crate) fn day_of(&self, camera: CameraId, start: WallTime) -> Option<Day> {
         self.lock().days.get(&camera)?.get(&start).cloned()
+    }
+
+    /// The first number of a feed's segments that was surely never given.
+    pub(crate) fn unused(&self, feed: FeedId) -> u64 {
+        self.lock().numbers.unused(feed)
+    }
+
+    /// Up to where numbers of a feed are to be set aside, where `next` is near the end of those that are.
+    pub(crate) fn wants_numbers(&self, feed: FeedId, next: u64) -> Option<u64> {
+        self.lock().numbers.wanted(feed, next)
+    }
+
+    /// Sets a feed's numbers under this aside.
+    pub(crate) async fn set_aside(&self, feed: FeedId, below: u64) -> Result<(), Error> {
+        let FeedId { camera, profile } = feed;
+        self.put(Entry::Numbers {
+            camera,
+            profile,
+            below,
+        })
+        .await
+    }
+
+    /// Notes that a feed's chain begins anew with this number.
+    pub(crate) async fn begins_anew(&self, feed: FeedId, sequence: u64) -> Result<(), Error> {
+        let FeedId { camera, profile } = feed;
+        self.put(Entry::Anew {
+            camera,
+            profile,
+            sequence,
+        })
+        .await
     }
 
     /// A camera's days to keep, if it has its own.

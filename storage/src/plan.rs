@@ -21,7 +21,7 @@ pub enum Plan {
     },
     /// Around events: from `pre_s` before to `post_s` after the last one, seconds.
     OnEvent {
-        /// Seconds before; no more than the feed's ring holds.
+        /// Seconds before: whoever starts recorders has the feed's ring hold them.
         pre_s: u32,
         /// Seconds after.
         post_s: u32,

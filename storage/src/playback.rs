@@ -3,6 +3,7 @@
 //!
 //! Media time runs on across gaps (a gap takes none of it); [`Piece`]s say which wall time a moment of the file has.
 
+mod buffers;
 pub(crate) mod hls;
 pub(crate) mod mux;
 mod pins;
@@ -17,9 +18,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use self::hls::{Hls, HlsFile};
-use self::mux::{Extent, INLINE, Mux};
 pub(crate) use self::pins::Pin;
 pub(crate) use self::pins::{Pins, Plans};
+use self::{
+    buffers::Buffers,
+    mux::{Extent, INLINE, Mux},
+};
 use crate::{Error, archive::Shared, events::blocking, index::Entry, segment::Layout};
 
 /// A stretch of a playback's file in which wall time runs on without a jump.
@@ -62,7 +66,7 @@ struct Source {
 /// Segments of one recorder meet; frames of the first may seem to last a little into the second.
 const OVERLAP: Duration = Duration::from_millis(500);
 /// Bytes of one chunk of [`Playback::read`].
-const CHUNK: u64 = 256 * 1024;
+const CHUNK: u64 = 512 * 1024;
 
 impl Playback {
     /// Bytes of the whole file. Never zero.
@@ -87,7 +91,7 @@ impl Playback {
         &self.0.pieces
     }
 
-    /// The bytes of `range` (clipped to the file), in chunks of at most 256 KiB, read as they are asked for. Ends after an
+    /// The bytes of `range` (clipped to the file), in chunks of at most 512 KiB, read as they are asked for. Ends after an
     /// error. Within a tokio runtime.
     pub fn read(
         &self,
@@ -95,8 +99,8 @@ impl Playback {
     ) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static + use<> {
         let this = Arc::clone(&self.0);
         let end = range.end.min(this.len);
-        let state = (this, range.start, None::<(u32, File)>);
-        futures_util::stream::try_unfold(state, move |(this, at, open)| async move {
+        let state = (this, range.start, None::<(u32, File)>, Buffers::default());
+        futures_util::stream::try_unfold(state, move |(this, at, open, buffers)| async move {
             if at >= end {
                 return Ok(None);
             }
@@ -104,15 +108,15 @@ impl Playback {
             if at < head {
                 let to = end.min(head).min(at + CHUNK);
                 let bytes = this.head.slice(at as usize..to as usize);
-                return Ok(Some((bytes, (this, to, open))));
+                return Ok(Some((bytes, (this, to, open, buffers))));
             }
             let to = end.min(at + CHUNK);
-            let (bytes, this, open) = blocking(move || {
-                let (bytes, open) = this.fill(at - head, (to - at) as usize, open)?;
-                Ok((bytes, this, open))
+            let (bytes, this, open, buffers) = blocking(move || {
+                let (bytes, open) = this.fill(at - head, (to - at) as usize, open, &buffers)?;
+                Ok((bytes, this, open, buffers))
             })
             .await?;
-            Ok(Some((bytes, (this, to, open))))
+            Ok(Some((bytes, (this, to, open, buffers))))
         })
     }
 }
@@ -124,19 +128,10 @@ impl Inner {
         mut at: u64,
         len: usize,
         mut open: Option<(u32, File)>,
+        buffers: &Buffers,
     ) -> Result<(Bytes, Option<(u32, File)>), Error> {
         let first = self.extents.partition_point(|e| e.at + e.len <= at);
-        // Most chunks lie in one piece: they are read without being zeroed first.
-        if let Some(extent) = self.extents.get(first)
-            && extent.source != INLINE
-            && extent.at + extent.len >= at + len as u64
-        {
-            let (file, path) = self.open(extent.source, &mut open)?;
-            let offset = extent.offset + (at - extent.at);
-            let out = read_piece(file, path, offset, len)?;
-            return Ok((out, open));
-        }
-        let mut out = vec![0; len];
+        let mut out = buffers.take(len);
         let mut rest = &mut out[..];
         for extent in &self.extents[first..] {
             if rest.is_empty() {
@@ -156,7 +151,7 @@ impl Inner {
             file.read_exact_at(piece, offset)
                 .map_err(|e| Error::io_at("read", path, offset, e))?;
         }
-        Ok((out.into(), open))
+        Ok((buffers.lend(out), open))
     }
 
     /// The file of a source. The one read before is let go of: a day that is read once does not push out what others need.

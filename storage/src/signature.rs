@@ -43,6 +43,25 @@ pub struct Head {
     pub sequence: u64,
     /// Its seal's digest, hexadecimal.
     pub digest: String,
+    /// The first of the segments that were sealed since the signature before, one behind the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<u64>,
+    /// SHA-256 of their digests, one behind the other, hexadecimal: so that each of them can be shown to be among what was signed,
+    /// without those between it and the head.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<String>,
+}
+
+impl Head {
+    /// Whether these are the digests (hexadecimal) of all its segments since the signature before.
+    pub(crate) fn lists(&self, digests: &[String]) -> bool {
+        let all: Option<Vec<u8>> = digests.iter().try_fold(Vec::new(), |mut all, digest| {
+            let digest = from_hex(digest).filter(|d| d.len() == 32)?;
+            all.extend_from_slice(&digest);
+            Some(all)
+        });
+        all.is_some_and(|all| self.list.as_ref() == Some(&hex(&Sha256::digest(all))))
+    }
 }
 
 /// What is written every hour, and at every ordered end.
@@ -77,6 +96,11 @@ impl Signed {
             out.extend_from_slice(head.profile.as_str().as_bytes());
             out.extend_from_slice(&head.sequence.to_be_bytes());
             out.extend_from_slice(head.digest.as_bytes());
+            // Those from before there were lists end here.
+            if let (Some(since), Some(list)) = (head.since, &head.list) {
+                out.extend_from_slice(&since.to_be_bytes());
+                out.extend_from_slice(list.as_bytes());
+            }
             out.push(b'\n');
         }
         out
@@ -140,11 +164,46 @@ impl std::fmt::Debug for Signer {
 #[derive(Debug, Default)]
 struct State {
     /// What grew since the last signature.
-    grown: BTreeMap<FeedId, (u64, [u8; 32])>,
+    grown: BTreeMap<FeedId, Grown>,
     /// Hour of the last signature.
     hour: Option<u32>,
     /// Digest of the file before.
     previous: String,
+}
+
+/// What was sealed of a feed since the last signature, one behind the other.
+#[derive(Debug)]
+struct Grown {
+    since: u64,
+    digests: Vec<[u8; 32]>,
+}
+
+/// So many digests of a feed are kept for a list: a day of minutes, should an hour's signature not be possible.
+const MAX_LIST: usize = 1500;
+
+impl Grown {
+    fn new(sequence: u64, digest: [u8; 32]) -> Self {
+        Self {
+            since: sequence,
+            digests: vec![digest],
+        }
+    }
+
+    fn newest(&self) -> u64 {
+        self.since + self.digests.len() as u64 - 1
+    }
+
+    fn head(&self, feed: FeedId) -> Head {
+        let list = Sha256::digest(self.digests.concat());
+        Head {
+            camera: feed.camera,
+            profile: feed.profile,
+            sequence: self.newest(),
+            digest: self.digests.last().map(|d| hex(d)).unwrap_or_default(),
+            since: Some(self.since),
+            list: Some(hex(&list)),
+        }
+    }
 }
 
 impl Signer {
@@ -218,7 +277,17 @@ impl Signer {
 
     /// A chain has grown.
     pub(crate) fn sealed(&self, feed: FeedId, sequence: u64, digest: [u8; 32]) {
-        self.lock().grown.insert(feed, (sequence, digest));
+        let mut state = self.lock();
+        match state.grown.get_mut(&feed) {
+            Some(grown) if grown.newest() + 1 == sequence && grown.digests.len() < MAX_LIST => {
+                grown.digests.push(digest);
+            }
+            // One that hung may be sealed after those behind it.
+            Some(grown) if grown.newest() >= sequence => {}
+            _ => {
+                state.grown.insert(feed, Grown::new(sequence, digest));
+            }
+        }
     }
 
     /// Signs what grew, where the hour is another than at the last time, or `now` is the end. Blocking.
@@ -227,12 +296,7 @@ impl Signer {
         if state.grown.is_empty() || (!is_end && state.hour == Some(at.hour())) {
             return Ok(());
         }
-        let heads = state.grown.iter().map(|(feed, (sequence, digest))| Head {
-            camera: feed.camera,
-            profile: feed.profile,
-            sequence: *sequence,
-            digest: hex(digest),
-        });
+        let heads = state.grown.iter().map(|(feed, grown)| grown.head(*feed));
         let mut signed = Signed {
             writer: self.writer,
             at,
@@ -367,6 +431,35 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_head_lists_what_was_sealed_one_behind_the_other() {
+        let feed = FeedId {
+            camera: "44140301001320000001".parse().unwrap(),
+            profile: Profile::Main,
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::open(dir.path()).unwrap();
+        let signer = Signer::open(&data).unwrap();
+        let head = || {
+            let state = signer.lock();
+            state.grown[&feed].head(feed)
+        };
+        for n in 4..=6u8 {
+            signer.sealed(feed, n.into(), [n; 32]);
+        }
+        let digests = |from: u8, to: u8| (from..=to).map(|n| hex(&[n; 32])).collect::<Vec<_>>();
+        assert!(head().lists(&digests(4, 6)) && head().since == Some(4));
+        // One that hung comes late; one is missing between.
+        signer.sealed(feed, 5, [9; 32]);
+        assert!(head().lists(&digests(4, 6)));
+        signer.sealed(feed, 8, [8; 32]);
+        assert!(head().lists(&digests(8, 8)) && head().sequence == 8);
+        for n in 0..MAX_LIST as u64 {
+            signer.sealed(feed, 9 + n, [7; 32]);
+        }
+        assert!(signer.lock().grown[&feed].digests.len() <= MAX_LIST);
+    }
+
+    #[test]
     fn what_was_signed_cannot_be_altered_and_a_key_is_made_once() {
         let dir = tempfile::tempdir().unwrap();
         let data = DataDir::open(dir.path()).unwrap();
@@ -400,6 +493,9 @@ mod tests {
             .iter()
             .map(|(s, _)| s.as_ref().unwrap().heads[0].sequence);
         assert_eq!(sequences.collect::<Vec<_>>(), [1, 2]);
+        let head = &all[0].0.as_ref().unwrap().heads[0];
+        assert!(head.since == Some(1) && head.lists(&[hex(&[1; 32])]));
+        assert!(!head.lists(&[hex(&[2; 32])]) && !head.lists(&[]));
 
         let key = data.path().join("keys/signing.pk8");
         let mode =
@@ -411,6 +507,7 @@ mod tests {
         for (from, to) in [
             ("0101", "0102"),
             ("\"sequence\": 1", "\"sequence\": 7"),
+            ("\"since\": 1", "\"since\": 0"),
             ("main", "sub"),
             ("000001\"", "000002\""),
         ] {

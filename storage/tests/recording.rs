@@ -260,3 +260,48 @@ async fn groups_that_do_not_fit_the_shared_memory_are_written_in_parts_and_nothi
         assert_eq!(decode(&file), 1500);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_before_an_event_is_not_recorded_twice() {
+    let clip = clip(SMALL);
+    let store = Store::new();
+    let archive = &store.archive;
+    let start = at("10:00:00");
+    let mut source = Source::new(1, start);
+    source.play(&clip, 10);
+    // An event at the tenth second, from five seconds before on.
+    let first = archive.record_since(source.lease(), 36_500, Some(start + s(5)));
+    source.play(&clip, 5);
+    recorded(archive, 1, start + s(5), source.wall - s(2)).await;
+    first.stop().await;
+    let end = source.wall;
+    source.play(&clip, 2);
+    // The next one so soon that what came before it is there already, but for the last seconds.
+    let second = archive.record_since(source.lease(), 36_500, Some(end - s(8)));
+    source.play(&clip, 5);
+    recorded(archive, 1, end, source.wall - s(2)).await;
+    second.stop().await;
+    let t = archive
+        .timeline(camera(1), start, source.wall)
+        .await
+        .unwrap();
+    // One stretch; before it nothing was wanted.
+    assert_eq!((t.spans.len(), t.gaps.len()), (1, 1), "{t:?}");
+    assert_eq!(t.gaps[0].end, t.spans[0].start, "{t:?}");
+    assert!(
+        t.spans[0].start <= start + s(5) && t.spans[0].start >= start + s(3),
+        "{t:?}"
+    );
+    assert_eq!(t.spans[0].end, source.wall);
+    // A group at most is in both: what goes on begins with the key frame before.
+    let playback = archive
+        .playback(camera(1), start, source.wall)
+        .await
+        .unwrap()
+        .unwrap();
+    let pieces = playback.pieces();
+    let played: f64 = pieces.iter().map(|p| p.media_duration_s).sum();
+    let recorded = source.wall.since(t.spans[0].start).as_secs_f64();
+    assert!(played < recorded + 2.1, "{played} of {recorded} s");
+    store.close().await;
+}

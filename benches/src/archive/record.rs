@@ -1,22 +1,29 @@
-//! How many cameras of 2 Mbit/s one machine records, beside one thread that writes the same bytes.
+//! How many cameras of 2 Mbit/s one machine records, beside one thread that writes the same bytes; with readers of old footage
+//! beside it, where they are asked for.
 
 use std::{
     fs::{self, File},
     io::{BufRead, Write},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
-use media::{ByteCount, Lease};
+use futures_util::StreamExt;
+use media::{ByteCount, Lease, WallTime};
 use serde::{Deserialize, Serialize};
 use sightline_bench::{
     process::{self, Helper},
     results::Figure,
-    source::{Camera, FPS, GOP, Rate},
+    source::{Camera, FPS, GOP, Rate, camera_id},
 };
 use storage::{AlarmKind, Archive, Config, DataDir};
+
+use crate::segments;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -26,6 +33,9 @@ pub(crate) struct Args {
     /// How many cameras, one measurement each; it ends early where frames are lost or the cores are full.
     #[arg(long, value_delimiter = ',', default_values_t = [25, 100, 200, 300, 400, 600, 800, 1000, 1300])]
     cameras: Vec<u32>,
+    /// So many play old footage meanwhile, as fast as the disk gives it.
+    #[arg(long, default_value_t = 0)]
+    readers: u32,
     /// On which disk; the system's temporary directory if not given.
     #[arg(long)]
     dir: Option<PathBuf>,
@@ -36,7 +46,12 @@ pub(crate) struct Serve {
     dir: PathBuf,
     cameras: u32,
     seconds: u64,
+    #[arg(long, default_value_t = 0)]
+    readers: u32,
 }
+
+/// Segments of old footage, 15 MB each: a reader comes to an end of them about when the measurement does.
+const OLD: u32 = 120;
 
 /// Half a key frame and 24.5 others: what a camera delivers.
 const BYTES_A_SECOND: f64 = 60_000.0 / 2.0 + 9_000.0 * 24.5;
@@ -50,6 +65,10 @@ struct Measured {
     dropped: u64,
     late_s: f64,
     resident: u64,
+    /// Bytes of old footage that were played.
+    read: u64,
+    /// CPU of those who played them.
+    readers_s: f64,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Vec<Figure>> {
@@ -69,6 +88,7 @@ pub(crate) fn run(args: &Args) -> Result<Vec<Figure>> {
             path.display().to_string(),
             cameras.to_string(),
             args.seconds.to_string(),
+            format!("--readers={}", args.readers),
         ])?;
         ensure!(helper.line()? == "begun", "the recorders began");
         let (cpu, began) = (helper.cpu()?, Instant::now());
@@ -80,7 +100,7 @@ pub(crate) fn run(args: &Args) -> Result<Vec<Figure>> {
         fs::remove_dir_all(&path)?;
         let (rate, floor) = floor(&dir.path().join("floor"), m.bytes)?;
         let camera_seconds = f64::from(cameras) * took;
-        let own = (used - m.source_s).max(0.0);
+        let own = (used - m.source_s - m.readers_s).max(0.0);
         let ms = own * 1e3 / camera_seconds;
         let floor_ms = floor * 1e3 / camera_seconds;
         let cores = own / took;
@@ -91,6 +111,20 @@ pub(crate) fn run(args: &Args) -> Result<Vec<Figure>> {
             m.dropped,
             m.resident as f64 / 1e6,
         );
+        if args.readers > 0 {
+            let read = m.read as f64 / took;
+            println!(
+                "        {} readers beside them: {:.1} MB/s of old footage",
+                args.readers,
+                read / 1e6
+            );
+            figures.push(Figure::new(
+                "record-beside-readers",
+                read / 1e6,
+                "MB/s read",
+                None,
+            ));
+        }
         if cameras == 25 {
             figures.push(Figure::new(
                 "record-write-25",
@@ -173,7 +207,15 @@ pub(crate) fn serve(args: &Serve) -> Result<()> {
         segment_seconds: 10,
         ..Config::default()
     };
+    let old = match args.readers {
+        0 => None,
+        _ => Some(runtime.block_on(old_footage(&data))?),
+    };
     let archive = Archive::open(&data, config)?;
+    if old.is_some() {
+        let mut progress = archive.rebuild_progress();
+        runtime.block_on(progress.wait_for(Option::is_none))?;
+    }
     let mut alarms = archive.alarms();
     let mut cameras: Vec<Camera> = (0..args.cameras)
         .map(|n| Camera::new(n + 1, Rate::Main))
@@ -192,6 +234,14 @@ pub(crate) fn serve(args: &Serve) -> Result<()> {
     // Two seconds to begin, then it is measured.
     let (begin, end) = (FPS * 2, FPS * (2 + args.seconds as u32));
     let dir = args.dir.clone();
+    let counted = Arc::new(Read::default());
+    for n in 0..args.readers {
+        let (Some(from), archive) = (old, archive.clone()) else {
+            break;
+        };
+        let (counted, handle) = (Arc::clone(&counted), runtime.handle().clone());
+        std::thread::spawn(move || handle.block_on(play(archive, from, n, &counted)));
+    }
     let pusher = std::thread::spawn(move || push(&mut cameras, begin, end, &dir));
     let (source_s, late_s, before) = pusher
         .join()
@@ -207,12 +257,65 @@ pub(crate) fn serve(args: &Serve) -> Result<()> {
             })
             .sum(),
         resident: process::resident(std::process::id())?,
+        read: counted.bytes.load(Relaxed),
+        readers_s: counted.cpu_us.load(Relaxed) as f64 / 1e6,
     };
     println!("{}", serde_json::to_string(&measured)?);
     // The parent reads what this process has used so far, then ends it.
     std::io::stdin().lock().read_line(&mut String::new())?;
     drop(recorders);
     Ok(())
+}
+
+/// What readers have played.
+#[derive(Debug, Default)]
+struct Read {
+    bytes: AtomicU64,
+    /// Of their threads; what the disk's calls for them cost is the recorder's here.
+    cpu_us: AtomicU64,
+}
+
+/// Two hours of another camera, two days ago, and nothing of them in memory.
+async fn old_footage(data: &DataDir) -> Result<WallTime> {
+    let template = segments::template(15_000_000).await?;
+    let day = 86_400_000_000;
+    let start = WallTime((WallTime::now().0 / day - 2) * day);
+    for minute in 0..OLD {
+        let at = start + Duration::from_secs(u64::from(minute) * 60);
+        let recordings = data.recordings();
+        segments::put(
+            &recordings,
+            &template,
+            camera_id(900_000),
+            at,
+            u64::from(minute) + 1,
+        )?;
+    }
+    for path in segments::all(&data.recordings())? {
+        let file = File::open(&path)?;
+        file.sync_all()?;
+        rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)?;
+    }
+    Ok(start)
+}
+
+/// Plays old footage, ten minutes after ten minutes, each reader from another place on.
+async fn play(archive: Archive, start: WallTime, n: u32, counted: &Read) {
+    let parts = OLD / 10;
+    for part in (0..).map(|part| (part + n * 5) % parts) {
+        let from = start + Duration::from_secs(u64::from(part) * 600);
+        let before = thread_cpu().unwrap_or(0.0);
+        let playback = archive.playback(camera_id(900_000), from, from + Duration::from_secs(600));
+        let Ok(Some(playback)) = playback.await else {
+            return;
+        };
+        let mut chunks = Box::pin(playback.read(0..playback.len()));
+        while let Some(Ok(chunk)) = chunks.next().await {
+            counted.bytes.fetch_add(chunk.len() as u64, Relaxed);
+        }
+        let spent = thread_cpu().unwrap_or(before) - before;
+        counted.cpu_us.fetch_add((spent * 1e6) as u64, Relaxed);
+    }
 }
 
 /// Every camera's frames at their time; gives its own CPU seconds from `begin` on, how late it was at the end, and what was

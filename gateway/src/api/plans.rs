@@ -264,6 +264,10 @@ struct Effective {
     floor_days: u32,
     kept_days: u32,
     oldest: Option<WallTime>,
+    /// Seconds before an event that could be recorded now.
+    pre_roll_s: Option<f64>,
+    /// That is less than the plan asks for: why.
+    pre_roll_short: Option<String>,
 }
 
 /// `GET /cameras/{code}/recording-plan`.
@@ -273,6 +277,14 @@ pub(super) async fn of_camera(call: Call) -> Answer {
     let (of, setting) = call.gateway.plans.read().of(&camera);
     let floor_days = recording::floor_days(config, &camera);
     let oldest = call.gateway.archive.oldest(camera.code).await;
+    let pre_roll = recording::pre_roll(&call.gateway, &camera, &setting);
+    let pre_roll_short = pre_roll.filter(|(reach, wanted)| *reach < f64::from(*wanted));
+    let pre_roll_short = pre_roll_short.map(|(reach, wanted)| {
+        format!(
+            "{reach:.1} of {wanted} s: the camera is pulled since then only, or recording.pre_roll ({}) holds no more of it",
+            config.pre_roll.0
+        )
+    });
     let said = Said::new(&call.gateway.register.read(), of, &setting);
     json(&Effective {
         camera: camera.code,
@@ -282,5 +294,7 @@ pub(super) async fn of_camera(call: Call) -> Answer {
         floor_days,
         kept_days: camera.keep_days.max(floor_days),
         oldest,
+        pre_roll_s: pre_roll.map(|(reach, _)| reach),
+        pre_roll_short,
     })
 }

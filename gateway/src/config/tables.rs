@@ -199,6 +199,10 @@ pub struct Recording {
     pub floor_days: BTreeMap<String, u32>,
     /// What all recorders may hold in memory.
     pub memory: Size,
+    /// What the ring of a camera that is recorded on event may hold, so that what came before the event is there.
+    pub pre_roll: Size,
+    /// What was written is brought to the disk after so many seconds.
+    pub flush_s: u32,
     /// Threads that write to a disk.
     pub disk_threads: usize,
     /// Cache of the index.
@@ -221,6 +225,8 @@ impl Default for Recording {
             max: None,
             floor_days: ["1", "2", "3"].map(|c| (c.to_owned(), 30)).into(),
             memory: Size(d.recorder_budget),
+            pre_roll: Size(media::ByteCount::mebibytes(32)),
+            flush_s: d.flush_seconds,
             disk_threads: d.disk_threads,
             index_cache: Size(d.index_cache),
             playback_hours: d.playback_limit_seconds / 3600,
@@ -240,6 +246,7 @@ impl Recording {
             utc_offset_minutes: utc_offset.0,
             max_bytes: self.max.map(|s| s.0),
             recorder_budget: self.memory.0,
+            flush_seconds: self.flush_s,
             disk_threads: self.disk_threads,
             index_cache: self.index_cache.0,
             playback_limit_seconds: self.playback_hours.saturating_mul(3600),

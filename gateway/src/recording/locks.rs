@@ -20,8 +20,9 @@ const BACK: Duration = Duration::from_secs(1800);
 const BACK_AT_START: Duration = Duration::from_secs(24 * 3600);
 /// Ranges nearer to each other than this are one.
 const JOIN: Duration = Duration::from_secs(120);
-/// Holds of a camera that events have placed and that are not over. More are refused, and said: retention looks at each of them.
-const MAX_HOLDS: usize = 2000;
+/// Where events have placed so many holds of a camera that are not over, further ones hold whole hours, and where there are twice
+/// as many, whole days: what is held is never less than was asked for, and the journal of holds stays short.
+const MANY_HOLDS: usize = 1000;
 
 /// A stretch to be held, and for which event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,17 +93,12 @@ pub(super) async fn pass(gateway: &Gateway, back: Duration) -> Result<(), Error>
         let own =
             |h: &&Hold| h.is_active(now) && h.of.who == USER && h.of.cameras.as_slice() == [camera];
         let own: Vec<&Hold> = holds.iter().filter(own).collect();
-        let mut room = MAX_HOLDS.saturating_sub(own.len());
-        for stretch in join(stretches) {
+        let wanted = join(stretches).into_iter().filter(|stretch| {
             let covers = |h: &&Hold| h.of.from <= stretch.from && h.of.to >= stretch.to;
-            if own.iter().any(covers) {
-                continue;
-            }
-            if room == 0 {
-                tracing::error!(%camera, most = MAX_HOLDS, "so many events hold its recordings that no more are held: let fewer kinds of events do so, or for fewer days");
-                break;
-            }
-            room -= 1;
+            !own.iter().any(covers)
+        });
+        let wanted = wanted.map(|stretch| widened(stretch, own.len()));
+        for stretch in join(wanted.collect()) {
             place(gateway, camera, stretch, now).await?;
         }
     }
@@ -167,6 +163,21 @@ fn alarm(hold: &config::Hold, event: &Event) -> Option<Stretch> {
     })
 }
 
+/// To whole hours or days of UTC, where there are so many holds already.
+fn widened(stretch: Stretch, holds: usize) -> Stretch {
+    let step = match holds / MANY_HOLDS {
+        0 => return stretch,
+        1 => 3_600_000_000,
+        _ => 86_400_000_000,
+    };
+    Stretch {
+        from: WallTime(stretch.from.0.div_euclid(step) * step),
+        to: WallTime((stretch.to.0 - 1).div_euclid(step) * step + step),
+        why: format!("{}, and others about that time", stretch.why),
+        ..stretch
+    }
+}
+
 /// In order, those near each other as one.
 fn join(mut all: Vec<Stretch>) -> Vec<Stretch> {
     all.sort_by_key(|s| (s.from, s.to));
@@ -194,5 +205,24 @@ mod tests {
         };
         let joined = join(vec![stretch(500, 510), stretch(0, 100), stretch(90, 300)]);
         assert_eq!(joined, [stretch(0, 300), stretch(500, 510)]);
+    }
+
+    #[test]
+    fn where_there_are_many_holds_they_are_wider_and_never_less() {
+        let day = 86_400;
+        let of = |holds| {
+            let stretch = Stretch {
+                from: WallTime::from_secs(10 * day + 7300),
+                to: WallTime::from_secs(10 * day + 10_801),
+                days: 1,
+                why: "x".into(),
+            };
+            let wide = widened(stretch, holds);
+            [wide.from, wide.to].map(|t| t.0 / 1_000_000 - 10 * day)
+        };
+        assert_eq!(of(MANY_HOLDS - 1), [7300, 10_801]);
+        assert_eq!(of(MANY_HOLDS), [7200, 14_400]);
+        assert_eq!(of(MANY_HOLDS * 2), [0, day]);
+        assert_eq!(of(MANY_HOLDS * 50), [0, day]);
     }
 }

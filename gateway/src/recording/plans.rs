@@ -99,7 +99,7 @@ pub struct Setting {
     pub lock: Option<Lock>,
 }
 
-/// The longest pre-roll: a feed's ring holds no more of any camera.
+/// The longest pre-roll: `recording.pre_roll` bounds what it takes of a camera.
 pub const MAX_PRE_S: u32 = 60;
 /// The longest post-roll, an hour: what goes on for longer is recorded always.
 pub const MAX_POST_S: u32 = 3600;

@@ -26,6 +26,8 @@ pub struct Cursor {
     pub(super) read_bytes: u64,
     pub(super) last_dts: Option<MediaTime>,
     pub(super) start: Start,
+    /// It hands frames on to viewers.
+    pub(super) edge: bool,
 }
 
 impl Cursor {
@@ -34,8 +36,8 @@ impl Cursor {
         let state = self.ring.lock();
         if self.at < state.first {
             // Too late: the newest key frame, else the next one to come.
-            let to = state.newest_key.unwrap_or(state.end());
-            let start = if state.newest_key.is_some() {
+            let to = state.newest_key().unwrap_or(state.end());
+            let start = if state.newest_key().is_some() {
                 Start::Running
             } else {
                 Start::WaitKey
@@ -111,7 +113,7 @@ impl Cursor {
     pub fn skip_to_newest(&mut self) -> Missed {
         let state = self.ring.lock();
         let to = state
-            .newest_key
+            .newest_key()
             .filter(|key| *key >= self.at)
             .unwrap_or(state.end());
         let at = self.at.max(state.first);
@@ -150,7 +152,9 @@ impl Cursor {
 impl Drop for Cursor {
     fn drop(&mut self) {
         if let Some(id) = self.id {
-            self.ring.lock().bells.retain(|(bell, _)| *bell != id);
+            let mut state = self.ring.lock();
+            state.bells.retain(|(bell, _)| *bell != id);
+            state.edges -= usize::from(self.edge);
         }
     }
 }

@@ -137,3 +137,45 @@ async fn closing_is_read_after_the_rest() {
     assert!(matches!(cursor.next().await, Next::Frame(_)));
     assert!(matches!(cursor.next().await, Next::Closed(None)));
 }
+
+#[test]
+fn the_past_that_somebody_wants_is_kept_within_its_bound() {
+    let limits = Limits {
+        max: ByteCount(2_000_000),
+        history: ByteCount(50_000),
+    };
+    let (ring, t) = (Ring::new(limits), tracks());
+    let time = |seconds| Duration::from_secs(seconds);
+    let kept = |time, max| Kept {
+        time,
+        max: ByteCount(max),
+    };
+    let mut n = 0;
+    let mut push = |frames: u32| {
+        for _ in 0..frames {
+            // 25 a second, a group of 2 s, 250 kB a second.
+            ring.push(frame(&t, n, 50, 10_000));
+            n += 1;
+        }
+    };
+    push(500);
+    assert!(ring.reach() < time(3), "{:?}", ring.reach());
+    let keep = ring.keep(kept(time(10), 4_000_000));
+    push(1000);
+    // The key frame at or before ten seconds ago, and not a group more.
+    let reach = ring.reach();
+    assert!(reach >= time(10) && reach < time(12), "{reach:?}");
+    // A bound is a bound: four seconds of this camera.
+    let tight = Ring::new(Limits {
+        max: ByteCount(500_000),
+        ..limits
+    });
+    let _tight = tight.keep(kept(time(10), 1_100_000));
+    for n in 0..1000 {
+        tight.push(frame(&t, n, 50, 10_000));
+        assert!(tight.held().0 <= 1_100_000);
+    }
+    assert!(tight.reach() < time(5));
+    drop(keep);
+    assert!(ring.reach() < time(3), "{:?}", ring.reach());
+}

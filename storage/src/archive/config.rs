@@ -31,6 +31,11 @@ pub struct Config {
     pub max_bytes: Option<ByteCount>,
     /// What all recorders together may hold in memory before the disk has it, bytes.
     pub recorder_budget: ByteCount,
+    /// What was written is brought to the disk after so many seconds, also of segments that are still open: what a power cut
+    /// takes at most, with the group at hand.
+    pub flush_seconds: u32,
+    /// A call to a disk that has not come back for so many seconds: it hangs, and what it was to take goes elsewhere.
+    pub hang_seconds: u32,
     /// Threads that write to a volume.
     pub disk_threads: usize,
     /// Cache of the index, bytes.
@@ -55,6 +60,8 @@ impl Default for Config {
             floor_days: 0,
             max_bytes: None,
             recorder_budget: ByteCount::mebibytes(256),
+            flush_seconds: 10,
+            hang_seconds: 10,
             disk_threads: 4,
             index_cache: ByteCount::mebibytes(64),
             sweep_seconds: 60,

@@ -118,6 +118,7 @@ impl Archive {
             tasks: TaskTracker::new(),
             runtime: tokio::runtime::Handle::current(),
             turns: Mutex::default(),
+            ended: Mutex::default(),
             stop: CancellationToken::new(),
             sweep_soon: Notify::new(),
             pins: Pins::default(),

@@ -57,6 +57,8 @@ pub(crate) struct Shared {
     pub(super) runtime: tokio::runtime::Handle,
     /// Recorders take turns: one that ends comes before the next of its feed.
     pub(super) turns: Mutex<HashMap<FeedId, Weak<tokio::sync::Mutex<()>>>>,
+    /// Up to where recorders that have ended recorded their feeds: what comes before an event may be recorded already.
+    pub(super) ended: Mutex<HashMap<FeedId, WallTime>>,
     pub(crate) stop: CancellationToken,
     /// Retention is wanted before its time: the disk is full.
     pub(crate) sweep_soon: Notify,
@@ -192,6 +194,54 @@ impl Shared {
         let turn = Arc::default();
         all.insert(feed, Arc::downgrade(&turn));
         turn
+    }
+
+    /// Whether a volume is not there, and the index does not know either what it holds.
+    pub(crate) fn is_behind(&self) -> bool {
+        let rebuilding = self.rebuilding().is_some();
+        let mut away = self
+            .volumes
+            .all()
+            .iter()
+            .filter(|v| v.unreadable().is_some());
+        away.any(|v| rebuilding || self.segments.behind(v.number).exists())
+    }
+
+    /// Sets numbers of the feed's segments aside, behind the caller's back, where `next` is near the end of those that are.
+    pub(crate) fn set_aside(self: &Arc<Self>, feed: FeedId, next: u64) {
+        let Some(below) = self.ledger.wants_numbers(feed, next) else {
+            return;
+        };
+        let shared = Arc::clone(self);
+        let write = async move {
+            if let Err(e) = shared.ledger.set_aside(feed, below).await {
+                tracing::error!(%feed, error = %e, "recorder: its numbers are not set aside");
+            }
+        };
+        self.tasks.spawn_on(write, &self.runtime);
+    }
+
+    /// Notes, behind the caller's back, that the feed's chain begins anew with this number.
+    pub(crate) fn begins_anew(self: &Arc<Self>, feed: FeedId, sequence: u64) {
+        let shared = Arc::clone(self);
+        let write = async move {
+            if let Err(e) = shared.ledger.begins_anew(feed, sequence).await {
+                tracing::error!(%feed, sequence, error = %e, "recorder: it is not noted that its chain begins anew");
+            }
+        };
+        self.tasks.spawn_on(write, &self.runtime);
+    }
+
+    /// A recorder of the feed has ended, and recorded up to there.
+    pub(crate) fn has_ended(&self, feed: FeedId, until: WallTime) {
+        let mut all = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(feed, until);
+    }
+
+    /// Up to where the recorder before recorded the feed, since the archive was opened.
+    pub(crate) fn ended(&self, feed: FeedId) -> Option<WallTime> {
+        let all = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(&feed).copied()
     }
 
     pub(super) fn usage(&self) -> Usage {

@@ -74,6 +74,15 @@ struct Acknowledged {
     entry: Entry,
 }
 
+/// Up to where a feed's open segment had come to the disk when so much was on the tape.
+#[derive(Clone, Copy, Debug)]
+struct Flushed {
+    after: usize,
+    feed: FeedId,
+    start: WallTime,
+    end: WallTime,
+}
+
 /// A file on a disk that may lose its power.
 #[derive(Clone, Default)]
 struct File {
@@ -162,6 +171,15 @@ fn after_cut(tape: &[Done], rng: &mut StdRng) -> BTreeMap<PathBuf, Vec<u8>> {
                     file.named |= path.parent() == Some(dir);
                 }
             }
+            Done::SyncAll(dir) => {
+                files.retain(|path, file| !(file.removed && path.starts_with(dir)));
+                for file in files.iter_mut().filter(|(path, _)| path.starts_with(dir)) {
+                    let file = file.1;
+                    file.durable = file.now();
+                    file.since.clear();
+                    file.named = true;
+                }
+            }
             Done::Remove(path) => {
                 if let Some(file) = files.get_mut(path) {
                     file.removed = true;
@@ -175,8 +193,16 @@ fn after_cut(tape: &[Done], rng: &mut StdRng) -> BTreeMap<PathBuf, Vec<u8>> {
         .collect()
 }
 
+/// What was done, and what of it was acknowledged when.
+struct Recorded {
+    tape: Vec<Done>,
+    acknowledged: Vec<Acknowledged>,
+    flushed: Vec<Flushed>,
+    start: WallTime,
+}
+
 /// Records with everything on tape.
-fn record(root: &Path, seed: u64) -> (Vec<Done>, Vec<Acknowledged>, WallTime) {
+fn record(root: &Path, seed: u64) -> Recorded {
     let tape = Arc::new(Mutex::new(Vec::new()));
     let on = Arc::clone(&tape);
     let files = Files::on_tape(move |done| on.lock().unwrap().push(done));
@@ -198,7 +224,23 @@ fn record(root: &Path, seed: u64) -> (Vec<Done>, Vec<Acknowledged>, WallTime) {
         })
         .collect();
     let (mut acknowledged, mut known) = (Vec::new(), BTreeSet::new());
+    let mut flushed = Vec::new();
     for n in 0..300 {
+        if rng.random_bool(0.03) {
+            for volume in shared.volumes.all().iter().filter(|v| v.listed) {
+                shared.volumes.flush(volume);
+            }
+            let after = tape.lock().unwrap().len();
+            for feed in (0..CAMERAS).map(feed) {
+                let head = shared.live_now(feed).head;
+                flushed.extend(head.map(|head| Flushed {
+                    after,
+                    feed,
+                    start: head.entry.start,
+                    end: head.entry.end,
+                }));
+            }
+        }
         for (camera, (segmenter, disk)) in recorders.iter_mut().enumerate() {
             segmenter.frame(frame(&mut rng, &tracks, start, n));
             while let Some(step) = segmenter.poll() {
@@ -215,7 +257,12 @@ fn record(root: &Path, seed: u64) -> (Vec<Done>, Vec<Acknowledged>, WallTime) {
     }
     drop(recorders);
     let tape = tape.lock().unwrap().clone();
-    (tape, acknowledged, start)
+    Recorded {
+        tape,
+        acknowledged,
+        flushed,
+        start,
+    }
 }
 
 fn config(root: &Path) -> Config {
@@ -232,8 +279,14 @@ async fn power_that_is_cut_at_any_moment_takes_nothing_that_was_acknowledged() {
     let cuts: u64 = std::env::var("SIGHTLINE_CUTS").map_or(60, |n| n.parse().unwrap());
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().to_owned();
-    let (tape, acknowledged, start) = record(&root, 1);
+    let Recorded {
+        tape,
+        acknowledged,
+        flushed,
+        start,
+    } = record(&root, 1);
     assert!(acknowledged.len() > 15, "{}", acknowledged.len());
+    assert!(flushed.len() > 10, "{}", flushed.len());
     let (mut there, mut torn) = (0, 0);
     for cut in 0..cuts {
         let mut rng = StdRng::seed_from_u64(cut);
@@ -268,6 +321,14 @@ async fn power_that_is_cut_at_any_moment_takes_nothing_that_was_acknowledged() {
                 "cut {cut} at {at}: {ack:?} is not in {all:?}"
             );
             there += 1;
+        }
+        for done in flushed.iter().filter(|f| f.after <= at) {
+            let all = archive.shared().segments.all(done.feed).unwrap();
+            let open = all.iter().find(|e| e.start == done.start);
+            assert!(
+                open.is_some_and(|e| e.end >= done.end),
+                "cut {cut} at {at}: {done:?} is not in {all:?}"
+            );
         }
         torn += left.len();
         // It goes on where it was, and the chains are whole.

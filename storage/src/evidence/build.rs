@@ -1,7 +1,7 @@
 //! Makes a package: a file after the other, each byte read and written once.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     fs::{self, File},
     io::Write,
     os::unix::fs::FileExt,
@@ -9,7 +9,7 @@ use std::{
     sync::atomic::Ordering::Relaxed,
 };
 
-use media::{CameraId, FeedId, Profile};
+use media::{CameraId, FeedId, Profile, WallTime};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +20,13 @@ use super::{
     manifest::{self, BLOCKS, CONTEXT, FORMAT, MANIFEST, Manifest, PAGE, SIGNATURE, Seal},
     page, zip,
 };
-use crate::{Error, Gap, archive::Shared, datadir::sync_dir, signature::hex};
+use crate::{
+    Error, Gap,
+    archive::Shared,
+    datadir::sync_dir,
+    segment,
+    signature::{Head, hex},
+};
 
 /// Bytes read and written at once.
 const PIECE: usize = 1024 * 1024;
@@ -109,14 +115,23 @@ pub(super) fn build(
             utc_offset_minutes: shared.config.utc_offset_minutes,
             cameras: cameras.collect(),
             signatures: Vec::new(),
+            lists: Vec::new(),
             block_bytes: BLOCK as u64,
             files: Vec::new(),
             key: shared.signer.key(),
         };
         package.small(PAGE, page::render(&manifest, &package.files)?.as_bytes())?;
-        for (name, bytes) in signatures(shared, &manifest)? {
-            let name = format!("signatures/{name}");
-            package.small(&name, &bytes)?;
+        for signature in signatures(shared, &manifest)? {
+            let name = format!("signatures/{}", signature.name);
+            package.small(&name, &signature.bytes)?;
+            for (feed, digests) in signature.lists {
+                manifest.lists.push(manifest::List {
+                    signature: name.clone(),
+                    camera: feed.camera,
+                    profile: feed.profile,
+                    digests,
+                });
+            }
             manifest.signatures.push(name);
         }
         let sums = std::mem::take(&mut package.sums);
@@ -151,9 +166,17 @@ pub(super) fn build(
     made
 }
 
-/// The hourly signatures that name a segment of the package, until one names what comes after it: of every chain the head that
+/// An hourly signature that goes into a package.
+struct Signature {
+    name: String,
+    bytes: Vec<u8>,
+    /// What shows that segments of the package are among what it covers.
+    lists: Vec<(FeedId, Vec<String>)>,
+}
+
+/// The hourly signatures that cover a segment of the package, until one names what comes after it: of every chain the head that
 /// covers its end is signed in the hour behind.
-fn signatures(shared: &Shared, manifest: &Manifest) -> Result<Vec<(String, Vec<u8>)>, Error> {
+fn signatures(shared: &Shared, manifest: &Manifest) -> Result<Vec<Signature>, Error> {
     type Chain = (CameraId, Profile, String);
     let mut ends: HashMap<Chain, (u64, u64)> = HashMap::new();
     for camera in &manifest.cameras {
@@ -168,29 +191,76 @@ fn signatures(shared: &Shared, manifest: &Manifest) -> Result<Vec<(String, Vec<u
     }
     let mut open: HashSet<Chain> = ends.keys().cloned().collect();
     let mut out = Vec::new();
+    let mut covering = Vec::new();
     shared.signer.since(manifest.from, |name, bytes, signed| {
         // What is signed after it was asked for would make another package of the same request.
         if signed.at > manifest.made {
             return false;
         }
         let writer = format!("{:016x}", signed.writer);
-        let mut is_named = false;
+        let mut is_wanted = false;
         for head in &signed.heads {
             let chain = (head.camera, head.profile, writer.clone());
             let Some((first, last)) = ends.get(&chain) else {
                 continue;
             };
-            is_named |= (*first..=*last).contains(&head.sequence);
+            is_wanted |= (*first..=*last).contains(&head.sequence);
+            if head.since.is_some_and(|since| since <= *last) && head.sequence >= *first {
+                is_wanted = true;
+                covering.push((out.len(), head.clone(), signed.at));
+            }
             if head.sequence >= *last {
                 open.remove(&chain);
             }
         }
-        if is_named {
-            out.push((name, bytes));
+        if is_wanted {
+            out.push(Signature {
+                name,
+                bytes,
+                lists: Vec::new(),
+            });
         }
         !open.is_empty()
     })?;
+    for (at, head, signed) in covering {
+        let feed = FeedId {
+            camera: head.camera,
+            profile: head.profile,
+        };
+        // Where one of its hour is gone by now, that one says nothing beside its head.
+        if let Some(digests) = digests(shared, feed, &head, signed)? {
+            out[at].lists.push((feed, digests));
+        }
+    }
     Ok(out)
+}
+
+/// The digests that a head's list is made of, from the files; none where one of them is not there.
+fn digests(
+    shared: &Shared,
+    feed: FeedId,
+    head: &Head,
+    signed: WallTime,
+) -> Result<Option<Vec<String>>, Error> {
+    let numbers = head.since.unwrap_or(head.sequence)..=head.sequence;
+    // A day of them at most is in a list.
+    let from = signed - crate::retention::days(2);
+    let mut of = BTreeMap::new();
+    for entry in shared.segments.range(feed, from, signed)? {
+        if !numbers.contains(&entry.sequence) || shared.volumes.unavailable(entry.volume).is_some()
+        {
+            continue;
+        }
+        let path = shared.volumes.path(feed, &entry);
+        let ends = File::open(&path)
+            .map_err(|e| Error::io("open", &path, e))
+            .and_then(|file| segment::reader::read_ends(&path, &file));
+        if let Ok(Some((_, seal, _))) = ends {
+            of.insert(entry.sequence, hex(&seal.digest));
+        }
+    }
+    let digests: Vec<String> = of.into_values().collect();
+    Ok(head.lists(&digests).then_some(digests))
 }
 
 /// Bytes free where the package is to lie.

@@ -47,6 +47,9 @@ pub struct Manifest {
     pub cameras: Vec<Camera>,
     /// The hourly signatures over the heads of chains that are in it.
     pub signatures: Vec<String>,
+    /// What shows that segments of the package are among those that a signature covers, where it does not name them itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lists: Vec<List>,
     /// Bytes of a block of `blocks.bin`.
     pub block_bytes: u64,
     /// Every other file, in the order of the package.
@@ -136,6 +139,19 @@ pub struct Segment {
     pub digest: Option<String>,
     /// The digest of the segment before it, as its head says.
     pub previous: String,
+}
+
+/// The digests of all segments of a stream that were sealed in the hour of a signature.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct List {
+    /// The signature's file in the package.
+    pub signature: String,
+    /// Whose segments.
+    pub camera: CameraId,
+    /// Of which stream.
+    pub profile: Profile,
+    /// In order, hexadecimal; the signature says with which number they begin, and holds their SHA-256.
+    pub digests: Vec<String>,
 }
 
 /// A file of the package.

@@ -20,13 +20,13 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::{
-    reader::{Read, Reader, batch_kib, cursor_since},
+    reader::{Read, Reader, batch_kib, beat, cursor_since},
     turn::Turn,
 };
 use crate::{
     AlarmKind, Error,
     archive::Shared,
-    disk::Disk,
+    disk::{Away, Disk},
     segmenter::{Limits, Segmenter, Step},
     timeline::Gap,
 };
@@ -101,6 +101,7 @@ pub(crate) fn start(shared: &Arc<Shared>, lease: Lease, since: Option<WallTime>)
         held: None,
         disk: Some(Disk::new(Arc::clone(shared), feed)),
         writing: None,
+        away: None,
         turn: Turn::Wanted(shared.turn(feed), now + TURN_PATIENCE),
         since: now,
         blocked_until: None,
@@ -120,16 +121,18 @@ pub(crate) fn start(shared: &Arc<Shared>, lease: Lease, since: Option<WallTime>)
         Some(since) => cursor_since(&lease.feed.ring, since),
         None => lease.feed.ring.cursor_at_key(Arc::new(Notify::new())),
     };
+    let from = since;
     let reader = Reader {
         cursor,
         pending: None,
         budget: Arc::clone(&shared.budget),
         budget_kib: shared.budget_kib,
         look: now,
+        turn: lease.feed.number,
     };
     shared
         .tasks
-        .spawn(Box::pin(task.run(lease, reader, stop.clone())));
+        .spawn(Box::pin(task.run(lease, reader, from, stop.clone())));
     Recorder {
         state: watch,
         stop: stop.drop_guard(),
@@ -149,6 +152,8 @@ struct Task {
     /// Here while no job is under way.
     disk: Option<Disk>,
     writing: Option<oneshot::Receiver<Done>>,
+    /// What is known of the disk that the job has.
+    away: Option<Away>,
     /// When the job under way was handed over.
     since: Instant,
     /// Its feed's turn: nothing is handed to the disk before.
@@ -182,14 +187,33 @@ struct Alarmed {
 }
 
 impl Task {
-    async fn run(mut self, lease: Lease, mut reader: Reader, stop: CancellationToken) {
+    async fn run(
+        mut self,
+        lease: Lease,
+        mut reader: Reader,
+        since: Option<WallTime>,
+        stop: CancellationToken,
+    ) {
         let mut status = lease.feed.status.clone();
         self.heard(&status.borrow_and_update().clone());
         self.shared.live(self.feed, |live| live.recorders += 1);
         self.shared.recorders.fetch_add(1, Ordering::Relaxed);
-        let mut tick = tokio::time::interval(Duration::from_secs(1));
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let second = Duration::from_secs(1);
+        let mut tick = tokio::time::interval_at(beat(reader.turn, second), second);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut source_there = true;
+        if let Some(since) = since {
+            // What came before an event may be what the recorder before recorded after the last one: known when that has ended.
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.turn.come() => {}
+            }
+            let since = self
+                .shared
+                .ended(self.feed)
+                .map_or(since, |until| until.max(since));
+            reader.cursor = cursor_since(&lease.feed.ring, since);
+        }
         let ended = loop {
             if reader.pending.is_some() {
                 // There is no room for the next frame: all wait for each other's groups to end, unless somebody gives way.
@@ -203,7 +227,11 @@ impl Task {
                 () = stop.cancelled() => break None,
                 done = finished(&mut self.writing) => self.finished(done),
                 () = self.turn.come() => {}
-                _ = tick.tick() => { let choked = self.is_choked(); self.tick(choked || reader.pending.is_some()); }
+                _ = tick.tick() => {
+                    self.give_up();
+                    let choked = self.is_choked();
+                    self.tick(choked || reader.pending.is_some());
+                }
                 changed = status.changed(), if source_there => match changed {
                     Ok(()) => { let now = status.borrow_and_update().clone(); self.heard(&now); }
                     Err(_) => source_there = false,
@@ -458,6 +486,7 @@ impl Task {
             .queue
             .split_off(next.map_or(self.queue.len(), |n| n + 1));
         let queue = std::mem::replace(&mut self.queue, later);
+        let away = disk.away();
         let job = move || {
             let mut shares = Vec::new();
             let steps = queue.into_iter().map(|(step, share)| {
@@ -469,19 +498,43 @@ impl Task {
                 disk.abandon();
             }
             drop(shares);
-            // A recorder that has gone away needs no answer.
-            let _ = answer.send((disk, result));
+            // A recorder that has gone away, or on without this disk, needs no answer.
+            if let Err((disk, _)) = answer.send((disk, result)) {
+                disk.complete();
+            }
         };
         if let Some(pool) = pool
             && pool.run(job).await
         {
             self.writing = Some(done);
+            self.away = away;
             self.since = Instant::now();
         }
     }
 
+    /// Goes on without the job under way where its disk hangs and another one does well.
+    fn give_up(&mut self) {
+        let patience = Duration::from_secs(self.shared.config.hang_seconds.max(1).into());
+        if self.writing.is_none() || self.since.elapsed() < patience {
+            return;
+        }
+        let volumes = &self.shared.volumes;
+        let hangs = |away: &Away| {
+            volumes.get(away.volume).is_some_and(|v| v.is_out()) && volumes.has_other(away.volume)
+        };
+        let Some(away) = self.away.take_if(|away| hangs(away)) else {
+            return;
+        };
+        tracing::error!(feed = %self.feed, volume = away.volume, "recorder: its disk hangs; it goes on on another one");
+        self.writing = None;
+        let until = Some(self.durable_until).filter(|_| self.began);
+        let shared = Arc::clone(&self.shared);
+        self.disk = Some(Disk::instead(shared, self.feed, &away, until));
+    }
+
     fn finished(&mut self, done: Option<Done>) {
         self.writing = None;
+        self.away = None;
         let Some((disk, result)) = done else {
             // The job panicked, and the disk's state with it.
             tracing::error!(feed = %self.feed, "recorder: a write panicked");
@@ -552,6 +605,9 @@ impl Task {
             self.finished(done);
         }
         self.shared.recorders.fetch_sub(1, Ordering::Relaxed);
+        if self.began {
+            self.shared.has_ended(self.feed, self.durable_until);
+        }
         let now = WallTime::now();
         let live = self.shared.live(self.feed, |live| {
             live.recorders = live.recorders.saturating_sub(1);

@@ -1,6 +1,9 @@
 //! Reads a feed's ring within the budget that all recorders share: where that is spent the ring goes on without its recorder.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use media::{Cursor, Frame, Next, Reason, WallTime, ring::Missed};
 use tokio::{
@@ -11,7 +14,21 @@ use tokio::{
 use crate::segmenter::Batch;
 
 /// How often a ring is looked into: 25 frames a second in one go are cheaper than 25 times one.
-const PACE: Duration = Duration::from_millis(100);
+const PACE: Duration = Duration::from_millis(250);
+/// Recorders look in turn, so many turns a pace: many at once are cheaper than each at its own time, and all at once would keep
+/// others waiting.
+const TURNS: u32 = 5;
+
+/// When a recorder looks next: on a beat that all have in common.
+pub(super) fn beat(turn: u32, period: Duration) -> Instant {
+    static BEGAN: OnceLock<std::time::Instant> = OnceLock::new();
+    let now = std::time::Instant::now();
+    let since = now.saturating_duration_since(*BEGAN.get_or_init(|| now));
+    let shift = PACE / TURNS * (turn % TURNS);
+    let (since, period) = ((since + period - shift).as_nanos(), period.as_nanos());
+    let left = period - since % period;
+    Instant::now() + Duration::from_nanos(left as u64)
+}
 
 /// A cursor at the newest key frame that was captured at `since` or before, else at the oldest there is.
 pub(super) fn cursor_since(ring: &media::Ring, since: WallTime) -> Cursor {
@@ -50,6 +67,8 @@ pub(super) struct Reader {
     pub(super) budget_kib: usize,
     /// Not looked into before.
     pub(super) look: Instant,
+    /// Which turn is its own.
+    pub(super) turn: u32,
 }
 
 impl Reader {
@@ -87,7 +106,7 @@ impl Reader {
                 Some(Next::Skipped(missed)) => return Some(Read::Skipped(missed)),
                 Some(Next::Closed(reason)) => return Some(Read::Closed(reason)),
                 None => {
-                    self.look = Instant::now() + PACE;
+                    self.look = beat(self.turn, PACE);
                     return None;
                 }
             },

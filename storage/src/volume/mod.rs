@@ -84,6 +84,8 @@ pub(crate) struct Volume {
     open: AtomicU32,
     /// A look is under way: one that hangs is not joined by others.
     looking: AtomicBool,
+    /// What was written is being brought to the disk.
+    flushing: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -97,6 +99,8 @@ struct State {
     last_failure: Option<Instant>,
     in_since: Instant,
     due: Instant,
+    /// When what was written was brought to the disk last.
+    flushed: Instant,
     space: Space,
 }
 
@@ -133,6 +137,7 @@ impl Volume {
             pool: OnceLock::new(),
             open: AtomicU32::new(0),
             looking: AtomicBool::new(false),
+            flushing: AtomicBool::new(false),
             state: Mutex::new(State {
                 id,
                 out: None,
@@ -141,6 +146,7 @@ impl Volume {
                 last_failure: None,
                 in_since: now,
                 due: now,
+                flushed: now,
                 space: Space::default(),
             }),
         }

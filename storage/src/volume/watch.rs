@@ -1,6 +1,8 @@
-//! Looks at volumes: are they what they were, is there room, do they take a write again.
+//! Looks at volumes: are they what they were, is there room, do they take a write again. And has them bring to the disk what
+//! was written.
 
 use std::{
+    collections::HashSet,
     fs,
     io::IoSlice,
     sync::{Arc, atomic::Ordering},
@@ -17,8 +19,6 @@ use super::{
 };
 use crate::{Error, archive::Shared, events::blocking, recover};
 
-/// A call that has not come back for so long: the disk hangs.
-const HANGS: Duration = Duration::from_secs(10);
 /// How often volumes that do well are looked at.
 const REGULAR: Duration = Duration::from_secs(30);
 /// Less free than this is full.
@@ -158,17 +158,41 @@ impl Volumes {
         written.and(removed)
     }
 
+    /// Brings to the disk what was written to a volume, also of segments that are still open: what a power cut may take is what
+    /// came since. One call for all of them, where a sync of each file would be a seek each. Blocking.
+    pub(crate) fn flush(&self, volume: &Volume) {
+        let synced = self.files.sync_all(&volume.path);
+        volume.lock().flushed = Instant::now();
+        if let Err(e) = synced {
+            // Each file's own sync at its seal says so again, and what it holds is then written anew.
+            self.failed(volume, &e);
+        }
+    }
+
+    /// Volumes that are written to and were not flushed for so long; one of each disk.
+    fn unflushed(&self, period: Duration) -> Vec<Arc<Volume>> {
+        let mut devices = HashSet::new();
+        let due = |v: &&Arc<Volume>| {
+            if v.open.load(Ordering::Relaxed) == 0 || v.is_out() {
+                return false;
+            }
+            let state = v.lock();
+            let (device, flushed) = (state.space.device, state.flushed);
+            drop(state);
+            flushed.elapsed() >= period
+                && devices.insert(device)
+                && !v.flushing.swap(true, Ordering::Relaxed)
+        };
+        self.list.iter().filter(due).cloned().collect()
+    }
+
     /// Volumes that it is time to look at; one that hangs is put out here.
-    fn due(&self) -> Vec<Arc<Volume>> {
+    fn due(&self, hangs: Duration) -> Vec<Arc<Volume>> {
         let now = Instant::now();
         let mut out = Vec::new();
         for volume in &self.list {
-            let hangs = volume
-                .pool
-                .get()
-                .map(|p| p.oldest())
-                .filter(|t| *t >= HANGS);
-            if let Some(time) = hangs {
+            let oldest = volume.pool.get().map(|p| p.oldest());
+            if let Some(time) = oldest.filter(|time| *time >= hangs) {
                 let text = format!(
                     "{}: a call has not come back for {} s",
                     volume.name(),
@@ -200,7 +224,8 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
             () = stop.cancelled() => return,
             _ = timer.tick() => {}
         }
-        for volume in shared.volumes.due() {
+        let hangs = Duration::from_secs(shared.config.hang_seconds.max(1).into());
+        for volume in shared.volumes.due(hangs) {
             let shared = Arc::clone(&shared);
             // Not waited for: a disk that hangs holds up its own look only.
             tokio::spawn(blocking(move || {
@@ -212,6 +237,15 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
                 if is_back {
                     recover::volume_is_back(&shared, &volume);
                 }
+                Ok(())
+            }));
+        }
+        let period = Duration::from_secs(shared.config.flush_seconds.max(1).into());
+        for volume in shared.volumes.unflushed(period) {
+            let shared = Arc::clone(&shared);
+            tokio::spawn(blocking(move || {
+                shared.volumes.flush(&volume);
+                volume.flushing.store(false, Ordering::Relaxed);
                 Ok(())
             }));
         }
