@@ -1,7 +1,7 @@
 //! The gateway: everything assembled.
 //!
 //! ```text
-//! DataDir (lock) -> journals: register, users, incidents, contingency, audit, events
+//! DataDir (lock) -> journals: register, users, incidents, contingency, uplinks, audit, events
 //!     -> Supervisor (cameras) -> Archive (recordings), Tagger -> Book (events) -> Hub (pages)
 //!     -> Relay (viewers) -> accept loop (TLS, HTTP) and QUIC endpoint
 //! ```
@@ -17,6 +17,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
+use ingest::budget::WeekMinute;
 use command::{ContingencyPlans, Incidents, Region, Register, Store};
 use media::{CameraId, Clock, EventId, WallTime};
 use relay::Relay;
@@ -30,19 +31,21 @@ use crate::{
     audit::Audit,
     book::{Book, Repeats},
     config::Config,
+    diagnose::Diagnoses,
     evidence::{self, Evidence},
     feeds::{Connections, Feeds},
     follow,
     front::Front,
-    host::Host,
+    host::{Host, Watchers},
     hub::Hub,
-    listen,
+    links, listen,
     nearby::Nearby,
     positions::Positions,
     recording::{self, plans, recorders::Recorders},
     seal::Seal,
     stills::Stills,
     tls::{self, Identity, short_lived::ShortLived},
+    visits::{self, Checks},
 };
 
 /// What stands beside the configuration: data that a demonstration brings along.
@@ -96,6 +99,14 @@ pub struct Gateway {
     pub feeds: Feeds,
     /// Feeds for viewers who cannot decode what a camera sends.
     pub transcodes: ingest::Transcodes,
+    /// What people said of the links.
+    pub uplinks: Arc<links::Kept>,
+    /// Scheduled diagnosis.
+    pub checks: Checks,
+    /// Diagnoses that somebody asked for.
+    pub diagnoses: Diagnoses,
+    /// Who watches which camera.
+    pub watchers: Watchers,
     /// Recordings.
     pub archive: Archive,
     /// Packages of evidence.
@@ -184,6 +195,7 @@ struct Journals {
     contingency: Arc<Store<ContingencyPlans>>,
     attachments: Attachments,
     plans: Arc<plans::Kept>,
+    uplinks: Arc<links::Kept>,
     evidence: Evidence,
     audit: Audit,
     events: Events,
@@ -324,6 +336,7 @@ fn open_journals(
         contingency: Store::open(data.journal("contingency"))?,
         attachments: Attachments::open(data.path().join("attachments"), room)?,
         plans: Store::open(data.journal("plans"))?,
+        uplinks: Store::open(data.journal("uplinks"))?,
         evidence: Evidence::open(&data.journal("evidence"), data.path().join("evidence"))?,
         audit,
         events: Events::open(data)?,
@@ -406,7 +419,9 @@ async fn assemble(
         Some(sketch) => Some(sketch),
         None => crate::district::sketch(&config.district)?,
     };
-    let links = ingest::budget::Links::new(config.lines(register.read().regions()));
+    let lines = journals.uplinks.read().lines(&config, &register.read());
+    let at = WeekMinute::of(WallTime::now(), config.district.utc_offset.0);
+    let links = ingest::budget::Links::at(lines, at);
     let clock = Arc::new(Mutex::new(Clock::system()));
     // Not a child of `stop`: cameras are told goodbye after the recorders have ended.
     let supervisor = ingest::Supervisor::start(
@@ -453,6 +468,10 @@ async fn assemble(
         supervisor,
         archive: journals.archive,
         plans: journals.plans,
+        uplinks: journals.uplinks,
+        checks: Checks::new(config.diagnosis.round()),
+        diagnoses: Diagnoses::default(),
+        watchers: Watchers::default(),
         evidence: journals.evidence,
         recorders: Recorders::default(),
         tagger,
@@ -485,6 +504,8 @@ async fn assemble(
     }
     follow::spawn(&gateway, tags);
     gateway.tasks.spawn(recording::run(Arc::clone(&gateway)));
+    gateway.tasks.spawn(links::run(Arc::clone(&gateway)));
+    gateway.tasks.spawn(visits::run(Arc::clone(&gateway)));
     gateway.tasks.spawn(evidence::run(Arc::clone(&gateway)));
     Ok(gateway)
 }

@@ -23,6 +23,7 @@ const PAGES = [
   ["incidents?view=statistics", ".statistics .card, .statistics .empty"],
   ["health", ".card"],
   ["register", ".reg-line[data-camera]"],
+  ["links", ".link-row"],
   ["admin", "table td"],
   ["admin?tab=users", "table td"],
   ["admin?tab=audit", "table td"],

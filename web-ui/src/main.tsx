@@ -10,6 +10,7 @@ import { command } from "./api/command";
 import { whenUnauthorised } from "./api/http";
 import { forget, remember, remembered } from "./api/remembered";
 import { loaded, loadProblem, start, stop, user } from "./api/store";
+import { DiagnosisHost } from "./diagnose/host";
 import { language, setLanguage, t } from "./i18n/t";
 import { EventDialogHost } from "./incident/event-dialog";
 import { install } from "./ui/install";
@@ -27,6 +28,7 @@ const EventsPage = lazyPage(() => import("./incident/events-page"));
 const IncidentsPage = lazyPage(() => import("./incident/incidents-page"));
 const HealthPage = lazyPage(() => import("./health/health-page"));
 const RegisterPage = lazyPage(() => import("./register/register-page"));
+const LinksPage = lazyPage(() => import("./links/links-page"));
 const AdminPage = lazyPage(() => import("./admin/admin-page"));
 const ResponderPage = lazyPage(() => import("./responder/responder-page"));
 const GuestPage = lazyPage(() => import("./responder/guest-page"));
@@ -109,6 +111,7 @@ function App() {
     <Shell>
       <Route />
       <EventDialogHost />
+      <DiagnosisHost />
     </Shell>
   );
 }
@@ -151,6 +154,8 @@ function Route() {
       return <HealthPage />;
     case "/register":
       return <RegisterPage />;
+    case "/links":
+      return <LinksPage />;
     case "/admin":
       return <AdminPage />;
     default:

@@ -1,6 +1,7 @@
 /** A camera, live, with its state in words: the wall's tile and every other live picture of the page. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { cameras, mediaClient, serverClock, serverNow } from "../api/store";
+import { openWhy } from "../diagnose/open";
 import type { CameraCode } from "../domain/ids";
 import type { Camera } from "../domain/types";
 import { t } from "../i18n/t";
@@ -194,6 +195,18 @@ export function LiveTile({
         {view && <Chosen view={view} />}
         {view && view.sound.value !== "off" && <SoundMark state={view.sound.value} />}
         {view && <Delay view={view} />}
+        <button
+          type="button"
+          class="tile-why"
+          aria-label={`${t("why.open")}: ${camera?.name ?? code}`}
+          title={t("why.open")}
+          onClick={(event) => {
+            event.stopPropagation();
+            openWhy(code);
+          }}
+        >
+          <Icon name="info" size={0.875} />
+        </button>
       </div>
     </div>
   );
