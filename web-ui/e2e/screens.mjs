@@ -128,7 +128,7 @@ const pages = ({ code, codes, incident }) => [
     async (page) => {
       await live(page, 1);
       await page.click(".tile-why");
-      await page.click("dialog[open] footer .button >> nth=0");
+      await page.click("dialog[open] .actions .button >> nth=0");
       await page.waitForSelector(".diagnosis[data-running=false]");
     },
   ],

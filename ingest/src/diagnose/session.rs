@@ -143,9 +143,9 @@ impl Events for Recorder<'_> {
         self.watch.change(|came| came.offset_ms = Some(ms));
     }
 
-    fn measured(&mut self, _: &mut Assembler, now: Instant) {
+    fn measured(&mut self, assembler: &mut Assembler, now: Instant) {
         // Something arrives, though nothing that can be shown.
-        if self.watch.take().packet.is_none() {
+        if assembler.rates(now).0.0 > 0 && self.watch.take().packet.is_none() {
             self.watch.change(|came| came.packet = Some(now));
         }
     }
@@ -239,9 +239,11 @@ fn cause_of(
         Kind::Tls => at(Cause::Tls),
         Kind::Status(401) if source.username.is_none() => at(Cause::NoCredentials),
         // Cameras whose sessions are spent answer 401 to a password that was right a minute ago.
-        Kind::Status(401) if has_played || described => at(Cause::CameraBusy),
+        Kind::Status(401) if described => (Step::Setup, Cause::CameraBusy),
+        Kind::Status(401) if has_played => at(Cause::CameraBusy),
         Kind::Status(401) => at(Cause::WrongPassword),
         Kind::Status(403) => at(Cause::NotAllowed),
+        Kind::Status(453 | 503) if described => (Step::Setup, Cause::CameraBusy),
         Kind::Status(453 | 503) => at(Cause::CameraBusy),
         Kind::Status(461) => at(Cause::Transport),
         Kind::Status(404) if !described => at(Cause::NotFound),

@@ -58,12 +58,11 @@ export function DiagnosisDialog({ code, onClose }: { code: CameraCode; onClose: 
             <Step key={step.step} step={step} />
           ))}
         </ol>
+        <div class="actions">
+          <Button icon="refresh" label={t("diagnose.again")} disabled={running} onClick={() => setTurn((n) => n + 1)} />
+          <Button label={t("app.close")} tone="accent" onClick={onClose} />
+        </div>
       </div>
-      <footer>
-        <span class="grow" />
-        <Button icon="refresh" label={t("diagnose.again")} disabled={running} onClick={() => setTurn((n) => n + 1)} />
-        <Button label={t("app.close")} tone="accent" onClick={onClose} />
-      </footer>
     </Dialog>
   );
 }
@@ -77,12 +76,11 @@ function Outcome({ diagnosis }: { diagnosis: Diagnosis }) {
         <Icon name="info" />
         <div>
           <strong>{words.what}</strong>
-          <p>
-            {t("diagnose.todo")}：{words.todo}
-          </p>
+          <p>{t("diagnose.todo", { todo: words.todo })}</p>
           {failure.detail && (
             <p class="dim small">
-              {t("diagnose.detail")}：<span class="mono">{failure.detail}</span>
+              {t("diagnose.detail")}
+              <span class="mono">{failure.detail}</span>
             </p>
           )}
         </div>

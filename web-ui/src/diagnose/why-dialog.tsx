@@ -37,12 +37,11 @@ export function WhyDialog({ code, onClose }: { code: CameraCode; onClose: () => 
         )}
         {!path && !problem && <Loading />}
         {path && <Path path={path} />}
+        <div class="actions">
+          <Button icon="gauge" label={t("why.diagnose")} onClick={() => openDiagnosis(code)} />
+          <Button label={t("app.close")} tone="accent" onClick={onClose} />
+        </div>
       </div>
-      <footer>
-        <span class="grow" />
-        <Button icon="gauge" label={t("why.diagnose")} onClick={() => openDiagnosis(code)} />
-        <Button label={t("app.close")} tone="accent" onClick={onClose} />
-      </footer>
     </Dialog>
   );
 }

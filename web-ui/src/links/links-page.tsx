@@ -2,7 +2,7 @@
 import "./links.css";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { api } from "../api/client";
-import { regionPath, tree } from "../api/store";
+import { cameras, regionPath, tree } from "../api/store";
 import type { RegionCode } from "../domain/ids";
 import type { DiagnosisRound, Link, LinkNote } from "../domain/types";
 import { t, tCode } from "../i18n/t";
@@ -282,7 +282,7 @@ function Holders({ link }: { link: Link }) {
               <td>{t(pull.profile === "main" ? "links.main" : "links.sub")}</td>
               <td>
                 {tCode("priority", pull.priority ?? "none")}
-                {pull.viewers.length > 0 && <small class="dim"> {pull.viewers.join("、")}</small>}
+                {pull.viewers.length > 0 && <small class="dim"> {pull.viewers.join(", ")}</small>}
               </td>
               <td class="number">{rate(pull.bps)}</td>
               <td class="number">{pull.measured_bps > 0 ? rate(pull.measured_bps) : "—"}</td>
@@ -306,7 +306,12 @@ function Notes({ notes }: { notes: readonly LinkNote[] }) {
             {note.camera_name || note.camera} · {t(note.profile === "main" ? "links.main" : "links.sub")} ·{" "}
             {tCode("priority", note.priority ?? "none")}
           </span>
-          <span>{t(`links.note.${note.what}`, { rate: rate(note.wanted_bps ?? 0), by: note.by ?? "" })}</span>
+          <span>
+            {t(`links.note.${note.what}`, {
+              rate: rate(note.wanted_bps ?? 0),
+              by: note.by ? (cameras.value.get(note.by)?.name ?? note.by) : "",
+            })}
+          </span>
         </li>
       ))}
     </ul>
