@@ -17,7 +17,7 @@ use serde::Deserialize;
 pub use error::Error;
 use error::{position, wrong};
 pub use tables::{
-    Access, Data, Diagnosis, District, Events, Evidence, Incidents, Line, Links, Listen, Log, Recording,
+    Access, Data, Diagnosis, Diagnosis, District, Events, Evidence, Incidents, Line, Links, Listen, Log, Recording,
     Stills,
 };
 

@@ -206,7 +206,10 @@ fn running(
     let rate = status.map_or(media::BitRate(0), |s| s.bit_rate);
     let video = &frame.tracks.video;
     let details = [
-        (Step::Name, source.url.host_str().unwrap_or_default().to_owned()),
+        (
+            Step::Name,
+            source.url.host_str().unwrap_or_default().to_owned(),
+        ),
         (Step::Route, String::new()),
         (Step::Port, source.port().to_string()),
         (Step::Rtsp, String::new()),
@@ -269,10 +272,7 @@ async fn ask(
 fn no_room(gateway: &Gateway, feed: FeedId, reason: &Reason, begun: Instant) -> Finding {
     let camera = gateway.supervisor.camera(feed.camera);
     let links = camera.map(|c| gateway.supervisor.links_of(c.region));
-    let closed = links
-        .into_iter()
-        .flatten()
-        .any(|link| link.budget.0 == 0);
+    let closed = links.into_iter().flatten().any(|link| link.budget.0 == 0);
     let cause = match closed {
         true => Cause::LinkClosed,
         false => Cause::LinkBudget,

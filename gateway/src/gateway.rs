@@ -17,8 +17,8 @@ use std::{
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use ingest::budget::WeekMinute;
 use command::{ContingencyPlans, Incidents, Region, Register, Store};
+use ingest::budget::WeekMinute;
 use media::{CameraId, Clock, EventId, WallTime};
 use relay::Relay;
 use storage::{Archive, DataDir, Events};

@@ -99,7 +99,10 @@ async fn full_port() -> (SocketAddr, Vec<tokio::task::JoinHandle<()>>) {
     // Until nobody gets in any more.
     loop {
         let tried = tokio::net::TcpStream::connect(address);
-        if tokio::time::timeout(Duration::from_millis(700), tried).await.is_err() {
+        if tokio::time::timeout(Duration::from_millis(700), tried)
+            .await
+            .is_err()
+        {
             return (address, held);
         }
     }
@@ -115,7 +118,9 @@ impl Field {
     fn camera(&mut self, faults: Faults) -> CameraHandle {
         self.count += 1;
         let name = format!("f{}", self.count);
-        let camera = self.server.add_camera(CameraConfig::new(name, self.clip.clone()));
+        let camera = self
+            .server
+            .add_camera(CameraConfig::new(name, self.clip.clone()));
         camera.faults().set(faults);
         camera
     }
@@ -165,7 +170,11 @@ async fn every_fault_names_its_cause() {
     let at = |address: SocketAddr| format!("rtsp://{address}/main");
 
     // The network.
-    let http = server(|| Some(b"HTTP/1.1 400 Bad Request\r\n\r\n".as_slice()), true).await;
+    let http = server(
+        || Some(b"HTTP/1.1 400 Bad Request\r\n\r\n".as_slice()),
+        true,
+    )
+    .await;
     let mute_port = server(|| None, false).await;
     let closing = server(|| None, true).await;
     let closed = {
@@ -182,57 +191,187 @@ async fn every_fault_names_its_cause() {
     let mut cases = vec![
         Case {
             disabled: true,
-            ..case("out of service in the register", Cause::Disabled, field.url(well.clone()))
+            ..case(
+                "out of service in the register",
+                Cause::Disabled,
+                field.url(well.clone()),
+            )
         },
-        case("a host name that no name server knows", Cause::NameNotResolved, "rtsp://no-such-camera.invalid/main"),
+        case(
+            "a host name that no name server knows",
+            Cause::NameNotResolved,
+            "rtsp://no-such-camera.invalid/main",
+        ),
         case("nothing listens at the port", Cause::Refused, at(closed)),
-        case("the port is behind a firewall that drops, the host is not", Cause::PortSilent, at(full)),
+        case(
+            "the port is behind a firewall that drops, the host is not",
+            Cause::PortSilent,
+            at(full),
+        ),
         case("the port is a web server's", Cause::NotRtsp, at(http)),
-        case("connections are taken and nothing is said", Cause::RtspSilent, at(mute_port)),
-        case("connections are taken and closed", Cause::RtspClosed, at(closing)),
+        case(
+            "connections are taken and nothing is said",
+            Cause::RtspSilent,
+            at(mute_port),
+        ),
+        case(
+            "connections are taken and closed",
+            Cause::RtspClosed,
+            at(closing),
+        ),
         Case {
             password: "wrong",
-            ..case("a wrong password on file", Cause::WrongPassword, field.url(well.clone()))
+            ..case(
+                "a wrong password on file",
+                Cause::WrongPassword,
+                field.url(well.clone()),
+            )
         },
         Case {
             user: None,
-            ..case("no user on file", Cause::NoCredentials, field.url(well.clone()))
+            ..case(
+                "no user on file",
+                Cause::NoCredentials,
+                field.url(well.clone()),
+            )
         },
-        case("the account may not watch (403)", Cause::NotAllowed, field.url(refuse(403, RefuseAt::Describe))),
-        case("all connections of the camera are in use (453)", Cause::CameraBusy, busy.url(camsim::Profile::Main)),
-        case("another path on file (404)", Cause::NotFound, field.url(refuse(404, RefuseAt::Describe))),
-        case("the camera fails inside (500)", Cause::RtspError, field.url(refuse(500, RefuseAt::Describe))),
-        case("a description that is none", Cause::BadDescription, field.url(sdp(|q| q.unreadable = true))),
-        case("a description without video", Cause::NoVideo, field.url(sdp(|q| q.no_video = true))),
-        case("MPEG-4 Part 2", Cause::Codec, field.url(sdp(|q| q.other_codec = true))),
+        case(
+            "the account may not watch (403)",
+            Cause::NotAllowed,
+            field.url(refuse(403, RefuseAt::Describe)),
+        ),
+        case(
+            "all connections of the camera are in use (453)",
+            Cause::CameraBusy,
+            busy.url(camsim::Profile::Main),
+        ),
+        case(
+            "another path on file (404)",
+            Cause::NotFound,
+            field.url(refuse(404, RefuseAt::Describe)),
+        ),
+        case(
+            "the camera fails inside (500)",
+            Cause::RtspError,
+            field.url(refuse(500, RefuseAt::Describe)),
+        ),
+        case(
+            "a description that is none",
+            Cause::BadDescription,
+            field.url(sdp(|q| q.unreadable = true)),
+        ),
+        case(
+            "a description without video",
+            Cause::NoVideo,
+            field.url(sdp(|q| q.no_video = true)),
+        ),
+        case(
+            "MPEG-4 Part 2",
+            Cause::Codec,
+            field.url(sdp(|q| q.other_codec = true)),
+        ),
         Case {
             region: CLOSED,
-            ..case("a link set to zero", Cause::LinkClosed, field.url(well.clone()))
+            ..case(
+                "a link set to zero",
+                Cause::LinkClosed,
+                field.url(well.clone()),
+            )
         },
         Case {
             region: NARROW,
-            ..case("a link of 1 Mbit/s before a main stream", Cause::LinkBudget, field.url(well.clone()))
+            ..case(
+                "a link of 1 Mbit/s before a main stream",
+                Cause::LinkBudget,
+                field.url(well.clone()),
+            )
         },
-        case("neither TCP nor UDP is taken (461)", Cause::Transport, field.url(Faults { refuse_tcp: true, refuse_udp: true, ..well.clone() })),
-        case("PLAY is refused (500)", Cause::Setup, field.url(refuse(500, RefuseAt::Play))),
-        case("it plays and sends nothing", Cause::NoPackets, field.url(Faults { mute: true, ..well.clone() })),
-        case("it cuts the connection as it plays", Cause::Cut, field.url(Faults { flap_every_s: Some(0.2), no_key_frames: true, ..well.clone() })),
-        case("no key frames", Cause::NoKeyFrame, field.url(Faults { no_key_frames: true, ..well.clone() })),
-        case("pictures that are damaged", Cause::NotDecoded, field.url(Faults { garble: true, ..well.clone() })),
+        case(
+            "neither TCP nor UDP is taken (461)",
+            Cause::Transport,
+            field.url(Faults {
+                refuse_tcp: true,
+                refuse_udp: true,
+                ..well.clone()
+            }),
+        ),
+        case(
+            "PLAY is refused (500)",
+            Cause::Setup,
+            field.url(refuse(500, RefuseAt::Play)),
+        ),
+        case(
+            "it plays and sends nothing",
+            Cause::NoPackets,
+            field.url(Faults {
+                mute: true,
+                ..well.clone()
+            }),
+        ),
+        case(
+            "it cuts the connection as it plays",
+            Cause::Cut,
+            field.url(Faults {
+                flap_every_s: Some(0.2),
+                no_key_frames: true,
+                ..well.clone()
+            }),
+        ),
+        case(
+            "no key frames",
+            Cause::NoKeyFrame,
+            field.url(Faults {
+                no_key_frames: true,
+                ..well.clone()
+            }),
+        ),
+        case(
+            "pictures that are damaged",
+            Cause::NotDecoded,
+            field.url(Faults {
+                garble: true,
+                ..well.clone()
+            }),
+        ),
         case("a lens cap", Cause::Dark, dark.url(camsim::Profile::Main)),
-        case("a clock ten minutes ahead", Cause::ClockWrong, field.url(Faults { clock_offset_s: 600.0, ..well.clone() })),
+        case(
+            "a clock ten minutes ahead",
+            Cause::ClockWrong,
+            field.url(Faults {
+                clock_offset_s: 600.0,
+                ..well.clone()
+            }),
+        ),
     ];
     // A cable that is cut, and one on which everything is dropped: only where this machine gives a network of its own.
-    let cables = [sightline_tests::netns::Cable::lay_or_skip(), sightline_tests::netns::Cable::lay_or_skip()];
+    let cables = [
+        sightline_tests::netns::Cable::lay_or_skip(),
+        sightline_tests::netns::Cable::lay_or_skip(),
+    ];
     if let [Some(cut), Some(drops)] = &cables {
         cut.pull_out(true).unwrap();
         drops.drop_all().unwrap();
-        cases.push(case("the cable is out", Cause::NoRoute, format!("rtsp://{}/main", cut.there)));
-        cases.push(case("everything on the way is dropped", Cause::NoAnswer, format!("rtsp://{}/main", drops.there)));
+        cases.push(case(
+            "the cable is out",
+            Cause::NoRoute,
+            format!("rtsp://{}/main", cut.there),
+        ));
+        cases.push(case(
+            "everything on the way is dropped",
+            Cause::NoAnswer,
+            format!("rtsp://{}/main", drops.there),
+        ));
     }
 
     // Those that wait for a time-out wait together.
-    let waits = [Cause::NoKeyFrame, Cause::NoPackets, Cause::RtspSilent, Cause::PortSilent, Cause::NoAnswer, Cause::NoRoute];
+    let waits = [
+        Cause::NoKeyFrame,
+        Cause::NoPackets,
+        Cause::RtspSilent,
+        Cause::PortSilent,
+        Cause::NoAnswer,
+        Cause::NoRoute,
+    ];
     cases.sort_by_key(|case| !waits.contains(&case.cause));
     let closed_link = json!({"capacity_bps": 50_000_000, "share": 0.0});
     let got = admin.put(&format!("links/{CLOSED}"), closed_link).await;
@@ -255,7 +394,11 @@ async fn every_fault_names_its_cause() {
     eventually(|| async { station.running.gateway.supervisor.camera(last) }).await;
     eventually(|| async {
         let links = admin.get("links").await.json();
-        let link = links.as_array()?.iter().find(|l| l["id"] == CLOSED)?.clone();
+        let link = links
+            .as_array()?
+            .iter()
+            .find(|l| l["id"] == CLOSED)?
+            .clone();
         (link["budget_bps"] == 0).then_some(())
     })
     .await;
@@ -270,7 +413,10 @@ async fn every_fault_names_its_cause() {
     for (case, diagnosis) in cases.iter().zip(&found) {
         let failure = &diagnosis["failure"];
         if failure["cause"] != case.cause.as_str() {
-            wrong.push(format!("{}: {failure} in {}", case.fault, diagnosis["steps"]));
+            wrong.push(format!(
+                "{}: {failure} in {}",
+                case.fault, diagnosis["steps"]
+            ));
             continue;
         }
         assert_eq!(failure["zh"]["what"], case.cause.zh().what);
@@ -278,16 +424,26 @@ async fn every_fault_names_its_cause() {
         // What came before it passed.
         let steps = diagnosis["steps"].as_array().unwrap();
         let at = steps.iter().position(|s| !s["cause"].is_null()).unwrap();
-        assert!(steps[..at].iter().all(|s| s["cause"].is_null()), "{}", case.fault);
+        assert!(
+            steps[..at].iter().all(|s| s["cause"].is_null()),
+            "{}",
+            case.fault
+        );
         let said = diagnosis.to_string();
-        assert!(!said.contains("camsim\""), "a password is never told: {said}");
+        assert!(
+            !said.contains("camsim\""),
+            "a password is never told: {said}"
+        );
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let causes: BTreeSet<Cause> = cases.iter().map(|c| c.cause).collect();
     assert!(causes.len() >= 20, "{} causes", causes.len());
     for case in &cases {
         let row = row(case.cause, case.fault);
-        assert!(REFERENCE.contains(&row), "docs/reference/diagnosis.md lacks the line\n{row}");
+        assert!(
+            REFERENCE.contains(&row),
+            "docs/reference/diagnosis.md lacks the line\n{row}"
+        );
     }
 
     // And a camera that is well says so, by a session of its own and by the one that plays.
@@ -327,9 +483,17 @@ fn row(cause: Cause, fault: &str) -> String {
 #[test]
 fn every_cause_is_in_the_reference() {
     for cause in Cause::ALL {
-        let (start, end) = row(*cause, "\u{0}").split_once('\u{0}').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
-        let told = REFERENCE.lines().any(|l| l.starts_with(&start) && l.ends_with(&end));
-        assert!(told, "docs/reference/diagnosis.md has no line\n{start}...{end}");
+        let (start, end) = row(*cause, "\u{0}")
+            .split_once('\u{0}')
+            .map(|(a, b)| (a.to_owned(), b.to_owned()))
+            .unwrap();
+        let told = REFERENCE
+            .lines()
+            .any(|l| l.starts_with(&start) && l.ends_with(&end));
+        assert!(
+            told,
+            "docs/reference/diagnosis.md has no line\n{start}...{end}"
+        );
     }
 }
 

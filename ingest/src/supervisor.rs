@@ -10,8 +10,8 @@ use std::{
 };
 
 use media::{
-    BitRate, CameraId, Clock, Feed, FeedId, Lease, Priority, Profile, Reason, ReasonCode, Ring,
-    RegionCode, SourceState, SourceStatus, WallTime,
+    BitRate, CameraId, Clock, Feed, FeedId, Lease, Priority, Profile, Reason, ReasonCode,
+    RegionCode, Ring, SourceState, SourceStatus, WallTime,
 };
 use tokio::sync::{Notify, broadcast, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -247,10 +247,7 @@ impl Supervisor {
         for profile in Profile::ALL {
             let was = before.as_ref().and_then(|c| c.source(profile));
             let is = state.cameras.get(&id).and_then(|c| c.source(profile));
-            if was
-                .zip(is)
-                .is_none_or(|(was, is)| !was.same_session(is))
-            {
+            if was.zip(is).is_none_or(|(was, is)| !was.same_session(is)) {
                 let feed = FeedId {
                     camera: id,
                     profile,
@@ -354,10 +351,7 @@ impl Supervisor {
                 .get(&feed.camera)
                 .ok_or_else(|| no_stream(feed))?;
             let source = camera.source(feed.profile).ok_or_else(|| no_stream(feed))?;
-            let (region, rate) = (
-                camera.region,
-                state.rate(&self.0.config, feed, source),
-            );
+            let (region, rate) = (camera.region, state.rate(&self.0.config, feed, source));
             self.0.admit(state, feed, region, rate, priority)?;
         }
         Ok(Room {
@@ -476,7 +470,11 @@ impl State {
             Profile::Sub => config.sub_bit_rate,
         };
         let said = source.declared.unwrap_or(usual);
-        self.rates.get(&feed).copied().unwrap_or_default().rate(said)
+        self.rates
+            .get(&feed)
+            .copied()
+            .unwrap_or_default()
+            .rate(said)
     }
 
     fn note(&mut self, note: LinkNote) {
@@ -519,7 +517,10 @@ impl Shared {
     pub(crate) fn turn(&self, now: Instant, feed: FeedId) -> Instant {
         let mut guard = self.lock();
         let state = &mut *guard;
-        let urgency = state.feeds.get(&feed).and_then(|e| e.held.keys().next_back());
+        let urgency = state
+            .feeds
+            .get(&feed)
+            .and_then(|e| e.held.keys().next_back());
         let urgent = urgency.is_some_and(|p| *p >= Priority::Wall);
         let camera = state.cameras.get(&feed.camera);
         let pull = camera.and_then(|c| Some((c.region, c.source(feed.profile)?)));
@@ -624,7 +625,9 @@ impl Shared {
                 ),
                 Why::Shrunk => (
                     Noted::Shrunk,
-                    format!("link {link} has no room for it any more, since its budget or the path has changed"),
+                    format!(
+                        "link {link} has no room for it any more, since its budget or the path has changed"
+                    ),
                 ),
             };
             let entry = state.feeds.get(&feed);

@@ -2,7 +2,9 @@
 
 mod harness;
 
-use camsim::{CameraConfig, CameraHandle, Profile as CamProfile, Server, ServerConfig, scene::QuickClip};
+use camsim::{
+    CameraConfig, CameraHandle, Profile as CamProfile, Server, ServerConfig, scene::QuickClip,
+};
 use harness::{clip, config, feed_id, id, registered, supervisor, until};
 use ingest::{
     Camera, Config, Supervisor,
@@ -69,7 +71,12 @@ async fn a_stream_that_takes_more_than_it_said_is_noticed_and_the_least_urgent_g
     assert_eq!(reason.code, ReasonCode::Preempted);
     assert!(reason.text.contains(VILLAGE), "{reason}");
     let notes = ingest.link_notes();
-    assert!(notes.iter().any(|n| n.feed == feed_id(2) && matches!(n.what, Noted::Outgrown(_))), "{notes:?}");
+    assert!(
+        notes
+            .iter()
+            .any(|n| n.feed == feed_id(2) && matches!(n.what, Noted::Outgrown(_))),
+        "{notes:?}"
+    );
     // And what is more than the whole link in the end gives way itself: no link has more given out than its budget.
     let reason = ended(&recording).await;
     assert_eq!(reason.code, ReasonCode::Preempted);
@@ -97,7 +104,10 @@ async fn links_change_under_what_runs() {
         let link = links.iter().find(|l| l.id.as_str() == code).unwrap();
         link.pulls.iter().map(|p| p.feed).collect::<Vec<_>>()
     };
-    assert_eq!((held(VILLAGE), held("441403103")), (vec![feed_id(2)], vec![feed_id(1)]));
+    assert_eq!(
+        (held(VILLAGE), held("441403103")),
+        (vec![feed_id(2)], vec![feed_id(1)])
+    );
     // Its region is deleted: there is no link to respect any more, and it goes on.
     ingest.set_links(vec![link(VILLAGE, 2000)], WeekMinute::default());
     assert!(ingest.feed(feed_id(1)).is_some());
@@ -105,7 +115,10 @@ async fn links_change_under_what_runs() {
     ingest.set_links(vec![link(VILLAGE, 0)], WeekMinute::default());
     let reason = ended(&second).await;
     assert_eq!(reason.code, ReasonCode::Preempted);
-    assert_eq!(ingest.link_notes().last().map(|n| n.what), Some(Noted::Shrunk));
+    assert_eq!(
+        ingest.link_notes().last().map(|n| n.what),
+        Some(Noted::Shrunk)
+    );
     assert!(ingest.feed(feed_id(1)).is_some());
     drop(first);
 }
@@ -119,12 +132,18 @@ async fn a_check_leaves_nothing_behind_and_does_not_cut_a_viewers_grace() {
     let ingest = supervisor(patient, vec![link(VILLAGE, 2000)]);
     let (_server, cameras) = cameras(&ingest, 2).await;
     drop(ingest.pull(feed_id(1), Priority::Diagnosis).unwrap());
-    until("the end of the check", || ingest.feed(feed_id(1)).is_none().then_some(())).await;
+    until("the end of the check", || {
+        ingest.feed(feed_id(1)).is_none().then_some(())
+    })
+    .await;
     let viewer = ingest.pull(feed_id(2), Priority::Viewer).unwrap();
     let check = ingest.pull(feed_id(2), Priority::Diagnosis).unwrap();
     drop(viewer);
     drop(check);
-    until("a session", || (cameras[1].stats().playing() == 1).then_some(())).await;
+    until("a session", || {
+        (cameras[1].stats().playing() == 1).then_some(())
+    })
+    .await;
     assert!(ingest.feed(feed_id(2)).is_some());
     // Room without a feed is given back, and what a feed holds is not taken from it.
     let before = ingest.links().remove(0).reserved;
@@ -133,6 +152,9 @@ async fn a_check_leaves_nothing_behind_and_does_not_cut_a_viewers_grace() {
     assert!(ingest.links().remove(0).reserved > before);
     drop((room, shared));
     assert_eq!(ingest.links().remove(0).reserved, before);
-    assert_eq!(ingest.room(feed_id(9), Priority::Viewer).unwrap_err().code, ReasonCode::NotFound);
+    assert_eq!(
+        ingest.room(feed_id(9), Priority::Viewer).unwrap_err().code,
+        ReasonCode::NotFound
+    );
     assert!(ingest.camera(id(2)).is_some());
 }

@@ -42,7 +42,10 @@ pub(crate) fn run(args: &Args) -> Result<Vec<Figure>> {
             }
         }
     }
-    ensure!(worst <= MOST_US, "{worst:.2} us, at most {MOST_US} are meant");
+    ensure!(
+        worst <= MOST_US,
+        "{worst:.2} us, at most {MOST_US} are meant"
+    );
     let floor = district.floor(args.decisions);
     Ok(vec![Figure::new("admit", worst, "us", Some(floor))])
 }
@@ -81,13 +84,7 @@ impl District {
     }
 
     /// Mean of one decision and what follows from it, microseconds.
-    fn time(
-        &self,
-        pulls: u32,
-        decisions: u32,
-        priority: Priority,
-        rate: BitRate,
-    ) -> Result<f64> {
+    fn time(&self, pulls: u32, decisions: u32, priority: Priority, rate: BitRate) -> Result<f64> {
         let mut links = Links::new(self.lines.clone());
         let now = Instant::now();
         let region = |n: u32| self.regions[(n % CAMERAS) as usize];

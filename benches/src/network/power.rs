@@ -44,7 +44,10 @@ pub(crate) async fn run(args: &Args) -> Result<Vec<Figure>> {
     for n in 0..args.links {
         let cable = Cable::lay().context("twenty networks of their own")?;
         let rate = format!("{}bit", LINE.0);
-        let shape = ["qdisc", "replace", "dev", "far", "root", "tbf", "rate", &rate, "burst", "128kb", "latency", "200ms"];
+        let shape = [
+            "qdisc", "replace", "dev", "far", "root", "tbf", "rate", &rate, "burst", "128kb",
+            "latency", "200ms",
+        ];
         cable.inside("tc", &shape)?;
         let listen = (cable.there, 8554).into();
         let (stop, first) = (stop.clone(), n * each);
@@ -82,7 +85,10 @@ pub(crate) async fn run(args: &Args) -> Result<Vec<Figure>> {
         lines.push(link);
         cables.push(cable);
     }
-    let budget = lines.first().context("one link")?.budget_at(Default::default());
+    let budget = lines
+        .first()
+        .context("one link")?
+        .budget_at(Default::default());
     let supervisor = ingest::Supervisor::start(
         ingest::Config::default(),
         Links::new(lines),
@@ -112,8 +118,15 @@ pub(crate) async fn run(args: &Args) -> Result<Vec<Figure>> {
         let is = |l: &&Lease| l.feed.status.borrow().state == SourceState::Live;
         leases.iter().filter(is).count()
     };
-    let first = until(&cables, "the first start", 2 * MOST, || live(&leases) == leases.len()).await?;
-    println!("first start: all {} live after {:.1} s", leases.len(), first.took.as_secs_f64());
+    let first = until(&cables, "the first start", 2 * MOST, || {
+        live(&leases) == leases.len()
+    })
+    .await?;
+    println!(
+        "first start: all {} live after {:.1} s",
+        leases.len(),
+        first.took.as_secs_f64()
+    );
     for cable in &cables {
         cable.pull_out(true)?;
     }
@@ -123,7 +136,10 @@ pub(crate) async fn run(args: &Args) -> Result<Vec<Figure>> {
     for cable in &cables {
         cable.pull_out(false)?;
     }
-    let back = until(&cables, "the return", 2 * MOST, || live(&leases) == leases.len()).await?;
+    let back = until(&cables, "the return", 2 * MOST, || {
+        live(&leases) == leases.len()
+    })
+    .await?;
     let most = first.most.max(back.most);
     println!(
         "power back: all live after {:.1} s; the most that a link carried in a second was {most}, its budget is {budget}",
@@ -132,10 +148,19 @@ pub(crate) async fn run(args: &Args) -> Result<Vec<Figure>> {
     stop.cancel();
     supervisor.shutdown().await;
     ensure!(most <= budget, "a link carried {most} in a second");
-    ensure!(back.took <= MOST, "{:.1} s until all were live", back.took.as_secs_f64());
+    ensure!(
+        back.took <= MOST,
+        "{:.1} s until all were live",
+        back.took.as_secs_f64()
+    );
     Ok(vec![
         Figure::new("power-back", back.took.as_secs_f64(), "s", None),
-        Figure::new("power-back-link", most.0 as f64 / 1e6, "Mbit/s in a second", Some(budget.0 as f64 / 1e6)),
+        Figure::new(
+            "power-back-link",
+            most.0 as f64 / 1e6,
+            "Mbit/s in a second",
+            Some(budget.0 as f64 / 1e6),
+        ),
     ])
 }
 
@@ -182,6 +207,9 @@ async fn until(
         {
             return Ok(Passed { took, most });
         }
-        ensure!(began.elapsed() < patience, "{what}: not within {patience:?}");
+        ensure!(
+            began.elapsed() < patience,
+            "{what}: not within {patience:?}"
+        );
     }
 }

@@ -3,7 +3,10 @@
 
 use std::{
     io::BufRead,
-    sync::{Arc, Mutex, atomic::{AtomicU64, Ordering::Relaxed}},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -94,9 +97,8 @@ pub(crate) async fn run(args: &Args) -> Result<Vec<Figure>> {
         serde_json::from_str(&line).with_context(|| line.clone())
     };
     let floor = tokio::task::block_in_place(|| measure(true))?;
-    let skipped = |cameras: &[camsim::CameraHandle]| -> u64 {
-        cameras.iter().map(|c| c.stats().skips).sum()
-    };
+    let skipped =
+        |cameras: &[camsim::CameraHandle]| -> u64 { cameras.iter().map(|c| c.stats().skips).sum() };
     let before = skipped(&cameras);
     let own = tokio::task::block_in_place(|| measure(false))?;
     let lost = skipped(&cameras) - before + own.damaged + own.again;
@@ -191,7 +193,10 @@ fn pull(args: &Serve) -> Result<Measured> {
     measured.held_bytes = leases.iter().map(|l| l.feed.ring.held().0).sum();
     for lease in &leases {
         measured.again += lease.feed.status.borrow().attempts.saturating_sub(1);
-        let mut cursor = lease.feed.ring.cursor_at_start(Arc::new(tokio::sync::Notify::new()));
+        let mut cursor = lease
+            .feed
+            .ring
+            .cursor_at_start(Arc::new(tokio::sync::Notify::new()));
         while let Some(Next::Frame(frame)) = cursor.try_next() {
             measured.damaged += u64::from(frame.damaged);
         }
@@ -238,7 +243,8 @@ fn floor(args: &Serve) -> Result<Measured> {
         local.block_on(&runtime, async move {
             let mut tasks = Vec::new();
             for stream in streams {
-                let (stream, count) = (tokio::net::TcpStream::from_std(stream)?, Arc::clone(&count));
+                let (stream, count) =
+                    (tokio::net::TcpStream::from_std(stream)?, Arc::clone(&count));
                 tasks.push(tokio::task::spawn_local(drain(stream, count)));
             }
             for task in tasks {

@@ -73,7 +73,11 @@ pub(super) async fn begin(call: Call) -> Answer {
         camera: camera.code,
         profile: asked.unwrap_or(usual),
     };
-    let mut entry = call.entry("camera-diagnosed", camera.code.to_string(), Some(camera.region))?;
+    let mut entry = call.entry(
+        "camera-diagnosed",
+        camera.code.to_string(),
+        Some(camera.region),
+    )?;
     entry.detail = feed.profile.to_string();
     call.audit(entry).await?;
     let user = call.user()?.user.clone();

@@ -137,7 +137,10 @@ impl<'a> View<'a> {
 
     fn name(&self, camera: &CameraId) -> String {
         let register = self.call.gateway.register.read();
-        register.camera(camera).map(|c| c.name.clone()).unwrap_or_default()
+        register
+            .camera(camera)
+            .map(|c| c.name.clone())
+            .unwrap_or_default()
     }
 
     fn region(&self, camera: &CameraId) -> RegionCode {
@@ -190,7 +193,9 @@ pub(super) async fn notes(call: Call) -> Answer {
         .iter()
         .rev()
         .filter(|n| of.is_none_or(|r| n.link == r))
-        .filter(|n| call.sees(Action::Look, n.link) && call.sees(Action::Look, view.region(&n.feed.camera)))
+        .filter(|n| {
+            call.sees(Action::Look, n.link) && call.sees(Action::Look, view.region(&n.feed.camera))
+        })
         .map(|n| view.note(n))
         .collect();
     json(&seen)
@@ -272,7 +277,11 @@ fn show(call: &Call, region: RegionCode) -> Answer {
     let view = View::of(call);
     let line = view.lines.get(&region).cloned();
     let line = line.ok_or_else(|| Problem::not_found("no such link"))?;
-    let known = gateway.supervisor.links().into_iter().find(|l| l.id == region);
+    let known = gateway
+        .supervisor
+        .links()
+        .into_iter()
+        .find(|l| l.id == region);
     let budget = line.budget_at(view.at);
     let used = LinkUse {
         capacity: line.capacity,
@@ -357,7 +366,9 @@ pub(super) async fn of_camera(call: Call) -> Answer {
                 state: status.as_ref().map_or(SourceState::Idle, |s| s.state),
                 reason: status.as_ref().and_then(|s| s.reason.clone()),
                 bit_rate_bps: status.as_ref().map_or(0, |s| s.bit_rate.0),
-                frame_rate: status.as_ref().map_or(0.0, |s| f64::from(s.frame_rate_x100) / 100.0),
+                frame_rate: status
+                    .as_ref()
+                    .map_or(0.0, |s| f64::from(s.frame_rate_x100) / 100.0),
                 attempts: status.as_ref().map_or(0, |s| s.attempts),
                 reserved_bps: held,
                 wanted_bps: wanted.0,
@@ -417,7 +428,10 @@ fn findings(links: &[LinkUse], streams: &[Stream], notes: &[LinkNote]) -> Vec<Po
                 "refused",
                 format!("link {link} had no room for {wanted} of {feed}"),
             ),
-            Noted::GaveWay(to) => ("gave-way", format!("{feed} gave way to {to} on link {link}")),
+            Noted::GaveWay(to) => (
+                "gave-way",
+                format!("{feed} gave way to {to} on link {link}"),
+            ),
             Noted::Outgrown(by) => (
                 "outgrown",
                 format!("{feed} gave way on link {link} since {by} takes more than it was given"),
@@ -445,10 +459,16 @@ fn findings(links: &[LinkUse], streams: &[Stream], notes: &[LinkNote]) -> Vec<Po
     }
     for stream in streams.iter().filter(|s| s.state == SourceState::Live) {
         if stream.frame_rate > 0.0 && stream.frame_rate < SLOW {
-            let text = format!("the camera sends {:.1} pictures a second", stream.frame_rate);
+            let text = format!(
+                "the camera sends {:.1} pictures a second",
+                stream.frame_rate
+            );
             told("camera-slow", None, Some(stream.profile), text);
         }
-        if stream.reserved_bps.is_some_and(|r| stream.bit_rate_bps > r + r / 5) {
+        if stream
+            .reserved_bps
+            .is_some_and(|r| stream.bit_rate_bps > r + r / 5)
+        {
             let text = format!(
                 "the camera sends {}, more than it has been given",
                 BitRate(stream.bit_rate_bps)

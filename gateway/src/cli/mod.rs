@@ -204,8 +204,8 @@ mod tests {
         command.clone().debug_assert();
         let help = command.render_long_help().to_string();
         for name in [
-            "serve", "demo", "check", "camera", "link", "user", "pull", "export", "evidence", "verify",
-            "tag",
+            "serve", "demo", "check", "camera", "link", "user", "pull", "export", "evidence",
+            "verify", "tag",
         ] {
             assert!(help.contains(&format!("  {name} ")), "{name} in\n{help}");
         }

@@ -233,7 +233,17 @@ async fn look(gateway: &Gateway, camera: &Camera) -> Option<Result<Outcome, Reas
             Some(Ok(judged(gateway, frame).await))
         }
         // Its room went to somebody else in between.
-        Ok(None) if lease.feed.status.borrow().reason.as_ref().is_some_and(|r| r.code == ReasonCode::Preempted) => None,
+        Ok(None)
+            if lease
+                .feed
+                .status
+                .borrow()
+                .reason
+                .as_ref()
+                .is_some_and(|r| r.code == ReasonCode::Preempted) =>
+        {
+            None
+        }
         _ => {
             let reason = lease.feed.status.borrow().reason.clone();
             let nothing = || {
@@ -306,7 +316,14 @@ async fn tell(gateway: &Arc<Gateway>, code: CameraId, check: Check) {
         {
             open.insert(code, (kind, check.at));
             let text = "found by a scheduled check";
-            tags.push(feeds::tag(code, kind, Phase::Start, check.at, check.at, text));
+            tags.push(feeds::tag(
+                code,
+                kind,
+                Phase::Start,
+                check.at,
+                check.at,
+                text,
+            ));
         }
     }
     for tag in tags {

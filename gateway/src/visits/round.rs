@@ -214,7 +214,9 @@ impl Round {
                 .filter(|a| *a <= self.settings.period)
                 .count(),
             visits: self.visits,
-            oldest: ages().collect::<Option<Vec<_>>>().and_then(|a| a.into_iter().max()),
+            oldest: ages()
+                .collect::<Option<Vec<_>>>()
+                .and_then(|a| a.into_iter().max()),
         }
     }
 }
@@ -241,7 +243,9 @@ mod tests {
     }
 
     fn village(n: u32) -> RegionCode {
-        format!("4414031{:02}2{:02}", n / 20, n % 20).parse().unwrap()
+        format!("4414031{:02}2{:02}", n / 20, n % 20)
+            .parse()
+            .unwrap()
     }
 
     fn stop(n: u32, region: u32, kilo: u64) -> Stop {
@@ -287,10 +291,7 @@ mod tests {
         let over = now + Duration::from_secs(4);
         round.done(over, camera(0));
         assert_eq!(round.next(over + Duration::from_millis(7900)), None);
-        assert_eq!(
-            round.next(over + Duration::from_secs(8)),
-            Some(camera(1))
-        );
+        assert_eq!(round.next(over + Duration::from_secs(8)), Some(camera(1)));
     }
 
     #[test]

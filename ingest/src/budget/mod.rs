@@ -215,11 +215,7 @@ impl Refusal {
             self.name, self.link, self.wanted, self.reserved, self.budget
         );
         if self.set_aside.0 > 0 {
-            let _ = write!(
-                text,
-                "; {} wait for those who asked before",
-                self.set_aside
-            );
+            let _ = write!(text, "; {} wait for those who asked before", self.set_aside);
         }
         Reason::new(ReasonCode::LinkBudget, text)
     }
@@ -550,11 +546,7 @@ impl Links {
 
     /// Ends pulls until no link is over its budget: the least urgent first, among those the one that `grown` names, else the
     /// largest.
-    fn settle(
-        &mut self,
-        links: impl Iterator<Item = usize>,
-        grown: Option<FeedId>,
-    ) -> Vec<Ousted> {
+    fn settle(&mut self, links: impl Iterator<Item = usize>, grown: Option<FeedId>) -> Vec<Ousted> {
         let mut ended = Vec::new();
         for link in links {
             while self.links[link].reserved > self.links[link].budget {

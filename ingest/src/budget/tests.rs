@@ -214,10 +214,7 @@ fn a_detour_is_followed_and_a_link_that_would_lead_to_itself_is_named() {
     tree.push(link("441403103", 20));
     tree[0].via = Some(region("441403103"));
     assert_eq!(Links::fault(&tree), None);
-    let (mut links, now) = (
-        Links::new(tree.clone()),
-        Instant::now(),
-    );
+    let (mut links, now) = (Links::new(tree.clone()), Instant::now());
     links
         .admit(now, feed(1), region(HERE), MEGA(4), Priority::Viewer)
         .unwrap();

@@ -22,10 +22,7 @@ const SECOND: Duration = Duration::from_millis(1500);
 /// Nothing listens at this port (tcpmux), and a host that is there says so.
 const CLOSED_PORT: u16 = 1;
 
-pub(super) async fn reach(
-    source: &Source,
-    tell: &mut impl FnMut(Finding),
-) -> Result<(), Finding> {
+pub(super) async fn reach(source: &Source, tell: &mut impl FnMut(Finding)) -> Result<(), Finding> {
     let addresses = name(source, tell).await?;
     let stream = connect(&addresses, tell).await?;
     if source.is_tls() {
@@ -38,15 +35,13 @@ pub(super) async fn reach(
     Ok(())
 }
 
-async fn name(
-    source: &Source,
-    tell: &mut impl FnMut(Finding),
-) -> Result<Vec<SocketAddr>, Finding> {
+async fn name(source: &Source, tell: &mut impl FnMut(Finding)) -> Result<Vec<SocketAddr>, Finding> {
     let (begun, port) = (Instant::now(), source.port());
     let (addresses, detail) = match source.url.host() {
         Some(url::Host::Domain(name)) => {
-            let failed =
-                |detail: String| Finding::failed(Step::Name, Cause::NameNotResolved, since(begun), detail);
+            let failed = |detail: String| {
+                Finding::failed(Step::Name, Cause::NameNotResolved, since(begun), detail)
+            };
             let found = match timeout(PATIENCE, tokio::net::lookup_host((name, port))).await {
                 Ok(Ok(found)) => found.take(MOST_ADDRESSES).collect::<Vec<_>>(),
                 Ok(Err(error)) => return Err(failed(format!("{name}: {error}"))),
@@ -81,7 +76,11 @@ async fn connect(
         let failed = match tried {
             Ok(Ok(stream)) => {
                 tell(Finding::passed(Step::Route, took, address.ip().to_string()));
-                tell(Finding::passed(Step::Port, took, address.port().to_string()));
+                tell(Finding::passed(
+                    Step::Port,
+                    took,
+                    address.port().to_string(),
+                ));
                 return Ok(stream);
             }
             Ok(Err(error)) => of_error(&error, *address, took),
@@ -92,7 +91,11 @@ async fn connect(
     match last {
         Some(failed) => {
             if failed.step == Step::Port {
-                tell(Finding::passed(Step::Route, Duration::from_millis(failed.took_ms), ""));
+                tell(Finding::passed(
+                    Step::Route,
+                    Duration::from_millis(failed.took_ms),
+                    "",
+                ));
             }
             Err(failed)
         }

@@ -64,7 +64,15 @@ pub(super) async fn run(
         }
     };
     let _ = timeout(config.teardown_timeout, group.await_teardown()).await;
-    report(begun, &learned, &watch.take(), ended, source, has_played, tell)
+    report(
+        begun,
+        &learned,
+        &watch.take(),
+        ended,
+        source,
+        has_played,
+        tell,
+    )
 }
 
 /// What came, with when.
@@ -123,7 +131,8 @@ impl Events for Recorder<'_> {
     fn changed(&mut self, session: &Session, _: &Assembler) {
         let known = self.watch.take().playing.is_some();
         if !known && session.state() == SourceState::WaitingKeyFrame {
-            self.watch.change(|came| came.playing = Some(Instant::now()));
+            self.watch
+                .change(|came| came.playing = Some(Instant::now()));
         }
     }
 

@@ -356,4 +356,3 @@ fn garble(mut packets: &mut [u8]) {
         packets = rest;
     }
 }
-
