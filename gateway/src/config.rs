@@ -17,8 +17,8 @@ use serde::Deserialize;
 pub use error::Error;
 use error::{position, wrong};
 pub use tables::{
-    Access, Data, Diagnosis, Diagnosis, District, Events, Evidence, Incidents, Line, Links, Listen, Log, Recording,
-    Stills,
+    Access, Data, Diagnosis, District, Events, Evidence, Incidents, Line, Links, Listen, Log,
+    Recording, Stills,
 };
 
 /// Everything a gateway is told.

@@ -5,13 +5,11 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use http::Method;
 
 use super::{
-    Call, Handling, archive, audit, cameras, contingency, diagnosis, events, evidence, guests, hls, holds,
-    incidents,
+    Call, Handling, archive, audit, cameras, contingency, diagnosis, events, evidence, guests, hls,
+    holds, incidents,
     incidents::{attachments, report, statistics},
-    map, nearby, openapi, plans, positions, recordings, register, retention, session, sse, status,
-    tasks, timeline, users, viewers,
-    links, map, openapi, plans, positions, recordings, register, retention, session, sse, status, tasks,
-    timeline, users, viewers,
+    links, map, nearby, openapi, plans, positions, recordings, register, retention, session, sse,
+    status, tasks, timeline, users, viewers,
 };
 use crate::access::Action;
 
