@@ -9,7 +9,7 @@ use command::{
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
-use super::{Answer, Call, Problem, bytes, empty, json, view, with_json};
+use super::{Answer, Call, Problem, bytes, empty, view, with_json};
 use crate::{access::Action, seal::Seal, stills};
 
 /// `GET /cameras`.
