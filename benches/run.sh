@@ -6,6 +6,8 @@ target/release/fanout --seconds 2 "$@"
 target/release/district --seconds 10
 target/release/archive index
 target/release/archive record
+target/release/network admit
+target/release/network pull --seconds 4
 target/release/command all
 target/release/register --searches 100
 target/release/events

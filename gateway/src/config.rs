@@ -17,8 +17,8 @@ use serde::Deserialize;
 pub use error::Error;
 use error::{position, wrong};
 pub use tables::{
-    Access, Data, District, Events, Evidence, Hold, Incidents, Line, Links, Listen, Log, Recording,
-    Stills, Supervision, Threshold,
+    Access, Data, Diagnosis, District, Events, Evidence, Hold, Incidents, Line, Links, Listen, Log,
+    Recording, Stills, Supervision, Threshold,
 };
 
 /// Everything a gateway is told.
@@ -38,6 +38,9 @@ pub struct Config {
     /// Lines with another capacity than is usual at their level.
     #[serde(default)]
     pub links: Links,
+    /// Looking at every camera in turn.
+    #[serde(default)]
+    pub diagnosis: Diagnosis,
     /// What is recorded.
     #[serde(default)]
     pub recording: Recording,
@@ -253,6 +256,18 @@ impl Config {
                 0,
                 3600,
             ))
+            .or(range(
+                "diagnosis.period_min",
+                self.diagnosis.period_min.into(),
+                1,
+                7 * 24 * 60,
+            ))
+            .or(range(
+                "diagnosis.visit_s",
+                self.diagnosis.visit_s.into(),
+                1,
+                120,
+            ))
             .or_else(|| self.transcode.fault())
             .or(range("stills.at_once", self.stills.at_once as u64, 1, 64))
             .or(range("stills.quality", self.stills.quality.into(), 1, 100))
@@ -276,6 +291,8 @@ impl Config {
                     name: region.name.clone(),
                     capacity: own.map_or(usual, |l| l.capacity).0,
                     share: own.and_then(|l| l.share).unwrap_or(self.links.share),
+                    schedule: Vec::new(),
+                    via: None,
                 }
             })
             .collect()
@@ -376,6 +393,11 @@ mod tests {
                 "links",
                 format!("{:?}", documented.links),
                 format!("{:?}", least.links),
+            ),
+            (
+                "diagnosis",
+                format!("{:?}", documented.diagnosis),
+                format!("{:?}", least.diagnosis),
             ),
             (
                 "recording",

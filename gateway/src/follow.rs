@@ -38,7 +38,7 @@ pub(crate) fn spawn(gateway: &Arc<Gateway>, tags: mpsc::Receiver<Tag>) {
 }
 
 impl Gateway {
-    async fn take(&self, tag: Tag) {
+    pub(crate) async fn take(&self, tag: Tag) {
         let (camera, kind) = (tag.camera, tag.kind);
         self.recorders.occasions.saw(&tag);
         self.judge_picture(&tag);

@@ -1,7 +1,7 @@
 //! The gateway: everything assembled.
 //!
 //! ```text
-//! DataDir (lock) -> journals: register, users, incidents, contingency, audit, events
+//! DataDir (lock) -> journals: register, users, incidents, contingency, uplinks, audit, events
 //!     -> Supervisor (cameras) -> Archive (recordings), Tagger -> Book (events) -> Hub (pages)
 //!     -> Relay (viewers) -> accept loop (TLS, HTTP) and QUIC endpoint
 //! ```
@@ -18,6 +18,7 @@ use std::{
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use command::{ContingencyPlans, Incidents, Region, Register, Store};
+use ingest::budget::WeekMinute;
 use media::{CameraId, Clock, EventId, WallTime};
 use relay::Relay;
 use storage::{Archive, DataDir, Events};
@@ -30,13 +31,14 @@ use crate::{
     audit::Audit,
     book::{Book, Repeats},
     config::Config,
+    diagnose::Diagnoses,
     evidence::{self, Evidence},
     feeds::{Connections, Feeds},
     follow,
     front::Front,
-    host::Host,
+    host::{Host, Watchers},
     hub::Hub,
-    listen,
+    links, listen,
     nearby::Nearby,
     photo::Photos,
     positions::Positions,
@@ -46,6 +48,7 @@ use crate::{
     stills::Stills,
     supervision::{self, Supervision},
     tls::{self, Identity, short_lived::ShortLived},
+    visits::{self, Checks},
 };
 
 /// What stands beside the configuration: data that a demonstration brings along.
@@ -99,6 +102,14 @@ pub struct Gateway {
     pub feeds: Feeds,
     /// Feeds for viewers who cannot decode what a camera sends.
     pub transcodes: ingest::Transcodes,
+    /// What people said of the links.
+    pub uplinks: Arc<links::Kept>,
+    /// Scheduled diagnosis.
+    pub checks: Checks,
+    /// Diagnoses that somebody asked for.
+    pub diagnoses: Diagnoses,
+    /// Who watches which camera.
+    pub watchers: Watchers,
     /// Recordings.
     pub archive: Archive,
     /// What cameras are judged by.
@@ -195,6 +206,7 @@ struct Journals {
     contingency: Arc<Store<ContingencyPlans>>,
     attachments: Attachments,
     plans: Arc<plans::Kept>,
+    uplinks: Arc<links::Kept>,
     evidence: Evidence,
     supervision: Supervision,
     rules: RuleBook,
@@ -346,6 +358,7 @@ fn open_journals(
         contingency: Store::open(data.journal("contingency"))?,
         attachments: Attachments::open(data.path().join("attachments"), room)?,
         plans: Store::open(data.journal("plans"))?,
+        uplinks: Store::open(data.journal("uplinks"))?,
         evidence: Evidence::open(&data.journal("evidence"), data.path().join("evidence"))?,
         supervision,
         rules: RuleBook::open(&data.journal("rules"))?,
@@ -431,7 +444,9 @@ async fn assemble(
         Some(sketch) => Some(sketch),
         None => crate::district::sketch(&config.district)?,
     };
-    let links = ingest::budget::Links::new(config.lines(register.read().regions()));
+    let lines = journals.uplinks.read().lines(&config, &register.read());
+    let at = WeekMinute::of(WallTime::now(), config.district.utc_offset.0);
+    let links = ingest::budget::Links::at(lines, at);
     let clock = Arc::new(Mutex::new(Clock::system()));
     // Not a child of `stop`: cameras are told goodbye after the recorders have ended.
     let supervisor = ingest::Supervisor::start(
@@ -482,6 +497,10 @@ async fn assemble(
         rules: journals.rules,
         photos: journals.photos,
         intake: Intake::default(),
+        uplinks: journals.uplinks,
+        checks: Checks::new(config.diagnosis.round()),
+        diagnoses: Diagnoses::default(),
+        watchers: Watchers::default(),
         evidence: journals.evidence,
         recorders: Recorders::default(),
         tagger,
@@ -516,6 +535,8 @@ async fn assemble(
     follow::spawn(&gateway, tags);
     gateway.tasks.spawn(rules::run(Arc::clone(&gateway), begun));
     gateway.tasks.spawn(recording::run(Arc::clone(&gateway)));
+    gateway.tasks.spawn(links::run(Arc::clone(&gateway)));
+    gateway.tasks.spawn(visits::run(Arc::clone(&gateway)));
     gateway.tasks.spawn(evidence::run(Arc::clone(&gateway)));
     gateway.tasks.spawn(supervision::run(Arc::clone(&gateway)));
     Ok(gateway)

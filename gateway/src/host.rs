@@ -1,7 +1,7 @@
 //! What the relay asks of the gateway: who may see which camera, at which urgency; and who saw what.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Instant,
@@ -20,6 +20,43 @@ use crate::{
 
 /// By session, camera and profile; a session may have several connections.
 type Holds = HashMap<(String, CameraId, Profile), Vec<Option<Hold>>>;
+
+/// Who watches which camera now: the account, and how many tiles.
+#[derive(Debug, Default)]
+pub struct Watchers(Mutex<HashMap<CameraId, BTreeMap<String, usize>>>);
+
+impl Watchers {
+    /// The accounts that watch a camera.
+    pub fn of(&self, camera: &CameraId) -> Vec<String> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(camera)
+            .map_or_else(Vec::new, |users| users.keys().cloned().collect())
+    }
+
+    fn opened(&self, camera: CameraId, user: &str) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *all.entry(camera)
+            .or_default()
+            .entry(user.to_owned())
+            .or_insert(0) += 1;
+    }
+
+    fn closed(&self, camera: CameraId, user: &str) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(users) = all.get_mut(&camera) else {
+            return;
+        };
+        if let Some(count) = users.get_mut(user) {
+            *count -= 1;
+            if *count == 0 {
+                users.remove(user);
+            }
+        }
+        if users.is_empty() {
+            all.remove(&camera);
+        }
+    }
+}
 
 /// The gateway as the relay sees it.
 #[derive(Debug)]
@@ -123,6 +160,7 @@ impl relay::Host for Host {
                 "the audit log does not take what it should; nobody watches without an entry",
             ));
         }
+        gateway.watchers.opened(camera, &viewer.user);
         let hold = viewer
             .session
             .parse()
@@ -148,6 +186,7 @@ impl relay::Host for Host {
         }
         drop(holds);
         let Ok(gateway) = self.gateway() else { return };
+        gateway.watchers.closed(camera, &viewer.user);
         let role = gateway.users.read().get(&viewer.user).map(|a| a.role);
         let role = role.map_or("", |r| r.as_str());
         let mut entry = entry(&viewer.user, role, viewer, "view-closed", camera);

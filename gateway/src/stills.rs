@@ -43,6 +43,11 @@ impl Stills {
         }
     }
 
+    /// A turn for decoding.
+    pub(crate) async fn turn(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        self.turns.acquire().await.ok()
+    }
+
     fn known(&self, etag: &str) -> Option<Still> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.iter().find(|s| s.etag == etag).cloned()

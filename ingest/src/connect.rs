@@ -1,6 +1,6 @@
 //! From a camera's address to a session that plays: resolve, connect (through a front where one is needed), describe, set up.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use retina::{
     client::{
@@ -28,6 +28,38 @@ pub(crate) struct Learned {
     pub(crate) udp: bool,
     /// Its description must be mended before it can be read.
     odd: bool,
+    /// How far the last session came, and when: for a diagnosis.
+    reached: Vec<(Phase, Instant)>,
+    /// What its description says of the video.
+    what: String,
+}
+
+/// How far a session has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// It let us in and described itself.
+    Described,
+    /// There is video that can be carried.
+    Chosen,
+    /// PLAY was answered.
+    Played,
+}
+
+impl Learned {
+    /// When the last session came so far.
+    pub(crate) fn reached(&self, phase: Phase) -> Option<Instant> {
+        let found = self.reached.iter().find(|(p, _)| *p == phase);
+        found.map(|(_, at)| *at)
+    }
+
+    /// What its description says of the video.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
+    }
+
+    fn reach(&mut self, phase: Phase) {
+        self.reached.push((phase, Instant::now()));
+    }
 }
 
 /// A session that plays, and which of its streams are wanted.
@@ -45,6 +77,7 @@ pub(crate) async fn connect(
     learned: &mut Learned,
     assembler: &mut Assembler,
 ) -> Result<(Playing, Option<Front>), Failure> {
+    learned.reached.clear();
     let mut front = None;
     if source.is_tls() || learned.odd {
         front = Some(open_front(config, source).await?);
@@ -60,7 +93,10 @@ pub(crate) async fn connect(
         described = describe(source, &group, front.as_ref()).await;
     }
     let playing = match described {
-        Ok(session) => set_up(session, source, front.is_some(), learned, assembler).await,
+        Ok(session) => {
+            learned.reach(Phase::Described);
+            set_up(session, source, front.is_some(), learned, assembler).await
+        }
         Err(e) => Err(located(&e, source)),
     };
     match playing {
@@ -116,6 +152,8 @@ async fn set_up(
 ) -> Result<Playing, Failure> {
     let sections = description::sections(session.sdp());
     let (video, audio) = tracks::choose(&session, &sections, source.audio)?;
+    learned.what = session.streams()[video].encoding_name().to_owned();
+    learned.reach(Phase::Chosen);
     let udp = match source.transport {
         Transport::Tcp => false,
         Transport::Udp => true,
@@ -143,6 +181,7 @@ async fn set_up(
         .await
         .and_then(|playing| playing.demuxed())
         .map_err(|e| located(&e, source))?;
+    learned.reach(Phase::Played);
     assembler.begin(audio.and_then(|i| tracks::audio(&demuxed.streams()[i])));
     let track = match tracks::video(&mut demuxed, video)? {
         // Retina takes no parameter sets at all from a description that it finds odd. Some servers have them nowhere else.

@@ -65,7 +65,7 @@ pub(crate) async fn run(
         teller.changed(&session, &assembler);
         let group = Arc::new(SessionGroup::default());
         let played = async {
-            let turn = shared.turn(Instant::now());
+            let turn = shared.turn(Instant::now(), feed.id);
             sleep_until(turn.into()).await;
             let session = driver::run(
                 config,
@@ -87,7 +87,7 @@ pub(crate) async fn run(
         let played = Box::pin(played);
         let ended = tokio::select! {
             biased;
-            wish = wish(&mut demand, revision, config.grace, &stop) => Err(wish),
+            wish = wish(&mut demand, revision, &stop) => Err(wish),
             failure = played => Ok(failure),
         };
         let wish = match ended {
@@ -105,7 +105,7 @@ pub(crate) async fn run(
                 teller.retry_at = None;
                 tokio::select! {
                     () = sleep(wait) => continue,
-                    wish = wish(&mut demand, revision, config.grace, &stop) => wish,
+                    wish = wish(&mut demand, revision, &stop) => wish,
                 }
             }
             Err(wish) => {
@@ -135,25 +135,24 @@ pub(crate) async fn run(
 async fn wish(
     demand: &mut watch::Receiver<Demand>,
     revision: u64,
-    grace: std::time::Duration,
     stop: &CancellationToken,
 ) -> Wish {
     loop {
-        let (unused, current) = {
+        let (ends, current) = {
             let demand = demand.borrow_and_update();
-            (demand.unused, demand.revision)
+            (demand.ends, demand.revision)
         };
         if current != revision {
             return Wish::Changed;
         }
         // Counted from the last lease's end, over however many sessions have failed since.
-        let until = unused.map_or_else(Instant::now, |since| since + grace);
+        let until = ends.unwrap_or_else(Instant::now);
         tokio::select! {
             () = stop.cancelled() => return Wish::Stop,
             changed = demand.changed() => if changed.is_err() {
                 return Wish::Stop;
             },
-            () = sleep_until(until.into()), if unused.is_some() => return Wish::Unused,
+            () = sleep_until(until.into()), if ends.is_some() => return Wish::Unused,
         }
     }
 }

@@ -12,6 +12,8 @@
 //!
 //! Before a camera that speaks TLS, or whose description the library refuses, stands a front (`front`, `repair`).
 //!
+//! Why a camera does not start is found step by step by [`diagnose`].
+//!
 //! Beside it, [`decode`] makes pictures of frames for the tagger and for stills, and [`mod@file`] makes frames of video files.
 //!
 //! What always holds:
@@ -39,6 +41,7 @@ pub mod config;
 mod connect;
 pub mod decode;
 mod description;
+pub mod diagnose;
 mod driver;
 pub mod error;
 mod feed;

@@ -4,20 +4,20 @@
 //! `feed`) that owns its session; it learns of leases and changed cameras by a watch channel.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
 };
 
 use media::{
-    BitRate, CameraId, Clock, Feed, FeedId, Lease, Priority, Profile, Reason, ReasonCode, Ring,
-    SourceState, SourceStatus, WallTime,
+    BitRate, CameraId, Clock, Feed, FeedId, Lease, Priority, Profile, Reason, ReasonCode,
+    RegionCode, Ring, SourceState, SourceStatus, WallTime,
 };
 use tokio::sync::{Notify, broadcast, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    budget::{LinkUse, Links, priority_name},
+    budget::{Link, LinkUse, Links, Ousted, WeekMinute, priority_name},
     camera::{Camera, Source},
     config::Config,
     feed,
@@ -51,13 +51,77 @@ struct State {
     feeds: HashMap<FeedId, Entry>,
     /// Last status of feeds that do not run any more.
     ended: BTreeMap<FeedId, SourceStatus>,
-    /// The most a feed was ever measured at: what it is admitted at next time.
-    rates: HashMap<FeedId, BitRate>,
+    /// What feeds were measured at: decides what they are admitted at next time.
+    rates: HashMap<FeedId, Estimate>,
     links: Links,
+    /// What was refused on the links, and what gave way, lately.
+    notes: VecDeque<LinkNote>,
     pacer: Pacer,
     next_number: u32,
     /// Leases of cameras that are always pulled.
     kept: HashMap<CameraId, Lease>,
+}
+
+/// What a feed was measured at.
+#[derive(Clone, Copy, Debug, Default)]
+struct Estimate {
+    peak: BitRate,
+    /// Measurements, one a second.
+    seen: u32,
+}
+
+/// So many seconds of a stream tell what it takes: five minutes.
+const KNOWN: u32 = 300;
+
+impl Estimate {
+    /// What to set aside for a stream of which this was seen and that much is said. What was seen for a moment only does not make
+    /// it less: the moment may have been a quiet one.
+    fn rate(self, said: BitRate) -> BitRate {
+        match self.seen >= KNOWN {
+            // A tenth for what five minutes did not show.
+            true => BitRate(self.peak.0 + self.peak.0 / 10),
+            false => self.peak.max(said),
+        }
+    }
+}
+
+/// Something that a link had no room for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LinkNote {
+    /// When.
+    pub at: WallTime,
+    /// Which link.
+    pub link: RegionCode,
+    /// Whose pull.
+    pub feed: FeedId,
+    /// Its urgency; none: nobody used it any more.
+    pub priority: Option<Priority>,
+    /// What happened.
+    pub what: Noted,
+}
+
+/// What happened to a pull on a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noted {
+    /// It asked for so much and was refused.
+    Refused(BitRate),
+    /// It gave way to a more urgent one.
+    GaveWay(FeedId),
+    /// It gave way since this one (perhaps itself) was found to take more than it had been given.
+    Outgrown(FeedId),
+    /// It gave way since the link's budget is less now, or another path is taken.
+    Shrunk,
+}
+
+/// What happened on the links that is kept.
+const NOTES: usize = 512;
+
+/// Why pulls must end.
+#[derive(Clone, Copy, Debug)]
+enum Why {
+    Admitted(FeedId, Priority),
+    Grown(FeedId, BitRate),
+    Shrunk,
 }
 
 #[derive(Debug)]
@@ -66,14 +130,16 @@ struct Entry {
     demand: watch::Sender<Demand>,
     status: Arc<watch::Sender<SourceStatus>>,
     held: BTreeMap<Priority, usize>,
+    /// Until when it goes on without a lease: from the last one's end that was not a check's.
+    grace: Instant,
     stop: CancellationToken,
 }
 
 /// What a feed's task is told.
 #[derive(Clone, Debug)]
 pub(crate) struct Demand {
-    /// Since when there is no lease; none while there is one.
-    pub(crate) unused: Option<Instant>,
+    /// When it ends for want of a lease; none while there is one.
+    pub(crate) ends: Option<Instant>,
     /// Where to pull from.
     pub(crate) source: Arc<Source>,
     /// Rises when that changes.
@@ -118,6 +184,7 @@ impl Supervisor {
                 ended: BTreeMap::new(),
                 rates: HashMap::new(),
                 links,
+                notes: VecDeque::new(),
                 pacer: Pacer::new(config.connects_per_second),
                 next_number: 1,
                 kept: HashMap::new(),
@@ -139,7 +206,8 @@ impl Supervisor {
     }
 
     /// Adds or changes a camera. Where its address or user changed, its sessions start anew on the same feeds; where a stream is
-    /// gone or the camera is out of service, the feeds end.
+    /// gone or the camera is out of service, the feeds end; where it stands in another region, its feeds are held on the links
+    /// from there.
     pub fn upsert(&self, camera: Camera) {
         let mut state = self.0.lock();
         let id = camera.id;
@@ -169,10 +237,27 @@ impl Supervisor {
                         }
                         changed
                     });
+                    let before = state.cameras.get(&id);
+                    if before.is_some_and(|b| b.region != camera.region) {
+                        let ousted = state.links.set_region(feed, camera.region);
+                        self.0.oust(&mut state, ousted, Why::Shrunk);
+                    }
                 }
             }
         }
-        state.cameras.insert(id, camera);
+        let before = state.cameras.insert(id, camera);
+        // What was measured at another address is not what this one sends.
+        for profile in Profile::ALL {
+            let was = before.as_ref().and_then(|c| c.source(profile));
+            let is = state.cameras.get(&id).and_then(|c| c.source(profile));
+            if was.zip(is).is_none_or(|(was, is)| !was.same_session(is)) {
+                let feed = FeedId {
+                    camera: id,
+                    profile,
+                };
+                state.rates.remove(&feed);
+            }
+        }
         drop(state);
         self.0.keep.notify_one();
     }
@@ -229,29 +314,79 @@ impl Supervisor {
                 .set_priority(feed, entry.held.keys().next_back().copied());
             return Ok(shared.lease(entry, priority));
         }
-        let usual = match feed.profile {
-            Profile::Main => shared.config.main_bit_rate,
-            Profile::Sub => shared.config.sub_bit_rate,
-        };
-        let measured = state.rates.get(&feed).copied();
-        let rate = measured.or(source.declared).unwrap_or(usual);
-        let region = camera.region;
-        let source = Arc::new(source.clone());
-        let victims = state
-            .links
-            .admit(feed, region, rate, priority)
-            .map_err(|refusal| refusal.reason())?;
-        for victim in victims {
-            let reason = Reason::new(
-                ReasonCode::Preempted,
-                format!("gave way to {feed} ({})", priority_name(priority)),
-            );
-            shared.end(state, victim, None, Some(reason));
-        }
+        let (region, source) = (camera.region, Arc::new(source.clone()));
+        let rate = state.rate(&shared.config, feed, &source);
+        shared.admit(state, feed, region, rate, priority)?;
         let entry = shared.begin(state, feed, source, priority);
         let lease = shared.lease(&entry, priority);
         state.feeds.insert(feed, entry);
         Ok(lease)
+    }
+
+    /// What a pull of a feed would take on the links.
+    pub fn rate(&self, feed: FeedId) -> Option<BitRate> {
+        let state = self.0.lock();
+        let source = state.cameras.get(&feed.camera)?.source(feed.profile)?;
+        Some(state.rate(&self.0.config, feed, source))
+    }
+
+    /// Whether a feed has played since its camera's address and password are what they are.
+    pub fn has_played(&self, feed: FeedId) -> bool {
+        self.0.lock().rates.contains_key(&feed)
+    }
+
+    /// A camera as it was told last.
+    pub fn camera(&self, id: CameraId) -> Option<Camera> {
+        self.0.lock().cameras.get(&id).cloned()
+    }
+
+    /// Room for a stream that is looked at without a feed (a diagnosis); what a running feed of it holds is enough. Given back when
+    /// dropped.
+    ///
+    /// # Errors
+    /// [`ReasonCode::LinkBudget`], [`ReasonCode::NotFound`].
+    pub fn room(&self, feed: FeedId, priority: Priority) -> Result<Room, Reason> {
+        let mut guard = self.0.lock();
+        let state = &mut *guard;
+        if !state.links.holds(feed) {
+            let camera = state
+                .cameras
+                .get(&feed.camera)
+                .ok_or_else(|| no_stream(feed))?;
+            let source = camera.source(feed.profile).ok_or_else(|| no_stream(feed))?;
+            let (region, rate) = (camera.region, state.rate(&self.0.config, feed, source));
+            self.0.admit(state, feed, region, rate, priority)?;
+        }
+        Ok(Room {
+            shared: Arc::downgrade(&self.0),
+            feed,
+        })
+    }
+
+    /// Other links under what runs. What has no room on them any more ends, and is told why.
+    pub fn set_links(&self, links: Vec<Link>, at: WeekMinute) {
+        let mut guard = self.0.lock();
+        let state = &mut *guard;
+        let ousted = state.links.set(links, at);
+        self.0.oust(state, ousted, Why::Shrunk);
+    }
+
+    /// The budgets of another minute of the week.
+    pub fn set_time(&self, at: WeekMinute) {
+        let mut guard = self.0.lock();
+        let state = &mut *guard;
+        let ousted = state.links.set_time(at);
+        self.0.oust(state, ousted, Why::Shrunk);
+    }
+
+    /// What was refused on the links and what gave way, the newest last; 512 are kept.
+    pub fn link_notes(&self) -> Vec<LinkNote> {
+        self.0.lock().notes.iter().cloned().collect()
+    }
+
+    /// The links from a region upwards, and what is held on them.
+    pub fn links_of(&self, region: RegionCode) -> Vec<LinkUse> {
+        self.0.lock().links.uses_of(region)
     }
 
     /// A running feed, without keeping it so.
@@ -311,7 +446,47 @@ impl Supervisor {
     }
 }
 
+/// Room on the links, held without a feed.
+#[derive(Debug)]
+pub struct Room {
+    shared: Weak<Shared>,
+    feed: FeedId,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.upgrade() {
+            let mut state = shared.lock();
+            // A feed that began meanwhile, or ran before, holds it on.
+            if !state.feeds.contains_key(&self.feed) {
+                state.links.end(self.feed);
+            }
+        }
+    }
+}
+
 impl State {
+    /// What a stream takes, by what was measured of it and what is said.
+    fn rate(&self, config: &Config, feed: FeedId, source: &Source) -> BitRate {
+        let usual = match feed.profile {
+            Profile::Main => config.main_bit_rate,
+            Profile::Sub => config.sub_bit_rate,
+        };
+        let said = source.declared.unwrap_or(usual);
+        self.rates
+            .get(&feed)
+            .copied()
+            .unwrap_or_default()
+            .rate(said)
+    }
+
+    fn note(&mut self, note: LinkNote) {
+        if self.notes.len() >= NOTES {
+            self.notes.pop_front();
+        }
+        self.notes.push_back(note);
+    }
+
     fn number(&mut self) -> u32 {
         let number = self.next_number;
         self.next_number = self.next_number.wrapping_add(1).max(1);
@@ -323,7 +498,7 @@ impl Entry {
     fn tell_leases(&self) {
         let used = !self.held.is_empty();
         self.demand.send_modify(|demand| {
-            demand.unused = (!used).then(|| demand.unused.unwrap_or_else(Instant::now));
+            demand.ends = (!used).then_some(self.grace);
         });
     }
 }
@@ -342,8 +517,24 @@ impl Shared {
     }
 
     /// When the next connection may be begun.
-    pub(crate) fn turn(&self, now: Instant) -> Instant {
-        self.lock().pacer.turn(now)
+    pub(crate) fn turn(&self, now: Instant, feed: FeedId) -> Instant {
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        let urgency = state
+            .feeds
+            .get(&feed)
+            .and_then(|e| e.held.keys().next_back());
+        let urgent = urgency.is_some_and(|p| *p >= Priority::Wall);
+        let camera = state.cameras.get(&feed.camera);
+        let pull = camera.and_then(|c| Some((c.region, c.source(feed.profile)?)));
+        match pull {
+            Some((region, source)) => {
+                let rate = state.rate(&self.config, feed, source);
+                let links = state.links.spacing(region, rate);
+                state.pacer.turn(now, urgent, links)
+            }
+            None => state.pacer.turn(now, urgent, std::iter::empty()),
+        }
     }
 
     /// A feed's number that no other has had.
@@ -368,10 +559,92 @@ impl Shared {
     }
 
     pub(crate) fn measured(&self, feed: FeedId, rate: BitRate) {
-        let mut state = self.lock();
-        state.links.measured(feed, rate);
-        let most = state.rates.entry(feed).or_default();
-        *most = (*most).max(rate);
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        let estimate = state.rates.entry(feed).or_default();
+        estimate.peak = estimate.peak.max(rate);
+        estimate.seen = estimate.seen.saturating_add(1);
+        let known = estimate.seen == KNOWN;
+        let estimate = *estimate;
+        let declared = state.cameras.get(&feed.camera);
+        let declared = declared.and_then(|c| c.source(feed.profile)?.declared);
+        // What was guessed is known now.
+        if known && declared.is_none() {
+            state.links.shrink(feed, estimate.rate(rate));
+        }
+        let ousted = state.links.measured(feed, rate);
+        self.oust(state, ousted, Why::Grown(feed, rate));
+    }
+
+    /// Takes room on the links; those who give way for it end, and are told for whom.
+    fn admit(
+        &self,
+        state: &mut State,
+        feed: FeedId,
+        region: RegionCode,
+        rate: BitRate,
+        priority: Priority,
+    ) -> Result<(), Reason> {
+        let now = Instant::now();
+        match state.links.admit(now, feed, region, rate, priority) {
+            Ok(ousted) => {
+                self.oust(state, ousted, Why::Admitted(feed, priority));
+                Ok(())
+            }
+            Err(refusal) => {
+                state.note(LinkNote {
+                    at: self.wall(now),
+                    link: refusal.link,
+                    feed,
+                    priority: Some(priority),
+                    what: Noted::Refused(rate),
+                });
+                Err(refusal.reason())
+            }
+        }
+    }
+
+    /// Ends those who have no room any more; it is gone already.
+    fn oust(&self, state: &mut State, ousted: Vec<Ousted>, why: Why) {
+        for Ousted { feed, link } in ousted {
+            let (what, text) = match why {
+                Why::Admitted(to, priority) => (
+                    Noted::GaveWay(to),
+                    format!(
+                        "gave way to {to} ({}) on link {link}",
+                        priority_name(priority)
+                    ),
+                ),
+                Why::Grown(grown, rate) => (
+                    Noted::Outgrown(grown),
+                    match grown == feed {
+                        true => format!(
+                            "takes {rate}, more than it was given, and link {link} has no room for that"
+                        ),
+                        false => format!(
+                            "link {link} has no room for it any more, since {grown} takes {rate} now"
+                        ),
+                    },
+                ),
+                Why::Shrunk => (
+                    Noted::Shrunk,
+                    format!(
+                        "link {link} has no room for it any more, since its budget or the path has changed"
+                    ),
+                ),
+            };
+            let entry = state.feeds.get(&feed);
+            let priority = entry.and_then(|e| e.held.keys().next_back().copied());
+            state.note(LinkNote {
+                at: self.wall(Instant::now()),
+                link,
+                feed,
+                priority,
+                what,
+            });
+            let reason = Reason::new(ReasonCode::Preempted, text);
+            self.end(state, feed, None, Some(reason));
+        }
     }
 
     /// Ends a feed if nobody has a lease on it. Says whether it did.
@@ -413,7 +686,7 @@ impl Shared {
             status: watched,
         });
         let (demand, demanded) = watch::channel(Demand {
-            unused: None,
+            ends: None,
             source,
             revision: 0,
         });
@@ -431,6 +704,7 @@ impl Shared {
             demand,
             status,
             held: BTreeMap::from([(priority, 1)]),
+            grace: Instant::now(),
             stop,
         }
     }
@@ -462,6 +736,12 @@ impl Shared {
             }
         }
         let most_urgent = entry.held.keys().next_back().copied();
+        // A check is over when it is over: the room is wanted for the next one.
+        let grace = match guard.priority {
+            Priority::Diagnosis => Duration::ZERO,
+            _ => self.config.grace,
+        };
+        entry.grace = entry.grace.max(Instant::now() + grace);
         entry.tell_leases();
         state.links.set_priority(guard.feed, most_urgent);
     }
@@ -475,7 +755,7 @@ impl Shared {
         let Some(entry) = state.feeds.remove(&id) else {
             return;
         };
-        state.links.release(id);
+        state.links.end(id);
         entry.feed.ring.close(reason.clone());
         entry.stop.cancel();
         let now = self.wall(Instant::now());

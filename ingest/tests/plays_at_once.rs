@@ -350,6 +350,7 @@ async fn odd_descriptions() {
             metadata_track: true,
             back_channel: true,
             no_parameter_sets: true,
+            ..camsim::SdpQuirks::default()
         };
     });
     let mut pull = bench.pull();

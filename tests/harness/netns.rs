@@ -118,6 +118,25 @@ impl Cable {
         Ok(())
     }
 
+    /// Bytes that have come from the namespace.
+    pub fn received_bytes(&self) -> anyhow::Result<u64> {
+        let path = format!("/sys/class/net/{}/statistics/rx_bytes", self.near);
+        let text = std::fs::read_to_string(&path).with_context(|| path.clone())?;
+        text.trim().parse().context(path)
+    }
+
+    /// Drops everything that leaves or enters the namespace, without a word to anybody.
+    pub fn drop_all(&self) -> anyhow::Result<()> {
+        self.inside("nft", &["add", "table", "inet", "drops"])?;
+        for hook in ["input", "output"] {
+            let chain = format!(
+                "add chain inet drops {hook} {{ type filter hook {hook} priority 0; policy drop; }}"
+            );
+            self.inside("nft", &[&chain])?;
+        }
+        Ok(())
+    }
+
     /// Takes the cable out, or puts it in again: nothing passes, and nobody is told.
     pub fn pull_out(&self, out: bool) -> anyhow::Result<()> {
         let state = if out { "down" } else { "up" };

@@ -26,6 +26,7 @@ const PAGES = [
   ["health?tab=supervision", ".supervision table, .supervision .empty"],
   ["health?tab=outages", ".supervision table, .supervision .empty"],
   ["events?tab=rules", ".rules-view"],
+  ["links", ".link-row"],
   ["admin", "table td"],
   ["admin?tab=users", "table td"],
   ["admin?tab=audit", "table td"],

@@ -104,6 +104,34 @@ const pages = ({ code, codes, incident }) => [
         ],
       ]
     : []),
+  ["links", "/links", (page) => still(page, ".link-row")],
+  [
+    "links-one",
+    "/links",
+    async (page) => {
+      await page.click(".link-row .link-pick >> nth=0");
+      await page.waitForSelector(".link-figures");
+    },
+  ],
+  [
+    "why",
+    `/wall?l=1&c=${code}`,
+    async (page) => {
+      await live(page, 1);
+      await page.click(".tile-why");
+      await page.waitForSelector("dialog[open] .why-links");
+    },
+  ],
+  [
+    "diagnosis",
+    `/wall?l=1&c=${code}`,
+    async (page) => {
+      await live(page, 1);
+      await page.click(".tile-why");
+      await page.click("dialog[open] .actions .button >> nth=0");
+      await page.waitForSelector(".diagnosis[data-running=false]");
+    },
+  ],
   ["health", "/health", (page) => still(page, ".health-grid")],
   ["register", "/register", (page) => still(page, ".reg-line[data-camera]")],
   ["register-record", `/register?c=${code}`, (page) => still(page, ".reg-detail input[name=name]")],

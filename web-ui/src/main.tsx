@@ -10,6 +10,7 @@ import { command } from "./api/command";
 import { whenUnauthorised } from "./api/http";
 import { forget, remember, remembered } from "./api/remembered";
 import { loaded, loadProblem, start, stop, user } from "./api/store";
+import { DiagnosisHost } from "./diagnose/host";
 import { language, setLanguage, t } from "./i18n/t";
 import { EventDialogHost } from "./incident/event-dialog";
 import { reporting } from "./incident/report";
@@ -28,6 +29,7 @@ const EventsPage = lazyPage(() => import("./incident/events-page"));
 const IncidentsPage = lazyPage(() => import("./incident/incidents-page"));
 const HealthPage = lazyPage(() => import("./health/health-page"));
 const RegisterPage = lazyPage(() => import("./register/register-page"));
+const LinksPage = lazyPage(() => import("./links/links-page"));
 const AdminPage = lazyPage(() => import("./admin/admin-page"));
 const ReportDialog = lazyPage(() => import("./incident/report-dialog"));
 const ResponderPage = lazyPage(() => import("./responder/responder-page"));
@@ -112,6 +114,7 @@ function App() {
       <Route />
       <EventDialogHost />
       {reporting.value && <ReportDialog />}
+      <DiagnosisHost />
     </Shell>
   );
 }
@@ -154,6 +157,8 @@ function Route() {
       return <HealthPage />;
     case "/register":
       return <RegisterPage />;
+    case "/links":
+      return <LinksPage />;
     case "/admin":
       return <AdminPage />;
     default:

@@ -1,15 +1,15 @@
-//! The register: regions, cameras, links; and stills.
+//! The register: regions and cameras; and stills.
 
-use ::media::{CameraId, Place, Profile, RegionCode, WallTime};
+use ::media::{CameraId, Place, RegionCode, WallTime};
 use command::{
     Zone,
     register::{self, Change, Transport, fields},
     store::ChangeError,
 };
 use http::{HeaderValue, StatusCode, header};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::{Answer, Call, Problem, bytes, empty, json, view, with_json};
+use super::{Answer, Call, Problem, bytes, empty, view, with_json};
 use crate::{access::Action, seal::Seal, stills};
 
 /// `GET /cameras`.
@@ -338,55 +338,4 @@ pub(super) async fn snapshot(call: Call) -> Answer {
         headers.insert("sightline-time", at);
     }
     Ok(response)
-}
-
-#[derive(Serialize)]
-struct Link {
-    id: RegionCode,
-    name: String,
-    capacity_bps: u64,
-    budget_bps: u64,
-    reserved_bps: u64,
-    measured_bps: u64,
-    pulls: Vec<Pull>,
-    refused: u64,
-}
-
-#[derive(Serialize)]
-struct Pull {
-    camera: CameraId,
-    profile: Profile,
-    priority: ::media::Priority,
-    bps: u64,
-}
-
-/// `GET /links`.
-pub(super) async fn links(call: Call) -> Answer {
-    let seen: Vec<Link> = call
-        .gateway
-        .supervisor
-        .links()
-        .into_iter()
-        .filter(|l| call.sees(Action::Look, l.id))
-        .map(|l| Link {
-            id: l.id,
-            name: l.name,
-            capacity_bps: l.capacity.0,
-            budget_bps: l.budget.0,
-            reserved_bps: l.reserved.0,
-            measured_bps: l.measured.0,
-            pulls: l
-                .pulls
-                .into_iter()
-                .map(|(feed, priority, rate)| Pull {
-                    camera: feed.camera,
-                    profile: feed.profile,
-                    priority,
-                    bps: rate.0,
-                })
-                .collect(),
-            refused: l.refused,
-        })
-        .collect();
-    json(&seen)
 }

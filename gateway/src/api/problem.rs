@@ -261,6 +261,17 @@ impl From<crate::recording::plans::Error> for Problem {
     }
 }
 
+impl From<crate::links::Error> for Problem {
+    fn from(error: crate::links::Error) -> Self {
+        use crate::links::Error;
+        match error {
+            Error::Field { field, text } => Self::bad(&field, text),
+            Error::NotFound(_) => Self::not_found(error.to_string()),
+            Error::Stale { .. } => Self::new(StatusCode::CONFLICT, "stale", error.to_string()),
+        }
+    }
+}
+
 impl From<crate::evidence::Error> for Problem {
     fn from(error: crate::evidence::Error) -> Self {
         use crate::evidence::Error;

@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use http::Method;
 
 use super::{
-    Call, Handling, archive, audit, cameras, contingency, events, evidence, guests, hls, holds,
-    incidents,
+    Call, Handling, archive, audit, cameras, contingency, diagnosis, events, evidence, guests, hls,
+    holds, incidents,
     incidents::{attachments, report, statistics},
-    map, nearby, openapi, outages, plans, positions, recordings, register, reports, retention,
-    rules, session, sse, status, supervision, tasks, timeline, users, viewers,
+    links, map, nearby, openapi, outages, plans, positions, recordings, register, reports,
+    retention, rules, session, sse, status, supervision, tasks, timeline, users, viewers,
 };
 use crate::access::Action;
 
@@ -235,7 +235,14 @@ pub static ROUTES: &[Route] = &[
     route!(GET "/api/v1/evidence/{id}/package.zip", May(Action::Playback), query &[], body None, 200 Media("application/zip"), "A job's package; takes range requests", evidence::package),
     route!(GET "/api/v1/signing-key", May(Action::Look), query &[], body None, 200 One("SigningKey"), "The public key that evidence is signed with", evidence::key),
     route!(GET "/api/v1/storage", May(Action::ReadStatus), query &[], body None, 200 One("Storage"), "The room that recordings have", archive::storage),
-    route!(GET "/api/v1/links", May(Action::Look), query &[], body None, 200 Many("Link"), "Links and what is given out on them", cameras::links),
+    route!(GET "/api/v1/links", May(Action::Look), query &[], body None, 200 Many("Link"), "Links: what they carry, and what is held, used and refused on each, by whom", links::list),
+    route!(GET "/api/v1/links/notes", May(Action::Look), query &[opt("region", Text)], body None, 200 Many("LinkNote"), "What was refused on the links and what gave way lately, newest first", links::notes),
+    route!(PUT "/api/v1/links/{region}", May(Action::ChangeRegister), query &[], body Some("NewLink"), 200 One("Link"), "Say what a region's uplink carries, what of it video may take, and when", links::set),
+    route!(DELETE "/api/v1/links/{region}", May(Action::ChangeRegister), query &[], body None, 204 Nothing, "Take that back: what the configuration says holds again", links::clear),
+    route!(GET "/api/v1/cameras/{code}/links", May(Action::Look), query &[], body None, 200 One("CameraLinks"), "Why a camera's picture is poor: its links, its streams, and what they had no room for", links::of_camera),
+    route!(POST "/api/v1/cameras/{code}/diagnosis", May(Action::Watch), query &[opt("profile", Text)], body None, 202 One("Diagnosis"), "Find out step by step why a camera does not start; joins a diagnosis that runs", diagnosis::begin),
+    route!(GET "/api/v1/cameras/{code}/diagnosis", May(Action::Watch), query &[], body None, 200 One("Diagnosis"), "The last diagnosis of a camera, as far as it is", diagnosis::one),
+    route!(GET "/api/v1/diagnosis-round", May(Action::ReadStatus), query &[], body None, 200 One("DiagnosisRound"), "How far the scheduled round over all cameras is", diagnosis::round),
     route!(GET "/api/v1/events", May(Action::ReadEvents), query &[opt("from", Time), opt("to", Time), opt("camera", Text), opt("region", Text), opt("kind", Text), opt("state", Text), opt("limit", Number), opt("before", Text)], body None, 200 One("EventPage"), "Events, newest first", events::list),
     route!(GET "/api/v1/events/{id}", May(Action::ReadEvents), query &[], body None, 200 One("Event"), "One event", events::one),
     route!(GET "/api/v1/events/{id}/snapshot.jpg", May(Action::SeeEvent), query &[], body None, 200 Media("image/jpeg"), "An event's picture", events::snapshot),

@@ -10,7 +10,7 @@ use command::Register;
 use ingest::transcode::{Kind, Running};
 use serde::Serialize;
 
-use crate::{gateway::Gateway, recording::recorders};
+use crate::{gateway::Gateway, recording::recorders, visits};
 
 /// A camera with its state.
 #[derive(Debug, Serialize)]
@@ -35,6 +35,7 @@ pub struct Camera<'a> {
     recording_state: recorders::State,
     profiles: Profiles<'a>,
     clock_offset_ms: Option<i64>,
+    check: Option<visits::Check>,
     tags: &'a [String],
     asset: &'a command::Asset,
     transport: command::register::Transport,
@@ -260,6 +261,7 @@ pub fn camera<T>(
             sub: known.sub.as_ref().map(|s| Stream::of(s, of_sub)),
         },
         clock_offset_ms: known.clock_offset_ms(),
+        check: gateway.checks.of(&camera.code),
         tags: &camera.tags,
         asset: &camera.asset,
         transport: camera.transport,

@@ -24,6 +24,8 @@ pub(super) enum Command {
     List(List),
     /// Take cameras from a spreadsheet (CSV or XLSX): says what it would change and what is wrong with it
     Import(Import),
+    /// Find out step by step why a camera does not start
+    Diagnose(Box<super::diagnose::Args>),
     /// Write the register as a spreadsheet (CSV) that imports again
     Export(Export),
     /// Find cameras by name, pinyin initials, code, region, group or tag
@@ -180,6 +182,7 @@ pub(super) fn run(command: Command) -> Result<ExitCode> {
             Command::Discover(args) => changes::discover(args).await?,
             Command::Read(args) => changes::read(args).await?,
             Command::Sample(args) => sample::run(&args)?,
+            Command::Diagnose(args) => return super::diagnose::run(*args).await,
         }
         Ok(ExitCode::SUCCESS)
     })

@@ -3,8 +3,10 @@
 pub(crate) mod camera;
 mod check;
 mod demo;
+mod diagnose;
 mod evidence;
 mod export;
+mod link;
 mod pull;
 mod region;
 mod remote;
@@ -53,6 +55,9 @@ enum Command {
     /// Groups of cameras across regions
     #[command(subcommand)]
     Group(region::Group),
+    /// See what the links carry and what is on them, or change what they carry
+    #[command(subcommand)]
+    Link(link::Command),
     /// Add accounts, or list them
     #[command(subcommand)]
     User(user::Command),
@@ -80,6 +85,7 @@ pub fn main() -> ExitCode {
         Command::Camera(command) => camera::run(command),
         Command::Region(command) => region::run(command),
         Command::Group(command) => region::run_group(command),
+        Command::Link(command) => link::run(command),
         Command::User(command) => user::run(command),
         Command::Pull(args) => pull::run(args),
         Command::Export(args) => export::run(args),
@@ -198,8 +204,8 @@ mod tests {
         command.clone().debug_assert();
         let help = command.render_long_help().to_string();
         for name in [
-            "serve", "demo", "check", "camera", "user", "pull", "export", "evidence", "verify",
-            "tag",
+            "serve", "demo", "check", "camera", "link", "user", "pull", "export", "evidence",
+            "verify", "tag",
         ] {
             assert!(help.contains(&format!("  {name} ")), "{name} in\n{help}");
         }

@@ -175,6 +175,46 @@ pub struct Line {
     pub share: Option<f64>,
 }
 
+/// Looking at every camera in turn.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Diagnosis {
+    /// Whether it is done.
+    pub enabled: bool,
+    /// What all looks together may take of the links.
+    pub share: Rate,
+    /// Every camera is to be known within this, minutes.
+    pub period_min: u32,
+    /// The longest look, seconds.
+    pub visit_s: u32,
+    /// A camera's clock that is farther from the centre's is wrong, seconds.
+    pub clock_s: f64,
+}
+
+impl Default for Diagnosis {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            share: Rate(BitRate::kilobits(1500)),
+            period_min: 120,
+            visit_s: 8,
+            clock_s: 5.0,
+        }
+    }
+}
+
+impl Diagnosis {
+    /// As the round takes it.
+    pub fn round(&self) -> crate::visits::Settings {
+        let seconds = |s: u32| std::time::Duration::from_secs(s.into());
+        crate::visits::Settings {
+            share: self.share.0,
+            period: seconds(self.period_min) * 60,
+            visit: seconds(self.visit_s),
+        }
+    }
+}
+
 /// What is recorded.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -50,6 +50,11 @@ const RATES: &[(&str, u64)] = &[
     ("Gbit/s", 1_000_000_000),
 ];
 
+/// A rate as people write it, such as `50 Mbit/s`.
+pub fn rate(text: &str) -> Option<BitRate> {
+    with_unit(text, RATES).map(BitRate)
+}
+
 fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let text = text.trim();
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;

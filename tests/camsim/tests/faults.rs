@@ -370,6 +370,7 @@ async fn descriptions_are_odd_on_demand() {
         metadata_track: true,
         back_channel: true,
         no_parameter_sets: true,
+        ..SdpQuirks::default()
     };
     camera.faults().set(Faults {
         sdp: quirks,

@@ -72,6 +72,12 @@ export interface Camera {
   readonly recording_state: "recording" | "waiting" | "stopped" | "off";
   readonly profiles?: Partial<Record<Profile, ProfileInfo | null>> | null;
   readonly clock_offset_ms?: number | null;
+  /** The last scheduled look at it. */
+  readonly check?: {
+    readonly at: string;
+    readonly outcome: "good" | "dark" | "covered" | "undecodable" | "no-picture";
+    readonly reason: Reason | null;
+  } | null;
   readonly tags?: readonly string[];
   readonly zones?: readonly Zone[];
 }
@@ -225,20 +231,133 @@ export interface RecordingMap {
   readonly url: string;
 }
 
+export type Priority = "incident" | "wall" | "recording" | "viewer" | "diagnosis";
+/** A time of every week with a share of its own: bit 0 of the days is Monday. */
+export interface LinkSlot {
+  readonly days: number;
+  readonly from_min: number;
+  readonly to_min: number;
+  readonly share: number;
+}
 export interface Link {
   readonly id: string;
   readonly name: string;
+  readonly level: RegionLevel;
+  /** The link above it. */
+  readonly up: string | null;
   readonly capacity_bps: number;
+  readonly share: number;
+  readonly share_now: number;
+  readonly schedule: readonly LinkSlot[];
+  readonly via: string | null;
+  readonly said: "page" | "configuration";
+  readonly revision: number;
   readonly budget_bps: number;
   readonly reserved_bps: number;
   readonly measured_bps: number;
   readonly pulls: readonly {
     readonly camera: CameraCode;
-    readonly profile: string;
-    readonly priority: string;
+    readonly camera_name: string;
+    readonly profile: Profile;
+    /** `null`: nobody uses it any more. */
+    readonly priority: Priority | null;
     readonly bps: number;
+    readonly measured_bps: number;
+    readonly viewers: readonly string[];
   }[];
   readonly refused: number;
+  readonly refused_by: Partial<Record<Priority, number>>;
+  readonly gave_way: number;
+  readonly corrected: number;
+}
+export interface NewLink {
+  readonly capacity_bps: number;
+  readonly share: number;
+  readonly schedule: readonly LinkSlot[];
+  readonly via: string | null;
+  readonly revision: number;
+}
+export interface LinkNote {
+  readonly at: string;
+  readonly link: string;
+  readonly camera: CameraCode;
+  readonly camera_name: string;
+  readonly profile: Profile;
+  readonly priority: Priority | null;
+  readonly what: "refused" | "gave-way" | "outgrown" | "shrunk";
+  readonly wanted_bps: number | null;
+  readonly by: CameraCode | null;
+}
+/** One answer to "why is this tile poor". */
+export interface Poor {
+  readonly code:
+    | "stream"
+    | "refused"
+    | "gave-way"
+    | "outgrown"
+    | "shrunk"
+    | "link-closed"
+    | "link-over"
+    | "link-full"
+    | "camera-slow"
+    | "camera-over";
+  readonly link: string | null;
+  readonly profile: Profile | null;
+  readonly text: string;
+}
+export interface CameraLinks {
+  readonly camera: CameraCode;
+  readonly region: RegionCode;
+  readonly links: readonly Link[];
+  readonly streams: readonly {
+    readonly profile: Profile;
+    readonly state: string;
+    readonly reason: Reason | null;
+    readonly bit_rate_bps: number;
+    readonly frame_rate: number;
+    readonly attempts: number;
+    readonly reserved_bps: number | null;
+    readonly wanted_bps: number;
+  }[];
+  readonly notes: readonly LinkNote[];
+  readonly findings: readonly Poor[];
+}
+
+interface Words {
+  readonly what: string;
+  readonly todo: string;
+}
+export interface Diagnosis {
+  readonly camera: CameraCode;
+  readonly profile: Profile;
+  readonly at: string;
+  readonly by: string;
+  readonly running: boolean;
+  readonly live: boolean;
+  readonly steps: readonly {
+    readonly step: string;
+    readonly cause: string | null;
+    readonly took_ms: number;
+    readonly detail: string;
+  }[];
+  readonly order: readonly string[];
+  readonly failure: {
+    readonly step: string;
+    readonly cause: string;
+    readonly zh: Words;
+    readonly en: Words;
+    readonly detail: string;
+  } | null;
+}
+export interface DiagnosisRound {
+  readonly enabled: boolean;
+  readonly cameras: number;
+  readonly known: number;
+  readonly visits: number;
+  readonly oldest_s: number | null;
+  readonly period_s: number;
+  readonly share_bps: number;
+  readonly outcomes: Readonly<Record<string, number>>;
 }
 
 export interface Status {

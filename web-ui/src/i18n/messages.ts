@@ -4,6 +4,7 @@ import { CODES } from "./texts/codes";
 import { COMMAND } from "./texts/command";
 import { HEALTH } from "./texts/health";
 import { INCIDENT } from "./texts/incident";
+import { LINKS } from "./texts/links";
 import { MAP } from "./texts/map";
 import { PLAYBACK } from "./texts/playback";
 import { RECORDINGS } from "./texts/recordings";
@@ -29,6 +30,7 @@ export const MESSAGES = {
   ...ZONES,
   ...RECORDINGS,
   ...REGISTER,
+  ...LINKS,
 } as const;
 
 export type MessageKey = keyof typeof MESSAGES;

@@ -2,6 +2,7 @@ import "./map.css";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { api, snapshotUrl } from "../api/client";
 import { cameras, events, openIncidents, takeIncident, tree } from "../api/store";
+import { openDiagnosis } from "../diagnose/open";
 import type { CameraCode, RegionCode } from "../domain/ids";
 import { type Found, formatNear, parseNear, type Shape } from "../domain/select";
 import { CAMERA_STATES, type Camera, type CameraState, type MapConfig } from "../domain/types";
@@ -407,6 +408,7 @@ function CameraPanel({ camera, onClose }: { camera: Camera; onClose: () => void 
           />
         )}
         <Button icon="siren" label={t("events.report")} onClick={() => setReporting(true)} />
+        <Button icon="gauge" label={t("diagnose.open")} onClick={() => openDiagnosis(camera.code)} />
       </div>
       <dl class="facts">
         <dt>{t("camera.state")}</dt>

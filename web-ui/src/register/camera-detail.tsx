@@ -4,6 +4,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { api } from "../api/client";
 import type { Problem } from "../api/http";
 import { cameras, dropCamera, takeCamera, user } from "../api/store";
+import { DiagnoseTool } from "../diagnose/tool";
 import { type CameraCode, isCameraCode } from "../domain/ids";
 import type { Camera } from "../domain/types";
 import { t } from "../i18n/t";
@@ -27,7 +28,7 @@ export type Tab = (typeof TABS)[number];
 const READ_TABS: readonly Tab[] = ["record", "place", "history"];
 
 /** Tools of other parts on a camera's file, such as its diagnosis: each is given the camera and draws its button. */
-export const tools: ComponentType<{ camera: Camera }>[] = [];
+export const tools: ComponentType<{ camera: Camera }>[] = [DiagnoseTool];
 
 interface Props {
   /** Empty: a new one. */

@@ -30,6 +30,7 @@ export const PAGES: readonly Page[] = [
   { path: "/m", label: "nav.responder", icon: "mapPin", roles: WATCH },
   { path: "/register", label: "nav.register", icon: "cctv", roles: ["administrator", "operator", "auditor"] },
   { path: "/health", label: "nav.health", icon: "gauge", roles: ["administrator", "operator", "auditor"] },
+  { path: "/links", label: "nav.links", icon: "route", roles: ["administrator", "operator", "auditor"] },
   { path: "/admin", label: "nav.admin", icon: "settings", roles: ["administrator", "auditor"] },
 ];
 export const pagesFor = (role: Role): readonly Page[] => PAGES.filter((page) => page.roles.includes(role));

@@ -1,6 +1,7 @@
 /** A camera, live, with its state in words: the wall's tile and every other live picture of the page. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { cameras, mediaClient, serverClock, serverNow, user } from "../api/store";
+import { openWhy } from "../diagnose/open";
 import type { CameraCode } from "../domain/ids";
 import type { Camera } from "../domain/types";
 import { t } from "../i18n/t";
@@ -209,6 +210,18 @@ export function LiveTile({
             <Icon name="siren" size={1} />
           </button>
         )}
+        <button
+          type="button"
+          class="tile-why"
+          aria-label={`${t("why.open")}: ${camera?.name ?? code}`}
+          title={t("why.open")}
+          onClick={(event) => {
+            event.stopPropagation();
+            openWhy(code);
+          }}
+        >
+          <Icon name="info" size={0.875} />
+        </button>
       </div>
     </div>
   );

@@ -4,8 +4,8 @@ import type { CameraCode } from "../domain/ids";
 
 const LEAST_S = 5;
 const MOST_S = 300;
-/** The next page connects this long before its turn. */
-const AHEAD_S = 3;
+/** The next page connects this long before its turn: with a key frame every two to four seconds it then has a picture. */
+const AHEAD_S = 5;
 /** A chosen tile or a new alarm holds the tour this long. */
 const HOLD_S = 30;
 

@@ -258,8 +258,9 @@ function Desk({ state, all }: { state: WallState; all: readonly CameraCode[] }) 
               ),
             )}
             {tour.ahead.map((code) => (
-              <div key={code} class="ahead" aria-hidden="true">
-                <LiveTile code={code} priority="wall" />
+              // Sub streams, as urgent as any viewer's: what is shown takes no room for what is not yet.
+              <div key={code} class="ahead" aria-hidden="true" inert>
+                <LiveTile code={code} profile="sub" priority="viewer" />
               </div>
             ))}
           </div>

@@ -49,6 +49,8 @@ pub struct QuickClip {
     pub sound: Sound,
     /// What is to be seen.
     pub scene: Scene,
+    /// The lens cap is on.
+    pub dark: bool,
 }
 
 impl Default for QuickClip {
@@ -65,6 +67,7 @@ impl Default for QuickClip {
             delimiters: false,
             sound: Sound::None,
             scene: Scene::Square,
+            dark: false,
         }
     }
 }
@@ -83,6 +86,7 @@ pub fn quick_clip(want: &QuickClip, cache: &Path) -> Result<Clip, ClipError> {
         delimiters,
         sound,
         scene,
+        dark,
     } = *want;
     if width < 160
         || height < 96
@@ -107,9 +111,10 @@ pub fn quick_clip(want: &QuickClip, cache: &Path) -> Result<Clip, ClipError> {
         });
     }
     let name = format!(
-        "quick-{}-{codec:?}-{width}x{height}-{fps}fps-{seconds}s-g{gop}-b{bframes}-s{slices}-d{}-{sound:?}.clip",
+        "quick-{}-{codec:?}-{width}x{height}-{fps}fps-{seconds}s-g{gop}-b{bframes}-s{slices}-d{}-{sound:?}{}.clip",
         scene.as_str(),
-        u8::from(delimiters)
+        u8::from(delimiters),
+        if dark { "-dark" } else { "" }
     );
     cached(&cache.join(name.to_lowercase()), || {
         let painter = Painter::new(scene, width as usize, height as usize);
@@ -131,7 +136,13 @@ pub fn quick_clip(want: &QuickClip, cache: &Path) -> Result<Clip, ClipError> {
             background: false,
         };
         let video = encode_video(&settings, fps * seconds, |n, picture| {
-            painter.draw(n, n as f32 / fps as f32, picture)
+            if dark {
+                let luma = (width * height) as usize;
+                picture[..luma].fill(18);
+                picture[luma..].fill(128);
+            } else {
+                painter.draw(n, n as f32 / fps as f32, picture);
+            }
         })?;
         let audio = match sound {
             Sound::None => None,

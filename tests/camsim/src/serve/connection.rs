@@ -181,7 +181,8 @@ impl Connection<'_> {
                 What::Sound { .. } => (sdp::AUDIO, !sounds.contains(&due.at_90k)),
             };
             let track = self.session.tracks.iter_mut().find(|t| t.number == number);
-            if let Some(track) = track.filter(|_| !faults.stall && !left_out) {
+            if let Some(track) = track.filter(|_| !faults.stall && !faults.mute && !left_out) {
+                let before = self.output.len();
                 let sent = track.send(
                     &play.cursor,
                     due.what,
@@ -190,6 +191,9 @@ impl Connection<'_> {
                     &faults,
                     &mut self.output,
                 );
+                if faults.garble {
+                    garble(&mut self.output[before..]);
+                }
                 camera.counts.frames.fetch_add(1, Relaxed);
                 camera.counts.bytes.fetch_add(sent as u64, Relaxed);
             }
@@ -197,7 +201,7 @@ impl Connection<'_> {
         }
         if now >= self.report {
             self.report = now + REPORT_EVERY;
-            if !faults.no_sender_reports && !faults.stall {
+            if !faults.no_sender_reports && !faults.stall && !faults.mute {
                 for track in &self.session.tracks {
                     track.report(tick, jump_ms, faults.clock_offset_s, &mut self.output);
                 }
@@ -334,4 +338,21 @@ fn seconds_of(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds)
         .unwrap_or(Duration::ZERO)
         .min(Duration::from_secs(86_400))
+}
+/// Overwrites what is in interleaved RTP packets of H.264 pictures, all but the parameter sets, behind their headers: a slice
+/// whose header says nothing that can be.
+fn garble(mut packets: &mut [u8]) {
+    const HEADERS: usize = 4 + 12;
+    while packets.len() > HEADERS && packets[0] == b'$' {
+        let length = 4 + usize::from(u16::from_be_bytes([packets[2], packets[3]]));
+        let (packet, rest) = packets.split_at_mut(length.min(packets.len()));
+        let kind = packet.get(HEADERS).map_or(0, |b| b & 0x1f);
+        // Parameter sets, alone or together, and enhancement information stay.
+        if !matches!(kind, 6..=9 | 24)
+            && let Some(inside) = packet.get_mut(HEADERS + 2..)
+        {
+            inside.fill(0x04);
+        }
+        packets = rest;
+    }
 }

@@ -17,6 +17,10 @@ pub struct Faults {
     pub stall: bool,
     /// Requests are read and never answered; what plays goes on.
     pub silent: bool,
+    /// PLAY is answered, and no packet ever follows.
+    pub mute: bool,
+    /// Pictures are sent with their insides overwritten (interleaved only): every packet is sound, and nothing decodes.
+    pub garble: bool,
     /// Every connection that names this camera is closed without an answer.
     pub dead: bool,
     /// The status that DESCRIBE, SETUP or PLAY is refused with: 401 (even with the right
@@ -81,6 +85,12 @@ pub struct SdpQuirks {
     pub back_channel: bool,
     /// No `sprop-parameter-sets`: they come in the stream alone.
     pub no_parameter_sets: bool,
+    /// No video at all.
+    pub no_video: bool,
+    /// The video says that it is MPEG-4 Part 2.
+    pub other_codec: bool,
+    /// No description, but noise.
+    pub unreadable: bool,
 }
 
 /// Ways to lose step on the interleaved connection.

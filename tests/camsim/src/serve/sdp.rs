@@ -19,6 +19,9 @@ pub(crate) fn describe(clip: &Clip, quirks: &SdpQuirks, local: IpAddr) -> String
         IpAddr::V4(ip) => ("IP4", format!(" {ip}"), " 0.0.0.0".to_owned()),
         IpAddr::V6(ip) => ("IP6", format!(" {ip}"), " ::".to_owned()),
     };
+    if quirks.unreadable {
+        return "<html>not what you asked for</html>\r\n".into();
+    }
     let mut out = String::new();
     let mut line = |text: std::fmt::Arguments<'_>| {
         let _ = out.write_fmt(text);
@@ -32,10 +35,14 @@ pub(crate) fn describe(clip: &Clip, quirks: &SdpQuirks, local: IpAddr) -> String
     line(format_args!("a=control:*"));
     line(format_args!("a=range:npt=now-"));
 
+    if quirks.no_video {
+        return out;
+    }
     let video = clip.video();
     line(format_args!("m=video 0 RTP/AVP 96"));
     line(format_args!("b=AS:{}", (clip.bit_rate() / 1_000).max(1)));
     match video.codec {
+        _ if quirks.other_codec => line(format_args!("a=rtpmap:96 MP4V-ES/90000")),
         VideoCodec::H264 => {
             line(format_args!("a=rtpmap:96 H264/90000"));
             let sets = clip.parameter_sets();
