@@ -185,7 +185,7 @@ async fn a_full_link_is_respected_and_says_why() {
         .iter()
         .map(|l| &l["id"])
         .collect();
-    assert_eq!(path, [VILLAGE, TOWN], "{why}");
+    assert_eq!(path, [VILLAGE, TOWN, "441403"], "{why}");
     let notes = admin
         .get(&format!("links/notes?region={VILLAGE}"))
         .await

@@ -344,7 +344,7 @@ mod tests {
         let mut running: BinaryHeap<Reverse<(Instant, CameraId)>> = BinaryHeap::new();
         let (mut now, mut visits, mut bits) = (start, 0u64, 0f64);
         let (mut first_round, mut refused, mut look) = (None, 0, start);
-        // Ten villages' lines are full for the first quarter of an hour.
+        // Ten villages' lines, of as many towns, are full for the first quarter of an hour.
         for n in 0..10 {
             let viewer = FeedId {
                 camera: camera(900_000 + n),
@@ -352,7 +352,7 @@ mod tests {
             };
             let full = BitRate::megabits(30);
             links
-                .admit(now, viewer, village(n), full, Priority::Viewer)
+                .admit(now, viewer, village(20 * n), full, Priority::Viewer)
                 .unwrap();
         }
         while now < start + 8 * HOUR {

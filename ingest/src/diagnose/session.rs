@@ -255,6 +255,9 @@ fn cause_of(
         Kind::Status(453 | 503) if described => (Step::Setup, Cause::CameraBusy),
         Kind::Status(453 | 503) => at(Cause::CameraBusy),
         Kind::Status(461) => at(Cause::Transport),
+        // Answered with success, and with a description that the library cannot use.
+        Kind::Status(200) if failure.text.contains("No parseable streams") => at(Cause::NoVideo),
+        Kind::Status(200) => at(Cause::BadDescription),
         Kind::Status(404) if !described => at(Cause::NotFound),
         Kind::Status(_) if described => at(Cause::Setup),
         Kind::Status(_) => at(Cause::RtspError),
