@@ -447,6 +447,18 @@ async fn every_fault_names_its_cause() {
     }
 
     // And a camera that is well says so, by a session of its own and by the one that plays.
+    let opened = admin.delete(&format!("links/{CLOSED}")).await;
+    assert_eq!(opened.status, StatusCode::NO_CONTENT);
+    eventually(|| async {
+        let links = admin.get("links").await.json();
+        let link = links
+            .as_array()?
+            .iter()
+            .find(|l| l["id"] == CLOSED)?
+            .clone();
+        (link["budget_bps"] != 0).then_some(())
+    })
+    .await;
     let code = common::CAMERA;
     let camera = diagnose(&admin, code).await;
     assert!(camera["failure"].is_null(), "{camera}");
