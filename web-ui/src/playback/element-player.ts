@@ -236,6 +236,12 @@ export class ElementPlayer implements TilePlayer {
     if (!video.seeking && Math.abs(off + 0.0005) > (rate < 0 ? 0.1 : EXACT_S)) video.currentTime = wanted + 0.0005;
   }
 
+  lag(at: number): number {
+    const run = this.#run;
+    if (!this.#ready || run?.shown == null || run.furthest === null) return 0;
+    return Math.max(0, Math.min(at, run.furthest) - run.shown);
+  }
+
   after(at: number): number | null {
     let next: number | null = null;
     for (const time of this.#run?.times ?? []) if (time > at + 0.5 && (next === null || time < next)) next = time;

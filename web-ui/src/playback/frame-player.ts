@@ -87,6 +87,10 @@ export class FramePlayer implements TilePlayer {
     this.element.dataset.at = shot.time.toFixed(2);
   }
 
+  lag(at: number): number {
+    return this.#queue.lag(at);
+  }
+
   after(at: number): number | null {
     return this.#queue.after(at);
   }

@@ -86,6 +86,18 @@ describe("which picture is shown", () => {
     expect(rig.queue.left).toBeGreaterThan(100);
   });
 
+  it("knows how far it is behind what is here", () => {
+    const rig = new Rig();
+    rig.push(0, 4000);
+    rig.show(0);
+    expect(rig.queue.lag(0)).toBe(0);
+    expect(rig.queue.lag(20)).toBe(0);
+    expect(rig.queue.lag(210)).toBe(200);
+    rig.show(210);
+    expect(rig.queue.lag(210)).toBe(0);
+    expect(rig.queue.lag(9000)).toBe(3960 - 200);
+  });
+
   it("knows what comes next", () => {
     const rig = new Rig();
     rig.push(0, 400);

@@ -121,6 +121,18 @@ export class FrameQueue<F extends Decoded> {
     return found;
   }
 
+  /**
+   * How far what is shown is behind what could be, ms: pictures up to the moment are here and not decoded. 0 where none is.
+   */
+  lag(at: number): number {
+    if (this.back || this.#shown === null) return 0;
+    const shown = this.#shown;
+    let due = shown;
+    for (const time of this.#decoding) if (time <= at && time > due) due = time;
+    for (const { time } of this.#waiting) if (time <= at && time > due) due = time;
+    return due - shown;
+  }
+
   /** The first time behind a moment of which a picture is here; `null` where none is. */
   after(at: number): number | null {
     const all = [...this.#decoded.map((one) => one.time), ...this.#decoding, ...this.#waiting.map((one) => one.time)];

@@ -5,6 +5,7 @@ const at = (furthest: number | null, more: Partial<Standing> = {}): Standing => 
   ready: furthest !== null,
   gap: false,
   furthest,
+  lag: 0,
   ...more,
 });
 
@@ -53,6 +54,15 @@ describe("whether it has to stand", () => {
     expect(mustHold([at(4600), at(4700)], 5000, 1, true, PATIENCE_MS)).toBe(true);
     expect(mustHold([at(4600), at(5100)], 5000, 1, true, PATIENCE_MS)).toBe(false);
     expect(mustHold([at(4600), at(4700)], 5000, 0, true, 0)).toBe(false);
+  });
+  it("where one of them cannot be decoded fast enough, until it has come near again", () => {
+    expect(mustHold([at(9000), at(9000, { lag: 100 })], 5000, 1, false, 0)).toBe(false);
+    expect(mustHold([at(9000), at(9000, { lag: 150 })], 5000, 1, false, 0)).toBe(true);
+    expect(mustHold([at(9000), at(9000, { lag: 80 })], 5000, 1, true, 0)).toBe(true);
+    expect(mustHold([at(9000), at(9000, { lag: 40 })], 5000, 1, true, 0)).toBe(false);
+    expect(mustHold([at(9000), at(9000, { lag: 1500 })], 5000, 16, false, 0)).toBe(false);
+    // Not for ever, where one of them has stopped.
+    expect(mustHold([at(9000), at(9000, { lag: 900 })], 5000, 1, true, PATIENCE_MS)).toBe(false);
   });
   it("later only when none of them has anything", () => {
     expect(mustHold([at(0), at(9000)], 5000, 1, false, 0)).toBe(false);

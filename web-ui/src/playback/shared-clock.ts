@@ -51,10 +51,15 @@ export interface Standing {
   readonly gap: boolean;
   /** Time of the picture furthest in the direction of play that is here, UTC ms. */
   readonly furthest: number | null;
+  /** How far the picture on the screen is behind the one that should be, since the machine is too slow, ms of the recording. */
+  readonly lag: number;
 }
 
 /** Past the last picture by this much of the viewer's time, a camera waits for more, ms. */
 const STARVED_MS = 400;
+/** All are to be within 200 ms of each other: a machine that cannot decode them all at once goes slower, and all of them with it. */
+const LAG_MS = 120;
+const CAUGHT_UP_MS = 50;
 /** A clock waits for its cameras' first pictures no longer than this, ms. */
 export const PATIENCE_MS = 2500;
 
@@ -65,12 +70,14 @@ export const PATIENCE_MS = 2500;
 export function mustHold(all: readonly Standing[], at: number, rate: number, held: boolean, waited: number): boolean {
   const live = all.filter((one) => !one.gap);
   if (live.length === 0) return false;
+  const fast = Math.max(1, Math.abs(rate));
   /** By how much the moment is past the last picture that is here, of the viewer's time. */
   const past = ({ furthest }: Standing) =>
-    furthest === null ? Number.POSITIVE_INFINITY : ((at - furthest) * Math.sign(rate)) / Math.max(1, Math.abs(rate));
+    furthest === null ? Number.POSITIVE_INFINITY : ((at - furthest) * Math.sign(rate)) / fast;
   if (held) {
-    const has = (one: Standing) => one.ready && (rate === 0 || past(one) <= 0);
+    const has = (one: Standing) => one.ready && (rate === 0 || (past(one) <= 0 && one.lag <= CAUGHT_UP_MS * fast));
     return !(waited >= PATIENCE_MS ? live.some(has) : live.every(has));
   }
-  return rate !== 0 && live.every((one) => past(one) > STARVED_MS);
+  if (rate === 0) return false;
+  return live.every((one) => past(one) > STARVED_MS) || live.some((one) => one.lag > LAG_MS * fast);
 }

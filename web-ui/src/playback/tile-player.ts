@@ -11,6 +11,8 @@ export interface TilePlayer {
   readonly furthest: number | null;
   /** The picture of the moment is on the screen, or comes with the next look. */
   readonly ready: boolean;
+  /** How far the picture on the screen is behind the one of this moment that is here, ms: the machine is too slow. */
+  lag(at: number): number;
   /** Pictures that were left out since this machine was too slow. */
   readonly dropped: number;
   /** A new feed, or other tracks of the same. `fresh`: what was of before is over. `back`: pictures come from new to old. */

@@ -43,6 +43,9 @@ class FakePlayer implements TilePlayer {
     this.shown = shown;
     this.ready = true;
   }
+  lag() {
+    return 0;
+  }
   after(at: number) {
     return this.times.find((time) => time > at) ?? null;
   }

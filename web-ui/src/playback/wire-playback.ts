@@ -52,6 +52,7 @@ class Pane implements PaneView {
       ready: this.opened && this.player.ready,
       gap: this.refused !== null || this.inGap(at, rate),
       furthest: this.opened ? this.player.furthest : null,
+      lag: this.opened ? this.player.lag(at) : 0,
     };
   }
 
