@@ -252,13 +252,14 @@ impl Supervision {
             .filter(|a| !a.coverage.planned.is_empty())
             .map(|a| (a.camera, a.coverage.clone()))
             .collect();
-        let (log, journal) =
+        let (mut log, journal) =
             blocking(move || Ok((files.read_log(day, None)?, files.write_log(day)?))).await?;
         let journal = Today { day, journal };
         for part in recorded.chunks(PART / 4) {
             journal.append(at, Entry::Recorded(part.to_vec())).await?;
         }
         drop(journal);
+        record(&mut log, &asked);
         let judging = self.config.judging();
         let records = self.records(day, &log, asked, &outages, judging, 0, None);
         self.keep(day, records).await
@@ -328,11 +329,7 @@ impl Supervision {
     pub async fn preview(&self, now: WallTime, asked: Vec<Asked>) -> Result<(), Error> {
         let (day, files) = (self.day(now), self.files.clone());
         let mut log = blocking(move || files.read_log(day, None)).await?;
-        for a in &asked {
-            if !a.coverage.planned.is_empty() {
-                log.cameras.entry(a.camera).or_default().recorded = Some(a.coverage.clone());
-            }
-        }
+        record(&mut log, &asked);
         let outages = self.outages.read();
         let judging = self.config.judging();
         let records = self.records(day, &log, asked, &outages, judging, 0, None);
@@ -399,6 +396,13 @@ impl Supervision {
         for camera in watch.others(registered) {
             watch.saw(now, camera, Seen::Link(command::supervision::Link::Out));
         }
+    }
+}
+
+/// Puts what was recorded into a log that was read without it.
+fn record(log: &mut Log, asked: &[Asked]) {
+    for a in asked.iter().filter(|a| !a.coverage.planned.is_empty()) {
+        log.cameras.entry(a.camera).or_default().recorded = Some(a.coverage.clone());
     }
 }
 
