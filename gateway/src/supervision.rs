@@ -29,6 +29,7 @@ use storage::Error;
 
 use crate::config;
 use files::{Files, Today};
+pub use follow::preview;
 pub(crate) use follow::run;
 
 /// Everything that is known for judging.

@@ -108,8 +108,11 @@ pub(crate) async fn judge(gateway: &Gateway) -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes today's figures as far as it is.
-pub(crate) async fn preview(gateway: &Gateway) -> Result<(), Error> {
+/// Makes today's figures as far as it is; done by the clock every two minutes.
+///
+/// # Errors
+/// The disk's.
+pub async fn preview(gateway: &Gateway) -> Result<(), Error> {
     let now = gateway.now();
     let supervision = &gateway.supervision;
     let day = supervision.day(now);
