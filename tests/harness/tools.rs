@@ -55,7 +55,8 @@ pub fn decode_errors(file: &Path) -> anyhow::Result<String> {
     let out = Command::new("ffmpeg")
         .args(["-v", "error", "-i"])
         .arg(file)
-        .args(["-f", "null", "-"])
+        // In the file's own time base: in one of whole pictures two that came close together would fall into one.
+        .args(["-enc_time_base", "-1", "-f", "null", "-"])
         .output()
         .context("run ffmpeg")?;
     ensure!(

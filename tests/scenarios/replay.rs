@@ -151,11 +151,11 @@ async fn plays(
             .all(|h| h[1].media_time > h[0].media_time)
     );
     assert!(headers.windows(2).all(|h| h[1].frame == h[0].frame + 1));
-    // The file's end is by the frame's arrival, ours by its time: a picture or two apart.
+    // The file's end is by the frame's arrival, ours by its time: on a busy machine up to a second apart.
     let same = bytes.len().min(sizes.len());
     assert_eq!(bytes[..same], sizes[..same]);
     assert!(
-        bytes.len().abs_diff(sizes.len()) <= 3,
+        bytes.len().abs_diff(sizes.len()) <= 25,
         "{} and {}",
         bytes.len(),
         sizes.len()

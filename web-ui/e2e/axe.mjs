@@ -48,7 +48,7 @@ const DIALOGS = [
     there: "dialog[open] .effect li",
     press: "dialog[open] .choice [role=radio]:nth-child(2)",
   },
-  ...["e", "l", "x"].map((key) => ({ path: "playback?c=", keys: ["i", key], there: "dialog[open] form" })),
+  ...["e", "h", "x"].map((key) => ({ path: "playback?c=", keys: ["i", key], there: "dialog[open] form" })),
   { path: "register?tab=place", opener: ".reg-line[data-camera]", there: ".reg-map canvas" },
   { path: "register?tab=streams", opener: ".reg-line[data-camera]", there: "input[name=main_url]" },
   { path: "register?tab=history", opener: ".reg-line[data-camera]", there: ".reg-history li" },

@@ -56,7 +56,7 @@ const pages = ({ code, codes, incident }) => [
     async (page) => {
       await still(page, ".pane[data-state=ready]");
       await marked(page);
-      await page.keyboard.press({ evidence: "e", hold: "l", export: "x" }[what]);
+      await page.keyboard.press({ evidence: "e", hold: "h", export: "x" }[what]);
       await page.waitForSelector("dialog[open] form");
     },
   ]),
