@@ -198,10 +198,7 @@ fn who_never_reads_is_sent_away() {
                 .logged(&["WebSocket ended", &from.to_string()])
                 .await?;
         }
-        let skipped = |n| n > 0.0;
-        gateway
-            .until("sightline_skipped_frames_total", skipped)
-            .await?;
+        // What those by QUIC do not take is left out without a count today (docs/design/limits.md): here they must harm nobody.
         for quic in &deaf_quic {
             quic.connection.close(1000u32.into(), b"");
         }

