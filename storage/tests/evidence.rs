@@ -334,6 +334,8 @@ async fn an_altered_byte_anywhere_is_found_and_named() {
         offsets.extend((0..6).map(|_| random.random_range(*data..data + size)));
     }
     offsets.extend((0..20).map(|_| random.random_range(directory..genuine.len())));
+    // Where the directory says that the second file lies: it agrees with what was signed in all else.
+    offsets.push(directory + 46 + all[0].0.len() + 42);
     let altered = out.path().join("altered.zip");
     for offset in offsets {
         let mut bytes = genuine.clone();

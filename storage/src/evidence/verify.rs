@@ -350,11 +350,14 @@ pub fn verify(path: &Path, key: Option<&str>) -> Result<Report, Error> {
     Ok(report)
 }
 
-/// Whether a list has exactly the files that were signed, with their sizes.
+/// Whether a list has exactly the files that were signed, with their sizes, one behind the other.
 fn agrees(entries: &[Entry], said: &Said) -> bool {
-    expected(said)
-        .map(|(name, size)| (name.to_owned(), size))
-        .eq(entries.iter().map(|e| (e.name.clone(), e.size)))
+    let is_dense = entries.first().is_some_and(|e| e.at == 0)
+        && entries.windows(2).all(|pair| pair[0].end() == pair[1].at);
+    is_dense
+        && expected(said)
+            .map(|(name, size)| (name.to_owned(), size))
+            .eq(entries.iter().map(|e| (e.name.clone(), e.size)))
 }
 
 /// The files that must be there, in order, with their sizes.
