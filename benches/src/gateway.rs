@@ -67,7 +67,7 @@ impl Gateway {
             &config,
             format!(
                 "[district]\ncode = \"441403\"\nname = \"Bench\"\n[data]\ndir = {data:?}\n\
-                 [listen]\naddress = \"127.0.0.1:{port}\"\nplain_http = {plain}\n[log]\nlevel = \"warn\"\n"
+                 [listen]\naddress = \"127.0.0.1:{port}\"\nplain_http = {plain}\n[log]\nlevel = \"error\"\n"
             ),
         )?;
         let child = Command::new(program)

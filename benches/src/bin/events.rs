@@ -4,6 +4,7 @@
 //! Beside it, in the same run: a bare socket that writes a message of the same length to as many connections.
 
 use std::{
+    collections::HashSet,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
     path::PathBuf,
@@ -73,6 +74,7 @@ async fn main() -> Result<()> {
     let mut sent = Vec::with_capacity(args.events);
     let client = Client::new();
     let mut all = Histogram::<u64>::new(3)?;
+    let mut posts = tokio::task::JoinSet::new();
     let (mut received, mut bytes) = (0usize, 0usize);
     let mut timer = tokio::time::interval(Duration::from_millis(args.every_ms));
     let total = args.events * args.seats;
@@ -89,7 +91,10 @@ async fn main() -> Result<()> {
                     "place": {"lon": 116.0 + n as f64 / 1000.0, "lat": 24.3},
                 });
                 let request = client.post(base.join("intake")?).bearer_auth(&token).json(&body);
-                tokio::spawn(async move { request.send().await?.error_for_status() });
+                posts.spawn(async move { request.send().await?.error_for_status() });
+            }
+            Some(post) = posts.join_next() => {
+                post?.context("an event was not taken")?;
             }
             one = seen.recv() => {
                 let one = one.context("every seat was closed")?;
@@ -127,7 +132,7 @@ async fn main() -> Result<()> {
 /// Reads the stream as a page does: a message is whole at its empty line. An event is counted where it is first told.
 async fn seat(response: reqwest::Response, told: mpsc::Sender<Seen>) {
     let mut stream = response.bytes_stream();
-    let (mut buffer, mut next) = (Vec::new(), 0usize);
+    let (mut buffer, mut known) = (Vec::new(), HashSet::new());
     while let Some(Ok(piece)) = stream.next().await {
         buffer.extend_from_slice(&piece);
         while let Some(end) = buffer.windows(2).position(|w| w == b"\n\n") {
@@ -138,10 +143,9 @@ async fn seat(response: reqwest::Response, told: mpsc::Sender<Seen>) {
                 .nth(1)
                 .and_then(|t| t.split('"').next()?.parse::<usize>().ok());
             // Told again (what it happened together with): the pin is there already.
-            let Some(key) = key.filter(|k| *k >= next) else {
+            let Some(key) = key.filter(|k| known.insert(*k)) else {
                 continue;
             };
-            next = key + 1;
             let seen = Seen {
                 key,
                 at: Instant::now(),

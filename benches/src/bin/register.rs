@@ -79,16 +79,16 @@ async fn main() -> Result<()> {
     let mut plain = Histogram::<u64>::new(3)?;
     let mut search = Histogram::<u64>::new(3)?;
     for _ in 0..20 {
-        record(&mut tree, timed(&api, "regions").await?);
+        record(&mut tree, timed(&api, "regions").await?)?;
     }
     for n in 0..args.searches {
         for word in WORDS {
             let query = escaped(word);
             let offset = if word.is_empty() { n * 97 % 9900 } else { 0 };
             let path = format!("cameras/search?q={query}&limit=50&offset={offset}");
-            record(&mut search, timed(&api, &path).await?);
+            record(&mut search, timed(&api, &path).await?)?;
         }
-        record(&mut plain, timed(&api, "session").await?);
+        record(&mut plain, timed(&api, "session").await?)?;
     }
     let ms = |us: u64| us as f64 / 1000.0;
     let floor = ms(plain.value_at_quantile(0.99));
@@ -127,8 +127,8 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-fn record(of: &mut Histogram<u64>, took: Duration) {
-    of.saturating_record(took.as_micros() as u64);
+fn record(of: &mut Histogram<u64>, took: Duration) -> Result<()> {
+    Ok(of.record(took.as_micros() as u64)?)
 }
 
 fn sample(program: &Path, dir: &Path, args: &Args) -> Result<Vec<u8>> {
@@ -142,7 +142,10 @@ fn sample(program: &Path, dir: &Path, args: &Args) -> Result<Vec<u8>> {
         .stderr(Stdio::null())
         .status()?;
     ensure!(made.success(), "sightline camera sample: {made}");
-    Ok(std::fs::read(&file)?)
+    // The gateway asks for what it is told to watch: its cameras are on this machine, where nobody answers.
+    let sheet = std::fs::read_to_string(&file)?;
+    ensure!(sheet.contains("//10."), "the sample's cameras are elsewhere");
+    Ok(sheet.replace("//10.", "//127.").into_bytes())
 }
 
 async fn regions(api: &Api, file: &Path) -> Result<()> {
