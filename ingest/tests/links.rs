@@ -1,5 +1,7 @@
 //! Links under pulls that run: a stream that grows, a budget that shrinks, a camera that moves, checks that leave nothing behind.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
 mod harness;
 
 use camsim::{

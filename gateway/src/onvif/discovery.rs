@@ -89,7 +89,7 @@ pub fn matches(bytes: &[u8], from: IpAddr) -> Vec<Found> {
                 IpAddr::V6(ip) => format!("[{ip}]"),
             };
             addresses.sort_by_key(|a| !a.contains(&format!("//{host}")));
-            (!addresses.is_empty()).then(|| Found {
+            (!addresses.is_empty()).then_some(Found {
                 name,
                 hardware,
                 location,

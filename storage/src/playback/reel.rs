@@ -155,7 +155,7 @@ impl Reel {
             let is_later = now.as_ref().is_none_or(|(f, _)| {
                 f != feed || self.film.as_ref().is_none_or(|o| entry.start > o.start())
             });
-            if !(is_other && goes_on && is_later) || !self.open(candidate)? {
+            if !(is_other && goes_on && is_later && self.open(candidate)?) {
                 continue;
             }
             let Some(film) = &self.film else { continue };

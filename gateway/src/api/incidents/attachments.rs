@@ -43,7 +43,7 @@ pub(crate) async fn send(call: Call) -> Answer {
     }
     let mut entry = call.entry(
         "attachment-sent",
-        &incident.id.to_string(),
+        incident.id.to_string(),
         Some(incident.region),
     )?;
     entry.detail = format!("{}, {} bytes", attachment.id, attachment.bytes);
