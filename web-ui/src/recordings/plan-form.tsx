@@ -17,8 +17,9 @@ import {
 import { t, tCode } from "../i18n/t";
 import { bytes, eventWords } from "../i18n/words";
 import { Button, Choice, Dialog, Field, problemWords, toast } from "../ui/widgets";
-import { effect, emptyWeek, isAligned, MOST_WINDOWS, weekOf, windowsOf } from "./plan-logic";
+import { effect, emptyWeek, isAligned, MOST_WINDOWS, repaint, weekOf, windowsOf } from "./plan-logic";
 import { WeekGrid } from "./week-grid";
+import { WeekHours } from "./week-hours";
 
 /** Whose plan it is: some cameras', with their days to keep, or what holds for a region or by default. */
 export type Subject =
@@ -44,7 +45,7 @@ export function PlanForm({
 }) {
   const chosen = subject.kind === "cameras" ? subject.cameras : [];
   const [mode, setMode] = useState<PlanMode | "keep">(plan?.mode ?? "keep");
-  const [week, setWeek] = useState(() => (plan?.windows ? weekOf(plan.windows) : emptyWeek(true)));
+  const [windows, setWindows] = useState(() => plan?.windows ?? windowsOf(emptyWeek(true)));
   const [pre, setPre] = useState(plan?.pre_s ?? 5);
   const [post, setPost] = useState(plan?.post_s ?? 30);
   const [profile, setProfile] = useState<Profile | null>(plan?.profile ?? null);
@@ -53,7 +54,6 @@ export function PlanForm({
   const [error, setError] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
 
-  const windows = windowsOf(week);
   const body: PlanBody | null =
     mode === "keep"
       ? null
@@ -70,9 +70,11 @@ export function PlanForm({
       ? null
       : windows.length === 0
         ? t("recplan.weekEmpty")
-        : windows.length > MOST_WINDOWS
-          ? t("recplan.weekTooMany", { n: windows.length })
-          : null;
+        : windows.some((one) => one.days === 0 || one.from_min >= one.to_min)
+          ? t("recplan.weekBad")
+          : windows.length > MOST_WINDOWS
+            ? t("recplan.weekTooMany", { n: windows.length })
+            : null;
   const daysFault = keepDays !== null && !(keepDays >= 1 && keepDays <= 3650 && Number.isInteger(keepDays));
   const changed = useMemo(() => {
     const codes =
@@ -141,8 +143,9 @@ export function PlanForm({
         {mode === "weekly" && (
           <div class="field">
             <span>{t("recplan.weekly")}</span>
-            <WeekGrid week={week} onChange={setWeek} />
-            {plan?.windows && !isAligned(plan.windows) && <small>{t("recplan.weekRounded")}</small>}
+            <WeekGrid week={weekOf(windows)} onChange={(week) => setWindows(repaint(windows, week))} />
+            {!isAligned(windows) && <small>{t("recplan.weekRounded")}</small>}
+            <WeekHours windows={windows} onChange={setWindows} />
             {weekFault && <em role="alert">{weekFault}</em>}
           </div>
         )}

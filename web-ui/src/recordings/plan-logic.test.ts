@@ -5,14 +5,18 @@ import {
   CELLS,
   cellAt,
   cellClock,
+  clockOf,
   effect,
   emptyWeek,
   isAligned,
   isShort,
   matches,
+  minuteOf,
   move,
   paint,
+  repaint,
   shareOf,
+  shareOfWindows,
   weekOf,
   windowsOf,
 } from "./plan-logic";
@@ -37,6 +41,25 @@ describe("the week", () => {
   it("says where it cannot show a window as it is", () => {
     expect(isAligned([{ days: 1, from_min: 30, to_min: 90 }])).toBe(true);
     expect(isAligned([{ days: 1, from_min: 30, to_min: 91 }])).toBe(false);
+  });
+  it("keeps the minutes of what is not painted over", () => {
+    const windows: PlanWindow[] = [{ days: 1, from_min: 8 * 60 + 10, to_min: 17 * 60 + 50 }];
+    const week = weekOf(windows);
+    expect(repaint(windows, week)).toEqual(windows);
+    const lunch = paint(week, cellAt(0, 24), cellAt(0, 25), false);
+    expect(repaint(windows, lunch)).toEqual([
+      { days: 1, from_min: 490, to_min: 720 },
+      { days: 1, from_min: 780, to_min: 1070 },
+    ]);
+    expect(shareOfWindows(windows)).toBeCloseTo(580 / 10_080, 9);
+  });
+  it("reads and writes a day's clock; an end at midnight is the day's", () => {
+    expect(minuteOf("08:15", false)).toBe(495);
+    expect(minuteOf("00:00", false)).toBe(0);
+    expect(minuteOf("00:00", true)).toBe(1440);
+    expect(minuteOf("", true)).toBeNull();
+    expect(clockOf(495)).toBe("08:15");
+    expect(clockOf(1440)).toBe("00:00");
   });
   it("any week is windows and back", () => {
     let seed = 7;

@@ -33,16 +33,29 @@ export function weekOf(windows: readonly PlanWindow[]): Week {
 export const isAligned = (windows: readonly PlanWindow[]): boolean =>
   windows.every((one) => one.from_min % CELL_MIN === 0 && one.to_min % CELL_MIN === 0);
 
+const DAY_MIN = 1440;
+
+/** A mark a minute, day after day from Monday. */
+function minutesOf(windows: readonly PlanWindow[]): Uint8Array {
+  const minutes = new Uint8Array(DAYS * DAY_MIN);
+  for (const { days, from_min, to_min } of windows) {
+    for (let day = 0; day < DAYS; day++) {
+      if (days & (1 << day)) minutes.fill(1, day * DAY_MIN + from_min, day * DAY_MIN + to_min);
+    }
+  }
+  return minutes;
+}
+
 /** Days that have the same hours share a window. */
-export function windowsOf(week: Week): PlanWindow[] {
+function windowsOfMinutes(minutes: Uint8Array): PlanWindow[] {
   const runs = new Map<string, number>();
   for (let day = 0; day < DAYS; day++) {
     let start = -1;
-    for (let cell = 0; cell <= CELLS; cell++) {
-      const on = cell < CELLS && week[cellAt(day, cell)];
-      if (on && start < 0) start = cell;
+    for (let minute = 0; minute <= DAY_MIN; minute++) {
+      const on = minute < DAY_MIN && minutes[day * DAY_MIN + minute] === 1;
+      if (on && start < 0) start = minute;
       if (!on && start >= 0) {
-        const key = `${start * CELL_MIN}-${cell * CELL_MIN}`;
+        const key = `${start}-${minute}`;
         runs.set(key, (runs.get(key) ?? 0) | (1 << day));
         start = -1;
       }
@@ -55,6 +68,33 @@ export function windowsOf(week: Week): PlanWindow[] {
     })
     .sort((a, b) => a.from_min - b.from_min || a.days - b.days);
 }
+
+export const windowsOf = (week: Week): PlanWindow[] => repaint([], week);
+
+/** The windows when the grid has been painted so: cells that were not changed keep their minutes. */
+export function repaint(windows: readonly PlanWindow[], week: Week): PlanWindow[] {
+  const was = weekOf(windows);
+  const minutes = minutesOf(windows);
+  week.forEach((on, cell) => {
+    if (on !== was[cell]) minutes.fill(on ? 1 : 0, cell * CELL_MIN, (cell + 1) * CELL_MIN);
+  });
+  return windowsOfMinutes(minutes);
+}
+
+/** 08:15 → 495; an end at 00:00 is the day's. `null` where it is no time. */
+export function minuteOf(clock: string, isEnd: boolean): number | null {
+  const found = /^(\d\d):(\d\d)$/.exec(clock);
+  if (!found) return null;
+  const minute = Number(found[1]) * 60 + Number(found[2]);
+  return isEnd && minute === 0 ? DAY_MIN : minute;
+}
+/** 495 → 08:15; the end of a day is 00:00, as clocks show it. */
+export const clockOf = (minute: number): string =>
+  `${String(Math.floor(minute / 60) % 24).padStart(2, "0")}:${String(minute % 60).padStart(2, "0")}`;
+
+/** Share of the week that is recorded. */
+export const shareOfWindows = (windows: readonly PlanWindow[]): number =>
+  minutesOf(windows).reduce((sum, on) => sum + on, 0) / (DAYS * DAY_MIN);
 
 export const shareOf = (week: Week): number => week.filter(Boolean).length / week.length;
 
@@ -161,7 +201,7 @@ function perDayOf(camera: Kept, plan: PlanBody, rate: SubRate): number | null {
   const known = same && camera.rate_bps > 0 ? camera.rate_bps : plan.profile ? rate(camera.camera, plan.profile) : null;
   const bps = known ?? (camera.rate_bps > 0 && !plan.profile ? camera.rate_bps : null);
   if (bps === null) return null;
-  const share = plan.mode === "weekly" ? shareOf(weekOf(plan.windows ?? [])) : 1;
+  const share = plan.mode === "weekly" ? shareOfWindows(plan.windows ?? []) : 1;
   return (bps / 8) * 86_400 * share;
 }
 
