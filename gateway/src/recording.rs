@@ -14,7 +14,7 @@ use std::{
 use command::Camera;
 use futures_util::future::join_all;
 use media::{
-    CameraId, Feed, FeedId, Lease, Priority, Profile, Reason, WallTime,
+    BitRate, CameraId, Feed, FeedId, Lease, Priority, Profile, Reason, WallTime,
     ring::{Keep, Kept},
 };
 use storage::{Plan, Recorder, RecorderState};
@@ -112,9 +112,10 @@ fn wish(
     }
 }
 
-/// Which feed of a camera the tagger watches.
+/// Which feed of a camera the tagger watches. Of one that is neither recorded nor always pulled none: the sub streams of a whole
+/// district would fill every link, ahead of those who look at something.
 fn tagged_feed(camera: &Camera) -> Option<FeedId> {
-    let wanted = camera.tag && !camera.disabled;
+    let wanted = camera.tag && !camera.disabled && (camera.record || camera.always);
     first_feed(camera, [Profile::Sub, Profile::Main]).filter(|_| wanted)
 }
 
@@ -520,7 +521,7 @@ fn source(camera: &Camera, seal: &Seal) -> Result<ingest::Camera, ingest::UrlErr
         tracing::error!(%error);
         None
     });
-    let stream = |url: &Option<String>| {
+    let stream = |url: &Option<String>, kbps: Option<u32>| {
         let Some(url) = url else { return Ok(None) };
         let (url, _) = ingest::parse_camera_url(url)?;
         Ok(Some(ingest::Source {
@@ -528,15 +529,15 @@ fn source(camera: &Camera, seal: &Seal) -> Result<ingest::Camera, ingest::UrlErr
             username: camera.username.clone(),
             password: password.clone(),
             transport: camera.transport,
-            declared: None,
+            declared: kbps.map(|n| BitRate::kilobits(n.into())),
             audio: true,
         }))
     };
     Ok(ingest::Camera {
         id: camera.code,
         region: camera.region,
-        main: stream(&camera.main_url)?,
-        sub: stream(&camera.sub_url)?,
+        main: stream(&camera.main_url, camera.asset.main_kbps)?,
+        sub: stream(&camera.sub_url, camera.asset.sub_kbps)?,
         always: camera.always,
         disabled: camera.disabled,
     })
@@ -569,7 +570,11 @@ mod tests {
         assert_eq!(tagged_feed(&c).unwrap().profile, Profile::Sub);
         c.record = false;
         assert_eq!(profile(&c, None), None);
-        c.record = true;
+        // Nobody asked for its stream: it is not pulled to look for events.
+        assert_eq!(tagged_feed(&c), None);
+        c.always = true;
+        assert_eq!(tagged_feed(&c).unwrap().profile, Profile::Sub);
+        (c.always, c.record) = (false, true);
         c.disabled = true;
         assert_eq!(profile(&c, None), None);
         assert_eq!(tagged_feed(&c), None);

@@ -225,6 +225,47 @@ async fn a_full_link_is_respected_and_says_why() {
     station.stop().await;
 }
 
+/// What a camera's file says of its stream is what it is given on the links until it has been measured; without it a guess is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_declared_rate_is_what_a_pull_takes() {
+    let station = Station::start().await;
+    let admin = station.sign_in("admin").await;
+    let path = format!("cameras/{}", common::ELSEWHERE);
+    let feed = FeedId {
+        camera: common::ELSEWHERE.parse().unwrap(),
+        profile: Profile::Main,
+    };
+    let gateway = station.running.gateway.clone();
+    let rate = || gateway.supervisor.rate(feed).map(|r| r.0);
+    let guess = gateway.config.ingest.main_bit_rate.0;
+    assert_eq!(rate(), Some(guess));
+    let mut file = admin.get(&format!("{path}/record")).await.json();
+    for made in ["has_password", "changed_at", "changed_by"] {
+        file.as_object_mut().unwrap().remove(made);
+    }
+    file["asset"]["main_kbps"] = json!(1500);
+    let put = admin.put(&path, file.clone()).await;
+    assert_eq!(put.status, StatusCode::OK, "{:?}", put.body);
+    eventually(|| async { (rate() == Some(1_500_000)).then_some(()) }).await;
+    // Once it has been looked at in turn, nothing but this holds it.
+    eventually(|| async {
+        let known = admin.get(&path).await.json()["check"]["outcome"] == "no-picture";
+        (known && gateway.supervisor.feed(feed).is_none()).then_some(())
+    })
+    .await;
+    let lease = gateway.supervisor.pull(feed, Priority::Wall).unwrap();
+    let used = link(&admin, "441403103").await;
+    assert_eq!(used["reserved_bps"], 1_500_000, "{used}");
+    drop(lease);
+    file["asset"]["main_kbps"] = json!(1);
+    file["revision"] = json!(null);
+    let refused = admin.put(&path, file).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.starts_with("asset.main_kbps: "), "{detail}");
+    station.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_camera_is_looked_at_in_turn() {
     let station = Station::start().await;

@@ -3,27 +3,34 @@
 //! One mutex holds the book-keeping; it is never held across an `.await` nor while a lease is dropped. Each feed is a task (in
 //! `feed`) that owns its session; it learns of leases and changed cameras by a watch channel.
 
+mod always;
+mod feeds;
+mod rates;
+mod rooms;
+
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use media::{
     BitRate, CameraId, Clock, Feed, FeedId, Lease, Priority, Profile, Reason, ReasonCode,
-    RegionCode, Ring, SourceState, SourceStatus, WallTime,
+    RegionCode, SourceStatus, WallTime,
 };
 use tokio::sync::{Notify, broadcast, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    budget::{Link, LinkUse, Links, Ousted, WeekMinute, priority_name},
+    budget::{Link, LinkUse, Links, WeekMinute},
     camera::{Camera, Source},
     config::Config,
-    feed,
     pacer::Pacer,
     threads::Threads,
 };
+use rates::Estimate;
+pub use rooms::{LinkNote, Noted, Room};
+use rooms::Why;
 
 /// Runs the pulls of all cameras. Clones are handles to the same one.
 #[derive(Clone, Debug)]
@@ -62,68 +69,6 @@ struct State {
     kept: HashMap<CameraId, Lease>,
 }
 
-/// What a feed was measured at.
-#[derive(Clone, Copy, Debug, Default)]
-struct Estimate {
-    peak: BitRate,
-    /// Measurements, one a second.
-    seen: u32,
-}
-
-/// So many seconds of a stream tell what it takes: five minutes.
-const KNOWN: u32 = 300;
-
-impl Estimate {
-    /// What to set aside for a stream of which this was seen and that much is said. What was seen for a moment only does not make
-    /// it less: the moment may have been a quiet one.
-    fn rate(self, said: BitRate) -> BitRate {
-        match self.seen >= KNOWN {
-            // A tenth for what five minutes did not show.
-            true => BitRate(self.peak.0 + self.peak.0 / 10),
-            false => self.peak.max(said),
-        }
-    }
-}
-
-/// Something that a link had no room for.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LinkNote {
-    /// When.
-    pub at: WallTime,
-    /// Which link.
-    pub link: RegionCode,
-    /// Whose pull.
-    pub feed: FeedId,
-    /// Its urgency; none: nobody used it any more.
-    pub priority: Option<Priority>,
-    /// What happened.
-    pub what: Noted,
-}
-
-/// What happened to a pull on a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Noted {
-    /// It asked for so much and was refused.
-    Refused(BitRate),
-    /// It gave way to a more urgent one.
-    GaveWay(FeedId),
-    /// It gave way since this one (perhaps itself) was found to take more than it had been given.
-    Outgrown(FeedId),
-    /// It gave way since the link's budget is less now, or another path is taken.
-    Shrunk,
-}
-
-/// What happened on the links that is kept.
-const NOTES: usize = 512;
-
-/// Why pulls must end.
-#[derive(Clone, Copy, Debug)]
-enum Why {
-    Admitted(FeedId, Priority),
-    Grown(FeedId, BitRate),
-    Shrunk,
-}
-
 #[derive(Debug)]
 struct Entry {
     feed: Arc<Feed>,
@@ -146,26 +91,8 @@ pub(crate) struct Demand {
     pub(crate) revision: u64,
 }
 
-/// Returned with each lease; its end is the lease's end.
-struct Guard {
-    shared: Weak<Shared>,
-    feed: FeedId,
-    number: u32,
-    priority: Priority,
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        if let Some(shared) = self.shared.upgrade() {
-            shared.lease_ended(self);
-        }
-    }
-}
-
 /// Status changes that a slow reader may be behind before it misses some.
 const CHANGES: usize = 1024;
-/// How often the always-pulled cameras and the clock are looked after.
-const UPKEEP: Duration = Duration::from_secs(5);
 /// How long a stop may take.
 const STOPPING: Duration = Duration::from_secs(3);
 
@@ -446,60 +373,11 @@ impl Supervisor {
     }
 }
 
-/// Room on the links, held without a feed.
-#[derive(Debug)]
-pub struct Room {
-    shared: Weak<Shared>,
-    feed: FeedId,
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        if let Some(shared) = self.shared.upgrade() {
-            let mut state = shared.lock();
-            // A feed that began meanwhile, or ran before, holds it on.
-            if !state.feeds.contains_key(&self.feed) {
-                state.links.end(self.feed);
-            }
-        }
-    }
-}
-
 impl State {
-    /// What a stream takes, by what was measured of it and what is said.
-    fn rate(&self, config: &Config, feed: FeedId, source: &Source) -> BitRate {
-        let usual = match feed.profile {
-            Profile::Main => config.main_bit_rate,
-            Profile::Sub => config.sub_bit_rate,
-        };
-        let said = source.declared.unwrap_or(usual);
-        self.rates
-            .get(&feed)
-            .copied()
-            .unwrap_or_default()
-            .rate(said)
-    }
-
-    fn note(&mut self, note: LinkNote) {
-        if self.notes.len() >= NOTES {
-            self.notes.pop_front();
-        }
-        self.notes.push_back(note);
-    }
-
     fn number(&mut self) -> u32 {
         let number = self.next_number;
         self.next_number = self.next_number.wrapping_add(1).max(1);
         number
-    }
-}
-
-impl Entry {
-    fn tell_leases(&self) {
-        let used = !self.held.is_empty();
-        self.demand.send_modify(|demand| {
-            demand.ends = (!used).then_some(self.grace);
-        });
     }
 }
 
@@ -556,305 +434,6 @@ impl Shared {
     pub(crate) fn announce(&self, feed: FeedId, status: &SourceStatus) {
         // Nobody may be listening.
         let _ = self.changes.send((feed, status.clone()));
-    }
-
-    pub(crate) fn measured(&self, feed: FeedId, rate: BitRate) {
-        let mut guard = self.lock();
-        let state = &mut *guard;
-        let estimate = state.rates.entry(feed).or_default();
-        estimate.peak = estimate.peak.max(rate);
-        estimate.seen = estimate.seen.saturating_add(1);
-        let known = estimate.seen == KNOWN;
-        let estimate = *estimate;
-        let declared = state.cameras.get(&feed.camera);
-        let declared = declared.and_then(|c| c.source(feed.profile)?.declared);
-        // What was guessed is known now.
-        if known && declared.is_none() {
-            state.links.shrink(feed, estimate.rate(rate));
-        }
-        let ousted = state.links.measured(feed, rate);
-        self.oust(state, ousted, Why::Grown(feed, rate));
-    }
-
-    /// Takes room on the links; those who give way for it end, and are told for whom.
-    fn admit(
-        &self,
-        state: &mut State,
-        feed: FeedId,
-        region: RegionCode,
-        rate: BitRate,
-        priority: Priority,
-    ) -> Result<(), Reason> {
-        let now = Instant::now();
-        match state.links.admit(now, feed, region, rate, priority) {
-            Ok(ousted) => {
-                self.oust(state, ousted, Why::Admitted(feed, priority));
-                Ok(())
-            }
-            Err(refusal) => {
-                state.note(LinkNote {
-                    at: self.wall(now),
-                    link: refusal.link,
-                    feed,
-                    priority: Some(priority),
-                    what: Noted::Refused(rate),
-                });
-                Err(refusal.reason())
-            }
-        }
-    }
-
-    /// Ends those who have no room any more; it is gone already.
-    fn oust(&self, state: &mut State, ousted: Vec<Ousted>, why: Why) {
-        for Ousted { feed, link } in ousted {
-            let (what, text) = match why {
-                Why::Admitted(to, priority) => (
-                    Noted::GaveWay(to),
-                    format!(
-                        "gave way to {to} ({}) on link {link}",
-                        priority_name(priority)
-                    ),
-                ),
-                Why::Grown(grown, rate) => (
-                    Noted::Outgrown(grown),
-                    match grown == feed {
-                        true => format!(
-                            "takes {rate}, more than it was given, and link {link} has no room for that"
-                        ),
-                        false => format!(
-                            "link {link} has no room for it any more, since {grown} takes {rate} now"
-                        ),
-                    },
-                ),
-                Why::Shrunk => (
-                    Noted::Shrunk,
-                    format!(
-                        "link {link} has no room for it any more, since its budget or the path has changed"
-                    ),
-                ),
-            };
-            let entry = state.feeds.get(&feed);
-            let priority = entry.and_then(|e| e.held.keys().next_back().copied());
-            state.note(LinkNote {
-                at: self.wall(Instant::now()),
-                link,
-                feed,
-                priority,
-                what,
-            });
-            let reason = Reason::new(ReasonCode::Preempted, text);
-            self.end(state, feed, None, Some(reason));
-        }
-    }
-
-    /// Ends a feed if nobody has a lease on it. Says whether it did.
-    pub(crate) fn end_unused(&self, feed: FeedId, number: u32) -> bool {
-        let mut state = self.lock();
-        match state.feeds.get(&feed) {
-            Some(entry) if entry.feed.number == number && !entry.held.is_empty() => false,
-            _ => {
-                self.end(&mut state, feed, Some(number), None);
-                true
-            }
-        }
-    }
-
-    fn begin(
-        self: &Arc<Self>,
-        state: &mut State,
-        id: FeedId,
-        source: Arc<Source>,
-        priority: Priority,
-    ) -> Entry {
-        let number = state.number();
-        let now = self.wall(Instant::now());
-        let mut status = SourceStatus::idle(now);
-        // What was wrong last time is the best that can be said until it is tried.
-        if let Some(last) = state.ended.remove(&id) {
-            status.reason = last
-                .reason
-                .filter(|r| !matches!(r.code, ReasonCode::Preempted | ReasonCode::Disabled));
-        }
-        status.state = SourceState::Connecting;
-        self.announce(id, &status);
-        let (status, watched) = watch::channel(status);
-        let status = Arc::new(status);
-        let feed = Arc::new(Feed {
-            id,
-            number,
-            ring: Ring::new(self.config.ring),
-            status: watched,
-        });
-        let (demand, demanded) = watch::channel(Demand {
-            ends: None,
-            source,
-            revision: 0,
-        });
-        let stop = self.cancel.child_token();
-        let task = feed::run(
-            Arc::clone(self),
-            Arc::clone(&feed),
-            demanded,
-            Arc::clone(&status),
-            stop.clone(),
-        );
-        self.tasks.spawn_on(task, self.threads.next());
-        Entry {
-            feed,
-            demand,
-            status,
-            held: BTreeMap::from([(priority, 1)]),
-            grace: Instant::now(),
-            stop,
-        }
-    }
-
-    fn lease(self: &Arc<Self>, entry: &Entry, priority: Priority) -> Lease {
-        let guard = Guard {
-            shared: Arc::downgrade(self),
-            feed: entry.feed.id,
-            number: entry.feed.number,
-            priority,
-        };
-        Lease::new(Arc::clone(&entry.feed), guard)
-    }
-
-    fn lease_ended(&self, guard: &Guard) {
-        let mut state = self.lock();
-        let state = &mut *state;
-        let Some(entry) = state
-            .feeds
-            .get_mut(&guard.feed)
-            .filter(|entry| entry.feed.number == guard.number)
-        else {
-            return;
-        };
-        if let Some(count) = entry.held.get_mut(&guard.priority) {
-            *count -= 1;
-            if *count == 0 {
-                entry.held.remove(&guard.priority);
-            }
-        }
-        let most_urgent = entry.held.keys().next_back().copied();
-        // A check is over when it is over: the room is wanted for the next one.
-        let grace = match guard.priority {
-            Priority::Diagnosis => Duration::ZERO,
-            _ => self.config.grace,
-        };
-        entry.grace = entry.grace.max(Instant::now() + grace);
-        entry.tell_leases();
-        state.links.set_priority(guard.feed, most_urgent);
-    }
-
-    /// Ends a feed (of this number, if given): its room is given back, readers are told, its task says goodbye to the camera.
-    fn end(&self, state: &mut State, id: FeedId, number: Option<u32>, reason: Option<Reason>) {
-        let matches = |entry: &Entry| number.is_none_or(|n| entry.feed.number == n);
-        if !state.feeds.get(&id).is_some_and(matches) {
-            return;
-        }
-        let Some(entry) = state.feeds.remove(&id) else {
-            return;
-        };
-        state.links.end(id);
-        entry.feed.ring.close(reason.clone());
-        entry.stop.cancel();
-        let now = self.wall(Instant::now());
-        let mut last = SourceStatus::idle(now);
-        entry.status.send_modify(|status| {
-            last.reason = reason.or(status.reason.take());
-            last.attempts = status.attempts;
-            last.clock_offset_ms = status.clock_offset_ms;
-            last.tracks.clone_from(&status.tracks);
-            *status = last.clone();
-        });
-        self.announce(id, &last);
-        state.ended.insert(id, last);
-        self.keep.notify_one();
-    }
-
-    /// Keeps always-pulled cameras pulled, and the clock true.
-    async fn upkeep(self: Arc<Self>) {
-        let mut timer = tokio::time::interval(UPKEEP);
-        timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                () = self.cancel.cancelled() => return,
-                _ = timer.tick() => {
-                    let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
-                    clock.discipline(Instant::now(), WallTime::now());
-                }
-                () = self.keep.notified() => {}
-            }
-            self.keep_always();
-        }
-    }
-
-    fn keep_always(self: &Arc<Self>) {
-        let (missing, done) = {
-            let mut state = self.lock();
-            let state = &mut *state;
-            let wanted = |camera: &Camera| {
-                let profile = Profile::ALL
-                    .into_iter()
-                    .find(|p| camera.source(*p).is_some())?;
-                let wanted = camera.always && !camera.disabled;
-                wanted.then_some(FeedId {
-                    camera: camera.id,
-                    profile,
-                })
-            };
-            // A lease whose feed has ended, or that is not wanted any more; dropped outside of the lock.
-            let done: Vec<Lease> = state
-                .kept
-                .extract_if(|id, lease| {
-                    let feed = state.cameras.get(id).and_then(wanted);
-                    feed != Some(lease.feed.id)
-                        || state
-                            .feeds
-                            .get(&lease.feed.id)
-                            .is_none_or(|e| e.feed.number != lease.feed.number)
-                })
-                .map(|(_, lease)| lease)
-                .collect();
-            let missing: Vec<FeedId> = state
-                .cameras
-                .values()
-                .filter(|camera| !state.kept.contains_key(&camera.id))
-                .filter_map(wanted)
-                .collect();
-            (missing, done)
-        };
-        drop(done);
-        let handle = Supervisor(Arc::clone(self));
-        for feed in missing {
-            match handle.pull(feed, Priority::Recording) {
-                Ok(lease) => {
-                    let old = self.lock().kept.insert(feed.camera, lease);
-                    drop(old);
-                }
-                Err(reason) => self.refused(feed, reason),
-            }
-        }
-    }
-
-    /// A camera that should run and may not says why, once.
-    fn refused(&self, feed: FeedId, reason: Reason) {
-        let now = self.wall(Instant::now());
-        let mut state = self.lock();
-        let status = state
-            .ended
-            .entry(feed)
-            .or_insert_with(|| SourceStatus::idle(now));
-        let known = status
-            .reason
-            .as_ref()
-            .is_some_and(|r| r.code == reason.code);
-        status.reason = Some(reason);
-        if !known {
-            let status = status.clone();
-            tracing::warn!(%feed, reason = ?status.reason, "a camera that is always pulled is not");
-            self.announce(feed, &status);
-        }
     }
 }
 

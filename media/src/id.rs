@@ -143,7 +143,8 @@ impl RegionCode {
 
     /// Whether this region is `other` or lies below it.
     pub fn is_within(&self, other: &Self) -> bool {
-        self.as_str().starts_with(other.as_str())
+        let len = usize::from(other.len);
+        self.len >= other.len && self.digits[..len] == other.digits[..len]
     }
 
     /// This region and all above it, from the village upwards.

@@ -71,7 +71,14 @@ pub struct Asset {
     pub department: String,
     /// What its coordinates were given in.
     pub reference: Reference,
+    /// What its main stream is set to send, kbit/s: taken on the links until it has been measured. 16 to 200,000.
+    pub main_kbps: Option<u32>,
+    /// The same of its sub stream.
+    pub sub_kbps: Option<u32>,
 }
+
+/// What a stream may be set to, kbit/s: from a picture a second to the largest cameras there are.
+pub const KBPS: std::ops::RangeInclusive<u32> = 16..=200_000;
 
 /// Whether a text is a day, `YYYY-MM-DD`, from 1970 to 2199.
 pub fn is_day(text: &str) -> bool {
@@ -131,6 +138,15 @@ impl Asset {
         if let Some(h) = self.height_m.filter(|h| !(0.0..=500.0).contains(h)) {
             return Some(("asset.height_m", format!("{h}, expected 0 to 500 metres")));
         }
+        for (field, kbps) in [
+            ("asset.main_kbps", self.main_kbps),
+            ("asset.sub_kbps", self.sub_kbps),
+        ] {
+            if let Some(n) = kbps.filter(|n| !KBPS.contains(n)) {
+                let text = format!("{n}, expected {} to {} kbit/s", KBPS.start(), KBPS.end());
+                return Some((field, text));
+            }
+        }
         let fits = |t: &String| (1..=50).contains(&t.chars().count()) && !t.contains('/');
         if self.functions.len() > 16 || !self.functions.iter().all(fits) {
             let text = "at most 16 of 1 to 50 characters, without '/'";
@@ -176,6 +192,13 @@ mod tests {
             ..Asset::default()
         };
         assert_eq!(asset.fault().unwrap().0, "asset.functions");
+        let asset = Asset {
+            sub_kbps: Some(512_000),
+            ..Asset::default()
+        };
+        let (field, text) = asset.fault().unwrap();
+        assert_eq!(field, "asset.sub_kbps");
+        assert_eq!(text, "512000, expected 16 to 200000 kbit/s");
         assert_eq!(Asset::default().fault(), None);
     }
 }

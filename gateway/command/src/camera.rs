@@ -65,7 +65,7 @@ pub struct Camera {
     /// Days its recordings are kept, 1 to 3650. Decree 799, article 17: at least 30.
     #[serde(default = "thirty")]
     pub keep_days: u32,
-    /// Let the tagger watch it.
+    /// Let the tagger watch it, where it is recorded or always pulled.
     #[serde(default = "yes")]
     pub tag: bool,
     /// Out of service.

@@ -239,7 +239,7 @@ pub static ROUTES: &[Route] = &[
     route!(GET "/api/v1/links/notes", May(Action::Look), query &[opt("region", Text)], body None, 200 Many("LinkNote"), "What was refused on the links and what gave way lately, newest first", links::notes),
     route!(PUT "/api/v1/links/{region}", May(Action::ChangeRegister), query &[], body Some("NewLink"), 200 One("Link"), "Say what a region's uplink carries, what of it video may take, and when", links::set),
     route!(DELETE "/api/v1/links/{region}", May(Action::ChangeRegister), query &[], body None, 204 Nothing, "Take that back: what the configuration says holds again", links::clear),
-    route!(GET "/api/v1/cameras/{code}/links", May(Action::Look), query &[], body None, 200 One("CameraLinks"), "Why a camera's picture is poor: its links, its streams, and what they had no room for", links::of_camera),
+    route!(GET "/api/v1/cameras/{code}/links", May(Action::Look), query &[], body None, 200 One("CameraLinks"), "Why a camera's picture is poor: its links, its streams, and what they had no room for", links::why::of_camera),
     route!(POST "/api/v1/cameras/{code}/diagnosis", May(Action::Watch), query &[opt("profile", Text)], body None, 202 One("Diagnosis"), "Find out step by step why a camera does not start; joins a diagnosis that runs", diagnosis::begin),
     route!(GET "/api/v1/cameras/{code}/diagnosis", May(Action::Watch), query &[], body None, 200 One("Diagnosis"), "The last diagnosis of a camera, as far as it is", diagnosis::one),
     route!(GET "/api/v1/diagnosis-round", May(Action::ReadStatus), query &[], body None, 200 One("DiagnosisRound"), "How far the scheduled round over all cameras is", diagnosis::round),

@@ -64,6 +64,10 @@ pub struct Reading {
     pub main_url: Option<String>,
     /// The address of the smallest, if it is another one.
     pub sub_url: Option<String>,
+    /// What it is set to send at most there, kbit/s.
+    pub main_kbps: Option<u32>,
+    /// The same of the sub stream.
+    pub sub_kbps: Option<u32>,
     /// By how much its clock is ahead of ours, ms.
     pub clock_offset_ms: Option<i64>,
     /// How it wanted the account shown.
@@ -177,11 +181,17 @@ pub fn choose(reading: &mut Reading) {
     let playable = |s: &&Stream| s.url.is_some() && s.codec.starts_with("H.26");
     let mut with = reading.streams.iter().filter(playable);
     let main = with.next();
-    reading.main_url = main.and_then(|s| s.url.clone());
     let sub = with.next_back();
-    reading.sub_url = sub
-        .filter(|s| main.is_some_and(|m| pixels(s) < pixels(m)))
-        .and_then(|s| s.url.clone());
+    let sub = sub.filter(|s| main.is_some_and(|m| pixels(s) < pixels(m)));
+    let url = |s: Option<&Stream>| s?.url.clone();
+    (reading.main_url, reading.sub_url) = (url(main), url(sub));
+    (reading.main_kbps, reading.sub_kbps) = (main.and_then(kbps), sub.and_then(kbps));
+}
+
+/// What a stream is set to send, where that is something a camera's file may hold.
+fn kbps(stream: &Stream) -> Option<u32> {
+    let kbps = u32::try_from(stream.bit_rate_bps? / 1000).ok()?;
+    command::asset::KBPS.contains(&kbps).then_some(kbps)
 }
 
 /// A camera's file with what was read put in; what was not read stays.
@@ -199,6 +209,8 @@ pub fn fill(camera: &mut command::Camera, reading: &Reading) {
     }
     camera.asset.ipv4 = reading.ipv4.or(camera.asset.ipv4);
     camera.asset.ipv6 = reading.ipv6.or(camera.asset.ipv6);
+    camera.asset.main_kbps = reading.main_kbps.or(camera.asset.main_kbps);
+    camera.asset.sub_kbps = reading.sub_kbps.or(camera.asset.sub_kbps);
     for (to, from) in [
         (&mut camera.main_url, &reading.main_url),
         (&mut camera.sub_url, &reading.sub_url),
@@ -253,5 +265,18 @@ mod tests {
         assert_eq!(reading.streams[0].bit_rate_bps, Some(512_000));
         assert_eq!(reading.main_url.as_deref(), Some("rtsp://h/m"));
         assert_eq!(reading.sub_url.as_deref(), Some("rtsp://h/s"));
+        assert_eq!(
+            (reading.main_kbps, reading.sub_kbps),
+            (Some(512), Some(512))
+        );
+        let code = "44140300001326000001".parse().unwrap();
+        let mut camera = command::Camera::new(code, "a", "441403".parse().unwrap());
+        fill(&mut camera, &reading);
+        assert_eq!(camera.asset.main_kbps, Some(512));
+        reading.streams[0].bit_rate_bps = Some(4_000_000_000);
+        choose(&mut reading);
+        assert_eq!(reading.main_kbps, None, "no camera's file may hold that");
+        fill(&mut camera, &reading);
+        assert_eq!(camera.asset.main_kbps, Some(512), "what was not read stays");
     }
 }

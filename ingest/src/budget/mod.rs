@@ -9,64 +9,31 @@
 //! What always holds: on no link is more given out than its budget; what a pull gives back is what it took.
 //! [The design](../../../docs/design/links.md).
 
+mod admission;
 mod link;
+mod path;
+mod rank;
 #[cfg(test)]
 mod tests;
+mod uses;
 mod waiting;
 
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
-    fmt::Write as _,
     time::Instant,
 };
 
-use media::{BitRate, FeedId, Priority, Reason, ReasonCode, RegionCode};
+use media::{BitRate, FeedId, Priority, RegionCode};
 
+use admission::Ask;
+pub use admission::Refusal;
 pub use link::{Link, Slot, WeekMinute, share_fault, usual_share};
+use path::{MAX_DEPTH, Path, above};
+pub(crate) use rank::priority_name;
+use rank::{RANKS, rank_of};
+pub use uses::{LinkUse, PullUse};
 use waiting::Waiting;
-
-/// What is held on a link.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LinkUse {
-    /// The region at its lower end.
-    pub id: RegionCode,
-    /// For people.
-    pub name: String,
-    /// The link above it.
-    pub up: Option<RegionCode>,
-    /// What the line carries.
-    pub capacity: BitRate,
-    /// What video may take now.
-    pub budget: BitRate,
-    /// What is given out; never more than the budget.
-    pub reserved: BitRate,
-    /// What the pulls really take now.
-    pub measured: BitRate,
-    /// Who holds it.
-    pub pulls: Vec<PullUse>,
-    /// Pulls refused for want of room since the start.
-    pub refused: u64,
-    /// The same by urgency.
-    pub refused_by: BTreeMap<Priority, u64>,
-    /// Pulls that gave way here since the start.
-    pub gave_way: u64,
-    /// Pulls found here to take more than they had been given.
-    pub corrected: u64,
-}
-
-/// What one pull holds.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PullUse {
-    /// Which.
-    pub feed: FeedId,
-    /// Its most urgent use; none in its grace period: it gives way to anybody.
-    pub priority: Option<Priority>,
-    /// What it has been given.
-    pub rate: BitRate,
-    /// What it takes.
-    pub measured: BitRate,
-}
 
 /// A pull that must end, since the link has no room for it any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,9 +52,6 @@ pub struct Links {
     pulls: BTreeMap<FeedId, Pull>,
     waiting: Waiting,
 }
-
-/// Urgencies, and one place below them for pulls that nobody uses.
-const RANKS: usize = 6;
 
 #[derive(Clone, Debug)]
 struct State {
@@ -115,122 +79,11 @@ struct Pull {
     over: u8,
 }
 
-/// Links of a path, from the camera upwards: positions in [`Links::links`].
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Path {
-    at: [u16; MAX_DEPTH],
-    len: u8,
-}
-
-/// Five levels by code, and detours. A deeper path is cut, and [`Links::fault`] says so before it comes to that.
-const MAX_DEPTH: usize = 8;
 /// So many measurements in a row (one a second, each over five) make a pull one that has grown. A single burst does not.
 const GROWN: u8 = 3;
 
 /// No stream takes a petabit; sums of what does not exceed this cannot overflow.
 const MOST_RATE: u64 = 1_000_000_000_000_000;
-
-impl Path {
-    fn iter(&self) -> impl DoubleEndedIterator<Item = usize> + '_ {
-        self.at[..usize::from(self.len)]
-            .iter()
-            .map(|i| usize::from(*i))
-    }
-
-    /// The links of both, as far as there is room for them.
-    fn with(mut self, other: &Self) -> Self {
-        for link in other.iter() {
-            if !self.iter().any(|l| l == link) && !self.push(link) {
-                break;
-            }
-        }
-        self
-    }
-
-    fn push(&mut self, link: usize) -> bool {
-        let place = self.at.get_mut(usize::from(self.len));
-        match (place, u16::try_from(link)) {
-            (Some(place), Ok(link)) => {
-                *place = link;
-                self.len += 1;
-                true
-            }
-            _ => false,
-        }
-    }
-}
-
-fn rank_of(priority: Option<Priority>) -> usize {
-    match priority {
-        None => 0,
-        Some(Priority::Diagnosis) => 1,
-        Some(Priority::Viewer) => 2,
-        Some(Priority::Recording) => 3,
-        Some(Priority::Wall) => 4,
-        Some(Priority::Incident) => 5,
-    }
-}
-
-fn priority_of(rank: usize) -> Option<Priority> {
-    PRIORITIES.get(rank.checked_sub(1)?).copied()
-}
-
-const PRIORITIES: [Priority; RANKS - 1] = [
-    Priority::Diagnosis,
-    Priority::Viewer,
-    Priority::Recording,
-    Priority::Wall,
-    Priority::Incident,
-];
-
-/// No room.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Refusal {
-    /// The link that has none.
-    pub link: RegionCode,
-    /// Its name.
-    pub name: String,
-    /// What video may take on it.
-    pub budget: BitRate,
-    /// What is given out.
-    pub reserved: BitRate,
-    /// What was asked for.
-    pub wanted: BitRate,
-    /// How many pulls of each urgency hold it.
-    pub holders: BTreeMap<Priority, u32>,
-    /// Room that waits for those who were refused before.
-    pub set_aside: BitRate,
-}
-
-impl Refusal {
-    /// For those who asked.
-    pub fn reason(&self) -> Reason {
-        let mut held = String::new();
-        for (priority, count) in self.holders.iter().rev() {
-            let _ = write!(held, ", {count} {}", priority_name(*priority));
-        }
-        let held = held.strip_prefix(", ").unwrap_or("nothing");
-        let mut text = format!(
-            "link '{}' ({}) has no room for {}: {} of {} are held by {held}",
-            self.name, self.link, self.wanted, self.reserved, self.budget
-        );
-        if self.set_aside.0 > 0 {
-            let _ = write!(text, "; {} wait for those who asked before", self.set_aside);
-        }
-        Reason::new(ReasonCode::LinkBudget, text)
-    }
-}
-
-/// As in JSON.
-pub(crate) fn priority_name(priority: Priority) -> &'static str {
-    match priority {
-        Priority::Diagnosis => "diagnosis",
-        Priority::Viewer => "viewer",
-        Priority::Recording => "recording",
-        Priority::Wall => "wall",
-        Priority::Incident => "incident",
-    }
-}
 
 impl Links {
     /// Links with nothing on them, with the budgets of Monday's first minute. Of two with the same id the later holds.
@@ -445,49 +298,6 @@ impl Links {
         }
     }
 
-    /// Every link and what holds it, by code.
-    pub fn uses(&self) -> Vec<LinkUse> {
-        self.links.iter().map(|state| self.use_of(state)).collect()
-    }
-
-    /// The links from a region upwards, and what holds them.
-    pub fn uses_of(&self, region: RegionCode) -> Vec<LinkUse> {
-        let path = self.path(region);
-        path.iter().map(|i| self.use_of(&self.links[i])).collect()
-    }
-
-    fn use_of(&self, state: &State) -> LinkUse {
-        let pulls: Vec<PullUse> = state
-            .pulls
-            .iter()
-            .filter_map(|feed| Some((feed, self.pulls.get(feed)?)))
-            .map(|(feed, pull)| PullUse {
-                feed: *feed,
-                priority: priority_of(pull.rank),
-                rate: BitRate(pull.rate),
-                measured: BitRate(pull.measured),
-            })
-            .collect();
-        let refused_by = state.refused.iter().enumerate();
-        LinkUse {
-            id: state.link.id,
-            name: state.link.name.clone(),
-            up: state.up.map(|up| self.links[up].link.id),
-            capacity: state.link.capacity,
-            budget: BitRate(state.budget),
-            reserved: BitRate(state.reserved),
-            measured: pulls.iter().fold(BitRate(0), |sum, p| sum + p.measured),
-            pulls,
-            refused: state.refused.iter().sum(),
-            refused_by: refused_by
-                .filter(|(_, n)| **n > 0)
-                .filter_map(|(rank, n)| Some((priority_of(rank)?, *n)))
-                .collect(),
-            gave_way: state.gave_way,
-            corrected: state.corrected,
-        }
-    }
-
     /// What one second of a stream of this rate takes of each link's budget on its way: from a region upwards, the link and the
     /// seconds (for pacing connections).
     pub(crate) fn spacing(
@@ -502,18 +312,6 @@ impl Links {
             let share = rate.0 as f64 / state.budget.max(1) as f64;
             (state.link.id, share.min(1.0))
         })
-    }
-
-    fn path(&self, region: RegionCode) -> Path {
-        let mut path = Path::default();
-        let mut next = region.path().find_map(|c| self.by_code.get(&c).copied());
-        while let Some(link) = next {
-            if path.iter().any(|l| l == link) || !path.push(link) {
-                break;
-            }
-            next = self.links[link].up;
-        }
-        path
     }
 
     fn hold(&mut self, feed: FeedId, pull: Pull) {
@@ -570,142 +368,4 @@ impl Links {
         }
         ended
     }
-
-    /// Who must give way so that it fits; the link without room if nobody can.
-    fn place(&self, ask: &Ask) -> Result<Vec<Ousted>, usize> {
-        let mut fits = true;
-        for link in ask.path.iter() {
-            let wanted = self.needed(ask, link);
-            fits &= wanted <= self.links[link].budget;
-            if wanted - self.links[link].movable(ask.rank) > self.links[link].budget {
-                return Err(link);
-            }
-        }
-        match fits {
-            true => Ok(Vec::new()),
-            false => self.victims(ask),
-        }
-    }
-
-    /// What would be given out on a link with this one, and with what is set aside for others.
-    fn needed(&self, ask: &Ask, link: usize) -> u64 {
-        let aside = self.waiting.aside(ask.now, link, ask.feed, ask.rank);
-        self.links[link]
-            .reserved
-            .saturating_add(ask.rate)
-            .saturating_add(aside)
-    }
-
-    fn victims(&self, ask: &Ask) -> Result<Vec<Ousted>, usize> {
-        let mut freed = [0u64; MAX_DEPTH];
-        let mut chosen: Vec<(FeedId, &Pull, usize)> = Vec::new();
-        for (at, link) in ask.path.iter().enumerate() {
-            let needed = self.needed(ask, link);
-            let budget = self.links[link].budget;
-            if needed - freed[at] <= budget {
-                continue;
-            }
-            // The least urgent first, of those the largest: the fewest are hurt.
-            let mut below: Vec<(&FeedId, &Pull)> = self.links[link]
-                .pulls
-                .iter()
-                .filter_map(|feed| Some((feed, self.pulls.get(feed)?)))
-                .filter(|(feed, pull)| {
-                    pull.rank < ask.rank && chosen.iter().all(|(other, ..)| other != *feed)
-                })
-                .collect();
-            below.sort_unstable_by_key(|(feed, pull)| (pull.rank, Reverse(pull.rate), **feed));
-            let mut below = below.into_iter();
-            while needed - freed[at] > budget {
-                let (feed, pull) = below.next().ok_or(link)?;
-                self.account(ask, pull, &mut freed, true);
-                chosen.push((*feed, pull, link));
-            }
-        }
-        // One chosen for a lower link may not be needed after all, now that a higher one has cost others.
-        chosen.sort_by_key(|(_, pull, _)| Reverse(pull.rank));
-        let mut kept = Vec::with_capacity(chosen.len());
-        for (feed, pull, link) in chosen {
-            self.account(ask, pull, &mut freed, false);
-            let mut path = ask.path.iter().enumerate();
-            if !path.all(|(at, l)| self.needed(ask, l) - freed[at] <= self.links[l].budget) {
-                self.account(ask, pull, &mut freed, true);
-                kept.push(Ousted {
-                    feed,
-                    link: self.links[link].link.id,
-                });
-            }
-        }
-        Ok(kept)
-    }
-
-    /// Counts on the asker's path what a pull's end frees, or takes that back.
-    fn account(&self, ask: &Ask, pull: &Pull, freed: &mut [u64; MAX_DEPTH], ends: bool) {
-        for (at, link) in ask.path.iter().enumerate() {
-            if pull.path.iter().any(|l| l == link) {
-                match ends {
-                    true => freed[at] += pull.rate,
-                    false => freed[at] -= pull.rate,
-                }
-            }
-        }
-    }
-
-    fn refuse(&mut self, ask: &Ask, link: usize, wanted: BitRate) -> Refusal {
-        let aside = self.waiting.aside(ask.now, link, ask.feed, ask.rank);
-        let mut lacked = Path::default();
-        let mut ever = true;
-        for l in ask.path.iter() {
-            let state = &self.links[l];
-            ever &= ask.rate <= state.budget;
-            if self.needed(ask, l) - state.movable(ask.rank) > state.budget {
-                lacked.push(l);
-            }
-        }
-        // Nothing is set aside for one who would not fit on an empty link.
-        if ever {
-            self.waiting
-                .refused(ask.now, ask.feed, ask.rank, ask.rate, lacked);
-        }
-        let mut holders = BTreeMap::new();
-        let state = &mut self.links[link];
-        state.refused[ask.rank] += 1;
-        let held = state.pulls.iter().filter_map(|feed| self.pulls.get(feed));
-        for priority in held.filter_map(|pull| priority_of(pull.rank)) {
-            *holders.entry(priority).or_insert(0) += 1;
-        }
-        Refusal {
-            link: state.link.id,
-            name: state.link.name.clone(),
-            budget: BitRate(state.budget),
-            reserved: BitRate(state.reserved),
-            wanted,
-            holders,
-            set_aside: BitRate(aside),
-        }
-    }
-}
-
-/// One who asks for room.
-struct Ask {
-    now: Instant,
-    feed: FeedId,
-    path: Path,
-    rate: u64,
-    rank: usize,
-}
-
-impl State {
-    /// What pulls below a rank hold.
-    fn movable(&self, rank: usize) -> u64 {
-        self.held[..rank].iter().sum()
-    }
-}
-
-/// Where a link may lead: the region it says, else those above its own by the code.
-fn above(link: &Link) -> impl Iterator<Item = RegionCode> + use<> {
-    let detour = link.via.into_iter().flat_map(RegionCode::path);
-    let by_code = link.id.path().skip(1);
-    let detours = link.via.is_some();
-    detour.chain(by_code.filter(move |_| !detours))
 }

@@ -2,6 +2,7 @@ import "./health.css";
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../api/client";
 import { cameras, cpuShare, regionPath, serverNow, status, tree } from "../api/store";
+import { DiagnoseLine } from "../diagnose/tool";
 import type { RegionCode } from "../domain/ids";
 import type { Camera, Link } from "../domain/types";
 import { t } from "../i18n/t";
@@ -12,6 +13,8 @@ import { navigate, where } from "../ui/router";
 import { Choice, Empty } from "../ui/widgets";
 
 const LINKS_MS = 5000;
+/** Cameras listed of one cause; the register lists the rest. */
+const MOST_LINES = 30;
 
 const SupervisionView = lazyPage(() =>
   import("./supervision-view").then((module) => ({ default: module.SupervisionView })),
@@ -166,10 +169,15 @@ function Offline({ list }: { list: readonly Camera[] }) {
               <b>{members.length}</b>
             </h3>
             <ul class="lines">
-              {members.map((camera) => (
+              {members.slice(0, MOST_LINES).map((camera) => (
                 <CameraLine key={camera.code} camera={camera} />
               ))}
             </ul>
+            {members.length > MOST_LINES && (
+              <p class="more">
+                <a href="/register?s=offline">{t("health.moreOffline", { n: members.length - MOST_LINES })}</a>
+              </p>
+            )}
           </div>
         ))}
     </div>
@@ -183,7 +191,8 @@ function CameraLine({ camera }: { camera: Camera }) {
         {camera.name}
       </a>
       <span class="dim clip grow">{regionPath(camera.region)}</span>
-      <span class="dim">{camera.since ? t("camera.since", { time: shortTime(camera.since) }) : ""}</span>
+      <span class="dim since">{camera.since ? t("camera.since", { time: shortTime(camera.since) }) : ""}</span>
+      <DiagnoseLine code={camera.code} name={camera.name} />
     </li>
   );
 }

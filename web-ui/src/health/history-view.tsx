@@ -1,6 +1,7 @@
 /** One camera: a strip of its states, a row a day; what was wrong with its picture and clock; its figures. */
 import { useEffect, useState } from "preact/hooks";
 import { cameras, regionPath, serverNow } from "../api/store";
+import { DiagnoseTool } from "../diagnose/tool";
 import type { CameraCode } from "../domain/ids";
 import { t, tCode } from "../i18n/t";
 import { dayClock, duration, reasonWords } from "../i18n/words";
@@ -64,6 +65,7 @@ export function HistoryView({ code, question }: { code: string; question: Questi
             disabled={last >= today}
             onClick={() => go(Math.min(DAYS, Math.round((Date.parse(today) - Date.parse(last)) / DAY_MS)))}
           />
+          {camera && <DiagnoseTool camera={camera} />}
           <a class="button" href={`/playback?c=${code}`}>
             {t("nav.playback")}
           </a>

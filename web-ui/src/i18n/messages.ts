@@ -3,6 +3,7 @@ import { ADMIN } from "./texts/admin";
 import { CODES } from "./texts/codes";
 import { COMMAND } from "./texts/command";
 import { HEALTH } from "./texts/health";
+import { IMPORT } from "./texts/import";
 import { INCIDENT } from "./texts/incident";
 import { LINKS } from "./texts/links";
 import { MAP } from "./texts/map";
@@ -30,6 +31,7 @@ export const MESSAGES = {
   ...ZONES,
   ...RECORDINGS,
   ...REGISTER,
+  ...IMPORT,
   ...LINKS,
 } as const;
 

@@ -35,12 +35,16 @@ export function t<Key extends MessageKey>(key: Key, ...values: Arguments<Key>): 
 }
 
 /** For keys made of a code that came from the gateway: unknown ones give `null`. */
-export function tCode(prefix: string, code: string): string | null {
+export function tCode(
+  prefix: string,
+  code: string,
+  values?: Readonly<Record<string, string | number>>,
+): string | null {
   const entry = (MESSAGES as Record<string, readonly [string, string]>)[`${prefix}.${code}`];
-  return entry ? entry[language.value === "zh" ? 0 : 1] : null;
+  return entry ? fill(entry[language.value === "zh" ? 0 : 1], values) : null;
 }
 
-function fill(text: string, values: Record<string, string | number> | undefined): string {
+function fill(text: string, values: Readonly<Record<string, string | number>> | undefined): string {
   return values ? text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole)) : text;
 }
 

@@ -3,6 +3,7 @@ import "./links.css";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { api } from "../api/client";
 import { cameras, regionPath, tree } from "../api/store";
+import { DiagnoseLine } from "../diagnose/tool";
 import type { RegionCode } from "../domain/ids";
 import type { DiagnosisRound, Link, LinkNote } from "../domain/types";
 import { t, tCode } from "../i18n/t";
@@ -312,6 +313,7 @@ function Notes({ notes }: { notes: readonly LinkNote[] }) {
               by: note.by ? (cameras.value.get(note.by)?.name ?? note.by) : "",
             })}
           </span>
+          <DiagnoseLine code={note.camera} name={note.camera_name || note.camera} />
         </li>
       ))}
     </ul>

@@ -7,7 +7,7 @@ import { cameras, dropCamera, takeCamera, user } from "../api/store";
 import { DiagnoseTool } from "../diagnose/tool";
 import { type CameraCode, isCameraCode } from "../domain/ids";
 import type { Camera } from "../domain/types";
-import { t } from "../i18n/t";
+import { language, t, tCode } from "../i18n/t";
 import { dayClock } from "../i18n/words";
 import { StateMark } from "../ui/marks";
 import { Button, Choice, Dialog, Loading, problemWords, toast, toastProblem } from "../ui/widgets";
@@ -44,9 +44,10 @@ interface Props {
 
 function errorsOf(problem: Problem): Record<string, string> {
   const [field = "", ...rest] = problem.detail.split(": ");
-  return rest.length > 0 && /^[a-z_.[\]0-9]+$/.test(field)
-    ? { [field]: rest.join(": ") }
-    : { "": problemWords(problem) };
+  if (rest.length === 0 || !/^[a-z_.[\]0-9]+$/.test(field)) return { "": problemWords(problem) };
+  // The gateway says what exactly in English; in Chinese, what the field may hold.
+  const words = language.value === "zh" ? tCode("limit", field) : null;
+  return { [field]: words ?? rest.join(": ") };
 }
 
 export function CameraDetail({ code, seed, tab, region, onTab, onClose, onSaved }: Props) {

@@ -46,6 +46,8 @@ export function blank(region: string): Draft {
       condition: "",
       department: "",
       reference: "wgs84",
+      main_kbps: null,
+      sub_kbps: null,
     },
     tags: [],
     zones: [],

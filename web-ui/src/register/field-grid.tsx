@@ -47,16 +47,18 @@ export function NumberField({
   min,
   max,
   step = 1,
+  hint,
 }: {
   editing: Editing;
   path: Path;
   min: number;
   max: number;
   step?: number;
+  hint?: string | undefined;
 }) {
   const value = valueAt(editing.draft, path) as number | null;
   return (
-    <Field label={label(editing, path)} error={editing.errors[path]}>
+    <Field label={label(editing, path)} error={editing.errors[path]} hint={hint}>
       <input
         type="number"
         name={path}

@@ -4,6 +4,7 @@ import { language, t, tCode } from "../i18n/t";
 import { useVirtual } from "../ui/rows";
 import { Button, Dialog, Loading, problemWords, toast } from "../ui/widgets";
 import { calls, exportUrl } from "./calls";
+import { faultWords } from "./fault-words";
 import { fieldName } from "./show";
 import type { Fault, ImportOutcome } from "./types";
 
@@ -43,11 +44,16 @@ const FIELDS = [
   "tags",
   "main_url",
   "sub_url",
+  "main_kbps",
+  "sub_kbps",
   "username",
   "password",
   "transport",
   "record",
   "disabled",
+  "always",
+  "tag",
+  "zones",
 ] as const; // prettier-ignore
 const named = (field: string): string => tCode("rf", field) ?? tCode("rf", `asset.${field}`) ?? fieldName(field);
 
@@ -248,11 +254,12 @@ function FaultList({ faults }: { faults: readonly Fault[] }) {
           {items.list.map((item) => {
             const fault = rows[item.index];
             if (!fault) return null;
+            const words = faultWords(fault);
             return (
               <div
                 key={item.index}
                 class={`reg-fault ${fault.severity}`}
-                title={fault.text}
+                title={words}
                 style={{ transform: `translateY(${item.start}px)` }}
               >
                 <span>{t(`imp.severity.${fault.severity}`)}</span>
@@ -261,7 +268,7 @@ function FaultList({ faults }: { faults: readonly Fault[] }) {
                 </span>
                 <span class="clip">{fault.column}</span>
                 <strong class="clip">{tCode("fault", fault.kind) ?? fault.kind}</strong>
-                <span class="dim clip wide-only">{fault.text}</span>
+                <span class="dim clip wide-only">{words}</span>
               </div>
             );
           })}

@@ -7,7 +7,7 @@ import { rate, reasonWords } from "../i18n/words";
 import { Button, Field, problemWords, toast } from "../ui/widgets";
 import { calls } from "./calls";
 import { withValue } from "./draft";
-import { type Editing, PickField, TextField } from "./field-grid";
+import { type Editing, NumberField, PickField, TextField } from "./field-grid";
 import { fieldName, valueWords } from "./show";
 import type { DeviceReading } from "./types";
 
@@ -31,6 +31,8 @@ export function StreamsTab({ editing, hasPassword }: { editing: Editing; hasPass
         <div class="full">
           <TextField editing={editing} path="sub_url" placeholder="rtsp://" />
         </div>
+        <NumberField editing={editing} path="asset.main_kbps" min={16} max={200_000} hint={t("reg.kbpsHint")} />
+        <NumberField editing={editing} path="asset.sub_kbps" min={16} max={200_000} hint={t("reg.kbpsHint")} />
         <TextField editing={editing} path="username" />
         <Field
           label={t("rf.password")}
@@ -120,6 +122,8 @@ function DeviceReader({ editing }: { editing: Editing }) {
     put("asset.codec", from.streams[0]?.codec ?? "");
     put("main_url", from.main_url);
     put("sub_url", from.sub_url);
+    put("asset.main_kbps", from.main_kbps);
+    put("asset.sub_kbps", from.sub_kbps);
     if (user) {
       put("username", user);
       next = { ...next, password };

@@ -46,6 +46,8 @@ export interface Asset {
   condition: string;
   department: string;
   reference: "wgs84" | "cgcs2000" | "gcj02";
+  main_kbps: number | null;
+  sub_kbps: number | null;
 }
 /** A camera's file as it is written; `password` only goes out. */
 export interface FileRecord {
@@ -112,6 +114,9 @@ export interface Fault {
   readonly column: string;
   readonly severity: "error" | "warning";
   readonly kind: string;
+  /** What exactly is wrong: a code with its values. */
+  readonly detail: { readonly code: string; readonly [value: string]: unknown };
+  /** The same in English. */
   readonly text: string;
 }
 export interface ImportOutcome {
@@ -195,6 +200,8 @@ export interface DeviceReading {
   }[];
   readonly main_url: string | null;
   readonly sub_url: string | null;
+  readonly main_kbps: number | null;
+  readonly sub_kbps: number | null;
   readonly clock_offset_ms: number | null;
   readonly authentication: string;
   readonly changes: readonly Difference[];

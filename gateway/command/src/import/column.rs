@@ -1,5 +1,11 @@
 //! The columns of a register's spreadsheet: what each is called, and how it goes into a camera's file and out again.
 
+use super::{
+    cell::{
+        CLASS_WORDS, FORM_WORDS, REFERENCE_WORDS, day, list, number, shown, shown_yes, word, yes,
+    },
+    detail::{Detail, Expected},
+};
 use crate::{
     asset::{Reference, is_day},
     camera::{Camera, FORMS, SITE_CLASSES, Transport},
@@ -31,7 +37,7 @@ pub struct Column {
     /// Whether every row must have it.
     pub mandatory: bool,
     /// Takes a cell that is not empty; says what is wrong with it.
-    pub set: fn(&mut Camera, &mut Draft, &str) -> Result<(), String>,
+    pub set: fn(&mut Camera, &mut Draft, &str) -> Result<(), Detail>,
     /// Empties it.
     pub clear: fn(&mut Camera),
     /// As it is written.
@@ -42,65 +48,6 @@ pub struct Column {
 pub const CODE: &str = "code";
 /// The name of the region's column.
 pub const REGION: &str = "region";
-
-fn number<T: std::str::FromStr>(text: &str, expected: &str) -> Result<T, String> {
-    text.parse()
-        .map_err(|_| format!("'{text}', expected {expected}"))
-}
-
-fn shown<T: ToString>(value: Option<T>) -> String {
-    value.map(|v| v.to_string()).unwrap_or_default()
-}
-
-fn list(text: &str) -> Vec<String> {
-    let parts = text.split(['/', '、', ';', '；']);
-    let parts = parts.map(str::trim).filter(|p| !p.is_empty());
-    parts.map(str::to_owned).collect()
-}
-
-/// One of several words, each with what people write for it.
-fn word(text: &str, known: &[(&'static str, &[&str])]) -> Result<&'static str, String> {
-    let lower = text.to_lowercase();
-    let found = known
-        .iter()
-        .find(|(name, also)| *name == lower || also.contains(&lower.as_str()));
-    found.map(|(name, _)| *name).ok_or_else(|| {
-        let names: Vec<&str> = known.iter().map(|(n, _)| *n).collect();
-        format!("'{text}', expected one of {}", names.join(", "))
-    })
-}
-
-const FORM_WORDS: [(&str, &[&str]); 6] = [
-    ("dome", &["1", "球机", "球型", "快球"]),
-    ("half-dome", &["2", "半球", "半球机"]),
-    ("fixed", &["3", "枪机", "固定枪机", "固定"]),
-    ("steerable", &["4", "遥控枪机", "云台", "可控"]),
-    ("checkpoint", &["5", "卡口", "卡口枪机"]),
-    ("other", &["99", "其他", "未知"]),
-];
-const CLASS_WORDS: [(&str, &[&str]); 5] = [
-    ("1", &["一类", "1类", "一类点", "一类视频监控点", "class 1"]),
-    ("2", &["二类", "2类", "二类点", "二类视频监控点", "class 2"]),
-    ("3", &["三类", "3类", "三类点", "三类视频监控点", "class 3"]),
-    ("4", &["内部", "公安内部", "公安内部视频监控点", "internal"]),
-    ("9", &["其他", "其他点", "other"]),
-];
-const REFERENCE_WORDS: [(&str, &[&str]); 3] = [
-    ("wgs84", &["wgs-84", "gps", "epsg:4326"]),
-    ("cgcs2000", &["国家2000", "2000国家大地坐标系", "epsg:4490"]),
-    ("gcj02", &["gcj-02", "火星", "火星坐标", "高德", "高德坐标"]),
-];
-const YES_WORDS: [(&str, &[&str]); 2] = [
-    ("yes", &["是", "1", "true", "y", "有"]),
-    ("no", &["否", "0", "false", "n", "无"]),
-];
-
-fn yes(text: &str) -> Result<bool, String> {
-    word(text, &YES_WORDS).map(|w| w == "yes")
-}
-fn shown_yes(value: bool) -> String {
-    if value { "yes" } else { "no" }.into()
-}
 
 macro_rules! text {
     ($name:literal, $zh:literal, $en:literal, $also:expr, $mandatory:literal, $($field:tt).+) => {
@@ -113,10 +60,10 @@ macro_rules! text {
     };
 }
 macro_rules! optional {
-    ($name:literal, $zh:literal, $en:literal, $also:expr, $expected:literal, $($field:tt).+) => {
+    ($name:literal, $zh:literal, $en:literal, $also:expr, $expected:ident, $($field:tt).+) => {
         Column {
             name: $name, zh: $zh, en: $en, also: &$also, mandatory: false,
-            set: |c, _, t| { c.$($field).+ = Some(number(t, $expected)?); Ok(()) },
+            set: |c, _, t| { c.$($field).+ = Some(number(t, Expected::$expected)?); Ok(()) },
             clear: |c| c.$($field).+ = None,
             get: |c| shown(c.$($field).+.as_ref()),
         }
@@ -162,9 +109,7 @@ pub static COLUMNS: &[Column] = &[
                 12 if t.ends_with("000") => &t[..9],
                 _ => t,
             };
-            c.region = digits
-                .parse()
-                .map_err(|e: media::id::CodeError| e.to_string())?;
+            c.region = digits.parse()?;
             Ok(())
         },
         clear: |_| {},
@@ -233,7 +178,7 @@ pub static COLUMNS: &[Column] = &[
         "IPv4地址",
         "IPv4",
         ["ip地址", "ip", "ipv4 address"],
-        "an IPv4 address",
+        Ipv4,
         asset.ipv4
     ),
     optional!(
@@ -241,7 +186,7 @@ pub static COLUMNS: &[Column] = &[
         "IPv6地址",
         "IPv6",
         ["ipv6 address"],
-        "an IPv6 address",
+        Ipv6,
         asset.ipv6
     ),
     Column {
@@ -286,7 +231,7 @@ pub static COLUMNS: &[Column] = &[
         "安装高度",
         "Mounting height (m)",
         ["安装高度(米)", "高度", "mounting height"],
-        "metres",
+        Metres,
         asset.height_m
     ),
     Column {
@@ -296,7 +241,7 @@ pub static COLUMNS: &[Column] = &[
         also: &["lon", "lng", "x"],
         mandatory: true,
         set: |_, d, t| {
-            d.lon = Some(number(t, "degrees, as 116.0817")?);
+            d.lon = Some(number(t, Expected::Longitude)?);
             Ok(())
         },
         clear: |_| {},
@@ -309,7 +254,7 @@ pub static COLUMNS: &[Column] = &[
         also: &["lat", "y"],
         mandatory: true,
         set: |_, d, t| {
-            d.lat = Some(number(t, "degrees, as 24.2659")?);
+            d.lat = Some(number(t, Expected::Latitude)?);
             Ok(())
         },
         clear: |_| {},
@@ -337,7 +282,7 @@ pub static COLUMNS: &[Column] = &[
         "监控方位",
         "Heading",
         ["朝向", "方位角", "监控方向"],
-        "degrees from 0 to 359",
+        Heading,
         heading
     ),
     optional!(
@@ -345,7 +290,7 @@ pub static COLUMNS: &[Column] = &[
         "可视角度",
         "View angle",
         ["视场角", "视角"],
-        "degrees from 1 to 360",
+        Angle,
         view_angle
     ),
     optional!(
@@ -353,7 +298,7 @@ pub static COLUMNS: &[Column] = &[
         "可视距离",
         "View distance (m)",
         ["可视距离(米)", "监视距离", "view distance"],
-        "whole metres",
+        WholeMetres,
         view_distance
     ),
     text!(
@@ -405,7 +350,7 @@ pub static COLUMNS: &[Column] = &[
         set: |c, _, t| {
             let day = day(t);
             if !is_day(&day) {
-                return Err(format!("'{t}', expected a day as 2024-05-31"));
+                return Err(Detail::expected(t, Expected::Day));
             }
             c.asset.installed_on = day;
             Ok(())
@@ -420,7 +365,7 @@ pub static COLUMNS: &[Column] = &[
         also: &["保存天数", "录像保存时间", "存储天数"],
         mandatory: true,
         set: |c, _, t| {
-            c.keep_days = number(t.trim_end_matches('天'), "whole days")?;
+            c.keep_days = number(t.trim_end_matches('天'), Expected::Days)?;
             Ok(())
         },
         clear: |_| {},
@@ -481,6 +426,22 @@ pub static COLUMNS: &[Column] = &[
         clear: |_| {},
         get: |c| c.sub_url.clone().unwrap_or_default(),
     },
+    optional!(
+        "main_kbps",
+        "主码流码率(kbps)",
+        "Main rate (kbit/s)",
+        ["主码流码率", "主码率", "main rate"],
+        Kbps,
+        asset.main_kbps
+    ),
+    optional!(
+        "sub_kbps",
+        "子码流码率(kbps)",
+        "Sub rate (kbit/s)",
+        ["子码流码率", "子码率", "辅码流码率", "sub rate"],
+        Kbps,
+        asset.sub_kbps
+    ),
     Column {
         name: "username",
         zh: "用户名",
@@ -555,6 +516,50 @@ pub static COLUMNS: &[Column] = &[
         clear: |_| {},
         get: |c| shown_yes(c.disabled),
     },
+    Column {
+        name: "always",
+        zh: "始终拉流",
+        en: "Always pull",
+        also: &["常拉流"],
+        mandatory: false,
+        set: |c, _, t| {
+            c.always = yes(t)?;
+            Ok(())
+        },
+        clear: |_| {},
+        get: |c| shown_yes(c.always),
+    },
+    Column {
+        name: "tag",
+        zh: "智能标注",
+        en: "Tag events",
+        also: &["事件检测"],
+        mandatory: false,
+        set: |c, _, t| {
+            c.tag = yes(t)?;
+            Ok(())
+        },
+        clear: |_| {},
+        get: |c| shown_yes(c.tag),
+    },
+    // As in the API: nobody types these, but what goes out comes back.
+    Column {
+        name: "zones",
+        zh: "检测区",
+        en: "Zones",
+        also: &[],
+        mandatory: false,
+        set: |c, _, t| {
+            let zones = serde_json::from_str(t);
+            c.zones = zones.map_err(|_| Detail::expected(t, Expected::Zones))?;
+            Ok(())
+        },
+        clear: |c| c.zones.clear(),
+        get: |c| match c.zones.is_empty() {
+            true => String::new(),
+            false => serde_json::to_string(&c.zones).unwrap_or_default(),
+        },
+    },
 ];
 
 /// The place in the system that it was given in.
@@ -566,22 +571,6 @@ fn written(camera: &Camera) -> Option<media::Place> {
         lon: round(place.lon),
         lat: round(place.lat),
     })
-}
-
-/// Days as people write them: 2024/5/31, 2024.5.31, 2024年5月31日, 20240531.
-fn day(text: &str) -> String {
-    let spread = match text.len() {
-        8 if text.bytes().all(|b| b.is_ascii_digit()) => {
-            return format!("{}-{}-{}", &text[..4], &text[4..6], &text[6..]);
-        }
-        _ => text.replace(['/', '.', '年', '月'], "-").replace('日', ""),
-    };
-    let day = spread.split([' ', 'T']).next().unwrap_or_default();
-    let parts: Vec<&str> = day.split('-').collect();
-    match parts[..] {
-        [year, month, day] => format!("{year:0>4}-{month:0>2}-{day:0>2}"),
-        _ => text.to_owned(),
-    }
 }
 
 /// The column that a heading names, whatever its case, spaces and marks that say "mandatory".
@@ -621,19 +610,5 @@ mod tests {
         assert_eq!(of_heading(" * 摄像机名称 ").unwrap().name, "name");
         assert_eq!(of_heading("安装高度（米）").unwrap().name, "height_m");
         assert!(of_heading("天气").is_none());
-    }
-
-    #[test]
-    fn days_are_read_as_people_write_them() {
-        for text in [
-            "2024-05-31",
-            "2024/5/31",
-            "2024.5.31",
-            "2024年5月31日",
-            "20240531",
-            "2024-05-31 08:00:00",
-        ] {
-            assert_eq!(day(text), "2024-05-31", "{text}");
-        }
     }
 }

@@ -269,6 +269,7 @@ prop_compose! {
         numbers in (proptest::option::of(0u16..360), proptest::option::of(1u16..=360), 1u32..3650),
         (class, form, reference, record) in (0usize..5, 0usize..6, 0usize..3, any::<bool>()),
         ip in proptest::option::of(any::<u128>()),
+        kbps in (proptest::option::of(16u32..=200_000), proptest::option::of(16u32..=200_000)),
     ) -> Camera {
         let code = format!("44140300001326{serial:06}").parse().unwrap();
         let mut c = Camera::new(code, name, "441403102201".parse().unwrap());
@@ -283,6 +284,12 @@ prop_compose! {
         c.place = place.map(|(lon, lat)| Place { lon, lat });
         c.asset.ipv6 = ip.map(Into::into);
         c.asset.functions = vec!["人员".into(), "车辆".into()];
+        (c.asset.main_kbps, c.asset.sub_kbps) = kbps;
+        (c.tag, c.always) = (record, !record);
+        if !record {
+            let points = vec![[0.1, 0.25], [0.9, 0.5], [1.0 / 3.0, 1.0]];
+            c.zones = vec![crate::Zone { name: "院子, \"门\"".into(), points }];
+        }
         c.record = record;
         c.main_url = Some("rtsp://10.0.0.1/main".into());
         c.username = Some("admin".into());
@@ -483,6 +490,10 @@ fn wrong_types_everywhere_are_told_cell_by_cell() {
         "view_distance",
         "keep_days",
         "height_m",
+        "main_kbps",
+        "sub_kbps",
+        "zones",
+        "tag",
         "lon",
         "lat",
         "ipv4",
@@ -490,4 +501,40 @@ fn wrong_types_everywhere_are_told_cell_by_cell() {
     ] {
         assert!(told.contains(number), "{number}: {told:?}");
     }
+}
+
+/// A page words a fault by its code and values; the English beside them is made of the same.
+#[test]
+fn a_fault_says_exactly_what_by_a_code_and_its_values() {
+    let file = "编码,名称,行政区划,经度,纬度,主码流,朝向,主码流码率(kbps),摄像机类型\n\
+        4414030000132600000,a,441403,116,24,rtsp://h/1,,,\n\
+        44140300001326000001,a,441403,116,24,rtsp://h/2,north,,\n\
+        44140300001326000001,a,441403,116,24,rtsp://h/3,,,\n\
+        44140300001326000003,a,441403,24,116,rtsp://h/4,,,\n\
+        44140300001326000004,a,441403,116,24,rtsp://h/5,,5,round\n\
+        44140300001326000005,a,441403,116,24,rtsp://h/6,,5,球机\n";
+    let report = report_of(file.as_bytes());
+    let of = |row: u32, kind: &str| {
+        let mut all = report.faults.iter();
+        let fault = all.find(|f| f.row == row && f.kind == kind).unwrap();
+        assert_eq!(fault.text, fault.detail.to_string());
+        serde_json::to_value(&fault.detail).unwrap()
+    };
+    let expected = serde_json::json!([
+        {"code": "length", "value": "4414030000132600000", "found": 19, "expected": "20 digits"},
+        {"code": "expected", "value": "north", "expected": "heading"},
+        {"code": "code-twice", "row": 3},
+        {"code": "swapped", "lon": 24.0, "lat": 116.0},
+        {"code": "word", "value": "round", "known": ["dome", "half-dome", "fixed", "steerable", "checkpoint", "other"]},
+        {"code": "limit", "field": "asset.main_kbps", "text": "5, expected 16 to 200000 kbit/s"},
+    ]);
+    let told = [
+        of(2, "bad-code"),
+        of(3, "bad-value"),
+        of(4, "duplicate"),
+        of(5, "swapped"),
+        of(6, "bad-value"),
+        of(7, "bad-value"),
+    ];
+    assert_eq!(serde_json::to_value(told).unwrap(), expected);
 }

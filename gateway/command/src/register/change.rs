@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use media::{CameraId, RegionCode, WallTime};
 use serde::{Deserialize, Serialize};
 
-use super::{Error, File, Group, Region, RegionFile, Register, What};
+use super::{Error, File, Group, Region, RegionFile, Register, What, search::Words};
 use crate::{Camera, State};
 
 /// A change of the register.
@@ -457,6 +457,7 @@ impl Register {
         let before = self.past.get(&code).map(AsRef::as_ref);
         let file = RegionFile::with(before, stamp, Some(Arc::clone(&region)));
         self.past.insert(code, Arc::new(file));
+        self.named.insert(code, Arc::new(Words::of_region(&region)));
         self.regions.insert(code, region);
     }
 
@@ -464,6 +465,7 @@ impl Register {
         if self.regions.remove(code).is_none() {
             return;
         }
+        self.named.remove(code);
         let before = self.past.get(code).map(AsRef::as_ref);
         let file = RegionFile::with(before, stamp, None);
         self.past.insert(*code, Arc::new(file));

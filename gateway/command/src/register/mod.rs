@@ -14,7 +14,11 @@ mod search;
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use media::{CameraId, Place, RegionCode, WallTime};
 use serde::{Deserialize, Serialize};
@@ -103,6 +107,8 @@ pub struct Register {
     gone: BTreeMap<CameraId, Arc<File>>,
     /// The past of every region that is or was there.
     past: BTreeMap<RegionCode, Arc<RegionFile>>,
+    /// What each region is found by.
+    named: BTreeMap<RegionCode, Arc<search::Words>>,
     /// Parts of an import whose last one has not come.
     staged: Arc<change::Staged>,
 }
@@ -168,17 +174,15 @@ impl Register {
         code.path().skip(1).find(|c| self.regions.contains_key(c))
     }
 
-    /// How many cameras each region has with all below it; those of a region that is not in the register count above.
-    pub fn counts<'a>(
-        &self,
-        cameras: impl Iterator<Item = &'a Arc<Camera>>,
-    ) -> BTreeMap<RegionCode, usize> {
-        let mut own: BTreeMap<RegionCode, usize> = BTreeMap::new();
-        for camera in cameras {
+    /// How many cameras each region has with all below it, of those that stand where `seen` says; those of a region that is not
+    /// in the register count above.
+    pub fn counts(&self, seen: impl Fn(RegionCode) -> bool) -> BTreeMap<RegionCode, usize> {
+        let mut own: HashMap<RegionCode, usize> = HashMap::new();
+        for camera in self.cameras() {
             *own.entry(camera.region).or_default() += 1;
         }
         let mut all = BTreeMap::new();
-        for (region, n) in own {
+        for (region, n) in own.into_iter().filter(|(region, _)| seen(*region)) {
             for code in region.path() {
                 *all.entry(code).or_default() += n;
             }

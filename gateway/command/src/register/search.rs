@@ -1,7 +1,7 @@
-//! Finding cameras by name, pinyin initials or code. Words are prepared once a version of a file; a search is one pass over
-//! all of them, which for 10,000 cameras is a fraction of what an index would have to save.
+//! Finding cameras by name, pinyin initials or code. What a camera or a region is found by is prepared once a version of it;
+//! a search is one pass over all of them, most of which are left after one look at the letters they hold.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use media::RegionCode;
 use pinyin::{ToPinyin, ToPinyinMulti};
@@ -9,7 +9,7 @@ use pinyin::{ToPinyin, ToPinyinMulti};
 use super::{File, Region, Register};
 use crate::Camera;
 
-/// What a camera is found by.
+/// What a camera or a region is found by.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Words {
     /// Name, common name, address, maker, model, tags; in lower case, a line each.
@@ -20,44 +20,121 @@ pub(super) struct Words {
 
 /// How a text may be said: for each of its letters and characters the readings it has, 重 is zhong and chong.
 #[derive(Clone, Debug, Default)]
-struct Sound(Vec<Vec<&'static str>>);
+struct Sound {
+    /// The readings of all, one character's behind the other's.
+    readings: Box<[&'static str]>,
+    /// Where in `readings` those of each character end.
+    ends: Box<[u32]>,
+    /// The letters that readings begin with, a bit each.
+    begins: u64,
+    /// All letters of all readings, a bit each.
+    letters: u64,
+}
 
 /// The longest word that is looked for by sound: its places are bits.
 const MOST_SOUND: usize = 63;
 const LATIN: &str = "abcdefghijklmnopqrstuvwxyz0123456789";
+/// 绿 is typed with a v.
+const TYPED: [(&str, &str); 4] = [("lü", "lv"), ("lüe", "lve"), ("nü", "nv"), ("nüe", "nve")];
+
+/// A letter's or digit's bit; none for what nobody types.
+fn bit(letter: u8) -> u64 {
+    match letter {
+        b'a'..=b'z' => 1 << (letter - b'a'),
+        b'0'..=b'9' => 1 << (letter - b'0' + 26),
+        _ => 0,
+    }
+}
+
+fn typed(reading: &'static str) -> &'static str {
+    let other = TYPED.iter().find(|(said, _)| *said == reading);
+    other.map_or(reading, |(_, typed)| typed)
+}
+
+/// One of the words that are looked for.
+struct Word<'a> {
+    text: &'a str,
+    /// Its letters, a bit each; none where it cannot be a sound.
+    letters: Option<u64>,
+    /// May be a part of a code.
+    is_number: bool,
+}
+
+impl<'a> Word<'a> {
+    fn of(text: &'a str) -> Self {
+        let bytes = text.as_bytes();
+        let is_sound = !bytes.is_empty()
+            && bytes.len() <= MOST_SOUND
+            && bytes.iter().all(|b| bit(*b) != 0);
+        Self {
+            text,
+            letters: is_sound.then(|| bytes.iter().fold(0, |all, b| all | bit(*b))),
+            is_number: bytes.iter().all(u8::is_ascii_digit),
+        }
+    }
+}
 
 impl Sound {
     fn of(text: &str) -> Self {
-        let mut all = Vec::new();
+        let (mut readings, mut ends) = (Vec::new(), Vec::new());
         for c in text.chars() {
-            let lower = c.to_ascii_lowercase();
+            let (from, lower) = (readings.len(), c.to_ascii_lowercase());
             if let Some(at) = LATIN.find(lower) {
-                all.push(vec![&LATIN[at..=at]]);
+                readings.push(&LATIN[at..=at]);
             } else if let Some(many) = c.to_pinyin_multi() {
-                let mut readings: Vec<&'static str> = many.into_iter().map(|p| p.plain()).collect();
-                readings.sort_unstable();
-                readings.dedup();
-                all.push(readings);
+                readings.extend(many.into_iter().map(|p| typed(p.plain())));
+                readings[from..].sort_unstable();
+                // Tones are not typed: what differs by them alone is one reading.
+                let mut kept = from;
+                for at in from..readings.len() {
+                    if at == from || readings[at] != readings[kept - 1] {
+                        readings[kept] = readings[at];
+                        kept += 1;
+                    }
+                }
+                readings.truncate(kept);
             } else if let Some(one) = c.to_pinyin() {
-                all.push(vec![one.plain()]);
-            } else if c.is_alphanumeric() {
-                all.push(Vec::new());
+                readings.push(typed(one.plain()));
+            } else if !c.is_alphanumeric() {
+                continue;
             }
+            ends.push(readings.len() as u32);
         }
-        Self(all)
+        let (mut begins, mut letters) = (0, 0);
+        for reading in &readings {
+            begins |= reading.bytes().next().map_or(0, bit);
+            letters |= reading.bytes().fold(0, |all, b| all | bit(b));
+        }
+        Self {
+            readings: readings.into(),
+            ends: ends.into(),
+            begins,
+            letters,
+        }
+    }
+
+    /// The readings of each character.
+    fn characters(&self) -> impl Iterator<Item = &[&'static str]> {
+        let mut from = 0;
+        self.ends.iter().map(move |end| {
+            let readings = &self.readings[from..*end as usize];
+            from = *end as usize;
+            readings
+        })
     }
 
     /// Whether a word is somewhere in it: each character by its initial or in full, the last one in part, in any mixture.
-    fn has(&self, word: &str) -> bool {
-        if word.is_empty()
-            || word.len() > MOST_SOUND
-            || !word.bytes().all(|b| b.is_ascii_alphanumeric())
-        {
+    fn has(&self, word: &Word<'_>) -> bool {
+        let Some(letters) = word.letters else {
+            return false;
+        };
+        let word = word.text;
+        if letters & !self.letters != 0 || bit(word.as_bytes()[0]) & self.begins == 0 {
             return false;
         }
         // Bit n: the word's first n letters end just here. A word may begin at every character.
         let mut here = 1u64;
-        for readings in &self.0 {
+        for readings in self.characters() {
             let mut next = 0;
             let mut at = here;
             while at != 0 {
@@ -65,11 +142,11 @@ impl Sound {
                 at &= at - 1;
                 let rest = &word[n..];
                 for reading in readings {
-                    if reading.starts_with(rest) {
-                        return true;
-                    }
                     if reading.as_bytes().first() != rest.as_bytes().first() {
                         continue;
+                    }
+                    if reading.starts_with(rest) {
+                        return true;
                     }
                     next |= 1 << (n + 1);
                     if rest.starts_with(reading) {
@@ -111,8 +188,21 @@ impl Words {
         }
     }
 
-    fn has(&self, word: &str) -> bool {
-        self.text.contains(word) || self.sound.has(word)
+    pub(super) fn of_region(region: &Region) -> Self {
+        let text = [&*region.name, &*region.name_en].join("\n");
+        Self {
+            text: text.to_lowercase(),
+            sound: Sound::of(&region.name),
+        }
+    }
+
+    fn has(&self, word: &Word<'_>) -> bool {
+        self.text.contains(word.text) || self.sound.has(word)
+    }
+
+    /// Of a region one letter is not enough.
+    fn has_region(&self, word: &Word<'_>) -> bool {
+        self.text.contains(word.text) || (word.text.len() > 1 && self.sound.has(word))
     }
 }
 
@@ -133,20 +223,7 @@ impl Register {
     /// The cameras that a query finds, by code.
     pub fn search(&self, query: &Query) -> Vec<&Arc<File>> {
         let lower = query.text.to_lowercase();
-        // A town or village is found by its name, and then all cameras in it are.
-        let words: Vec<(&str, BTreeSet<RegionCode>)> = lower
-            .split_whitespace()
-            .map(|word| {
-                // The district's own name is everybody's, and would find them all.
-                let narrow = |r: &&Arc<Region>| r.code.as_str().len() >= 9;
-                let named = self.regions.values().filter(narrow).filter(|r| {
-                    r.name.to_lowercase().contains(word)
-                        || r.name_en.to_lowercase().contains(word)
-                        || (word.len() > 1 && Sound::of(&r.name).has(word))
-                });
-                (word, named.map(|r| r.code).collect())
-            })
-            .collect();
+        let words: Vec<Word<'_>> = lower.split_whitespace().map(Word::of).collect();
         let group = match &query.group {
             Some(id) => match self.groups.get(id) {
                 Some(group) => Some(group),
@@ -154,20 +231,48 @@ impl Register {
             },
             None => None,
         };
+        let mut places: HashMap<RegionCode, Place> = HashMap::new();
         let fits = |file: &&Arc<File>| {
             let camera = &file.camera;
-            query.region.is_none_or(|r| camera.region.is_within(&r))
+            let place = places
+                .entry(camera.region)
+                .or_insert_with(|| self.place(camera.region, query, &words));
+            let has = |(n, word): (usize, &Word<'_>)| {
+                place.has[n]
+                    || (word.is_number && camera.code.as_str().contains(word.text))
+                    || file.words().has(word)
+            };
+            place.is_wanted
                 && group.is_none_or(|g| g.cameras.contains(&camera.code))
                 && query.tag.as_ref().is_none_or(|t| camera.tags.contains(t))
-                && words.iter().all(|(word, regions)| {
-                    camera.code.as_str().contains(word)
-                        || file.words().has(word)
-                        || (!regions.is_empty()
-                            && camera.region.path().any(|r| regions.contains(&r)))
-                })
+                && words.iter().enumerate().all(has)
         };
         self.files.values().filter(fits).collect()
     }
+
+    /// A town or village is found by its name, and then all cameras in it are.
+    fn place(&self, region: RegionCode, query: &Query, words: &[Word<'_>]) -> Place {
+        // The district's own name is everybody's, and would find them all.
+        let narrow = region.path().take_while(|r| r.as_str().len() >= 9);
+        let named: Vec<&Words> = narrow
+            .filter_map(|r| self.named.get(&r).map(AsRef::as_ref))
+            .collect();
+        Place {
+            is_wanted: query.region.is_none_or(|r| region.is_within(&r)),
+            has: words
+                .iter()
+                .map(|word| named.iter().any(|n| n.has_region(word)))
+                .collect(),
+        }
+    }
+}
+
+/// What is asked once of a region that cameras stand in.
+struct Place {
+    /// It lies where it is looked for.
+    is_wanted: bool,
+    /// For each word, whether it or a town around it is called so.
+    has: Vec<bool>,
 }
 
 #[cfg(test)]
@@ -190,32 +295,38 @@ mod tests {
             "2",
             "q",
         ] {
-            assert!(sound.has(word), "{word}");
+            assert!(sound.has(&Word::of(word)), "{word}");
         }
         for word in ["qc", "chongk", "v", "", "cq l", "重"] {
-            assert!(!sound.has(word), "{word}");
+            assert!(!sound.has(&Word::of(word)), "{word}");
         }
-        assert!(!Sound::default().has("q"));
+        assert!(!Sound::default().has(&Word::of("q")));
+        let green = Sound::of("绿化女工");
+        for word in ["lvhua", "lhng", "nvg", "hnv"] {
+            assert!(green.has(&Word::of(word)), "{word}");
+        }
     }
 
     /// Letters that fit everywhere, in every way, and a last one that does not.
     #[test]
     fn a_word_that_almost_fits_costs_no_more_than_its_length() {
         let sound = Sound::of(&"阿".repeat(100));
-        assert!(!sound.has(&("a".repeat(60) + "b")));
-        assert!(sound.has(&"a".repeat(60)) && !sound.has(&"a".repeat(200)));
+        let has = |word: &str| sound.has(&Word::of(word));
+        assert!(!has(&("a".repeat(60) + "b")));
+        assert!(has(&"a".repeat(60)) && !has(&"a".repeat(200)));
     }
 
     proptest! {
         #[test]
         fn initials_and_full_pinyin_of_any_part_are_found(text in "[\u{4e00}-\u{9fa5}]{1,12}", from in 0usize..12, to in 0usize..12) {
             let sound = Sound::of(&text);
-            let (from, to) = (from.min(to), from.max(to).min(sound.0.len()));
-            if from < to && sound.0[from..to].iter().all(|r| !r.is_empty()) {
-                let initials: String = sound.0[from..to].iter().filter_map(|r| r[0].chars().next()).collect();
-                let full: String = sound.0[from..to].iter().map(|r| *r.last().expect("one")).collect();
-                prop_assert!(!initials.is_ascii() || sound.has(&initials));
-                prop_assert!(full.len() > MOST_SOUND || !full.is_ascii() || sound.has(&full));
+            let said: Vec<&[&str]> = sound.characters().collect();
+            let (from, to) = (from.min(to), from.max(to).min(said.len()));
+            if from < to && said[from..to].iter().all(|r| !r.is_empty()) {
+                let initials: String = said[from..to].iter().filter_map(|r| r[0].chars().next()).collect();
+                let full: String = said[from..to].iter().map(|r| *r.last().expect("one")).collect();
+                prop_assert!(!initials.is_ascii() || sound.has(&Word::of(&initials)));
+                prop_assert!(full.len() > MOST_SOUND || !full.is_ascii() || sound.has(&Word::of(&full)));
             }
         }
     }

@@ -68,6 +68,8 @@ const FIELDS: [&str; 25] = [
     "asset.fill_light",
     "asset.codec",
     "asset.height_m",
+    "asset.main_kbps",
+    "asset.sub_kbps",
     "asset.location_type",
     "asset.network",
     "asset.manager",

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use ::media::RegionCode;
 use command::{
     Camera,
-    import::{self, Headings, Report},
+    import::{self, Detail, Headings, Report},
     outline::Outline,
     register::Change,
 };
@@ -121,18 +121,23 @@ fn settle(call: &Call, report: &mut Report) -> Vec<Camera> {
         let regions = [Some(camera.region), before];
         let foreign = |r: &RegionCode| !call.sees(Action::ChangeRegister, *r);
         if let Some(region) = regions.into_iter().flatten().find(foreign) {
-            let text = format!("region {region} is not yours to change");
-            faults.push((read.row, import::column::REGION, "forbidden", text));
+            let detail = Detail::NotYours { region };
+            faults.push((read.row, import::column::REGION, "forbidden", detail));
             continue;
         }
         if let Err((column, problem)) = reach(&mut camera, read, &call.gateway.seal) {
-            faults.push((read.row, column, "bad-value", problem.detail));
+            let text = problem.detail;
+            let detail = match column {
+                "password" => Detail::Failed { text },
+                _ => Detail::Url { text },
+            };
+            faults.push((read.row, column, "bad-value", detail));
             continue;
         }
         cameras.push(camera);
     }
-    for (row, column, kind, text) in faults {
-        report.refuse(row, column, kind, text);
+    for (row, column, kind, detail) in faults {
+        report.refuse(row, column, kind, detail);
     }
     cameras
 }

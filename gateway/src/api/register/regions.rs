@@ -16,10 +16,7 @@ use crate::{access::Action, recording::plans::Of};
 /// `GET /regions`.
 pub(in crate::api) async fn list(call: Call) -> Answer {
     let register = call.gateway.register.read();
-    let seen = register
-        .cameras()
-        .filter(|c| call.sees(Action::Look, c.region));
-    let counts = register.counts(seen);
+    let counts = register.counts(|region| call.sees(Action::Look, region));
     let regions: Vec<view::Region> = register
         .regions()
         .filter(|r| call.sees(Action::Look, r.code))

@@ -220,8 +220,10 @@ pub(super) async fn set(args: Set) -> Result<()> {
             .split_once('=')
             .with_context(|| format!("'{field}', expected FIELD=VALUE"))?;
         // A class is a text of one digit, and so is a telephone number.
-        let is_text = matches!(name, "site_class")
-            || name.starts_with("asset.") && name != "asset.height_m" && name != "asset.functions";
+        let is_text = match name.strip_prefix("asset.") {
+            Some(name) => !matches!(name, "height_m" | "main_kbps" | "sub_kbps" | "functions"),
+            None => name == "site_class",
+        };
         let value = if is_text {
             Value::String(text.into())
         } else {

@@ -150,6 +150,8 @@ pub(crate) fn cameras(regions: &[Region], count: u32) -> Result<Vec<Camera>> {
                 installed_on: format!("20{:02}-{:02}-15", 19 + dice.roll(6), 1 + dice.roll(12)),
                 condition: "在用".into(),
                 department: "数据局".into(),
+                main_kbps: Some(2048),
+                sub_kbps: Some(512),
                 ..Asset::default()
             },
             ..Camera::new(

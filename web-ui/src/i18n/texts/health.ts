@@ -23,6 +23,7 @@ export const HEALTH = {
     "断线的摄像机会按原因分组列在这里。",
     "Cameras that drop out are listed here, grouped by cause.",
   ],
+  "health.moreOffline": ["另有 {n} 台，到“一机一档”查看", "{n} more: see them in the register"],
   "health.links": ["链路预算", "Links"],
   "health.link": ["链路", "Link"],
   "health.used": ["占用", "In use"],

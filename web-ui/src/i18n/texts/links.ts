@@ -137,6 +137,7 @@ export const LINKS = {
 
   "diagnose.title": ["诊断 · {name}", "Diagnosis · {name}"],
   "diagnose.open": ["诊断", "Diagnose"],
+  "diagnose.of": ["诊断 {name}", "Diagnose {name}"],
   "diagnose.again": ["再诊断一次", "Run again"],
   "diagnose.running": ["正在诊断…", "Diagnosing…"],
   "diagnose.good": ["各项正常", "Everything is well"],
