@@ -1,5 +1,6 @@
 //! Who is recorded and who is watched by the tagger: brings what runs into line with the register, again and again.
 
+pub mod load;
 mod locks;
 pub mod occasions;
 pub mod plans;

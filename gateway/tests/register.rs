@@ -27,6 +27,16 @@ async fn a_spreadsheet_is_tried_then_taken_whole() {
     let tried = tried.json();
     assert_eq!((&tried["added"], &tried["good"]), (&2.into(), &true.into()));
     assert_eq!((count().await, &tried["committed"]), (2, &false.into()));
+    // The camera that is recorded already, and these two, at what is guessed of a main stream.
+    assert_eq!(
+        tried["recording"],
+        serde_json::json!({"cameras": 3, "bps": 12_000_000, "budget_bps": 600_000_000})
+    );
+    let set = FILE
+        .replace("设备厂商", "主码流码率(kbps)")
+        .replace(",M\n", ",2000\n");
+    let tried = send(false, &set).await.json();
+    assert_eq!(tried["recording"]["bps"], 10_000_000, "{tried}");
 
     // One bad row keeps all of them out, and is named.
     let bad = format!("{FILE}4414030000132600001,x,441403102,rtsp://10.0.0.3/,,,,,\n");

@@ -1,6 +1,7 @@
 /** A spreadsheet into the register: how its columns were understood, every fault by row and column, then one commit. */
 import { useMemo, useRef, useState } from "preact/hooks";
 import { language, t, tCode } from "../i18n/t";
+import { rate } from "../i18n/words";
 import { useVirtual } from "../ui/rows";
 import { Button, Dialog, Loading, problemWords, toast } from "../ui/widgets";
 import { calls, exportUrl } from "./calls";
@@ -173,6 +174,15 @@ export function ImportDialog({ onClose, onDone }: { onClose: () => void; onDone:
               </div>
             </details>
             <FaultList faults={told.faults} />
+            {told.recording.bps > (told.recording.budget_bps ?? Number.POSITIVE_INFINITY) && (
+              <p class="notice warn">
+                {t("imp.tooMuch", {
+                  n: told.recording.cameras,
+                  rate: rate(told.recording.bps),
+                  budget: rate(told.recording.budget_bps ?? 0),
+                })}
+              </p>
+            )}
             {!told.committed && (
               <p class={errors > 0 ? "notice bad" : "notice"} role="status">
                 {errors > 0 ? t("imp.refused") : count === 0 ? t("imp.nothing") : t("imp.commit", { n: count })}

@@ -133,6 +133,8 @@ export interface ImportOutcome {
   readonly good: boolean;
   readonly committed: boolean;
   readonly faults: readonly Fault[];
+  /** What recording would take with these cameras, and what the district's link has for video. */
+  readonly recording: { readonly cameras: number; readonly bps: number; readonly budget_bps: number | null };
 }
 
 export interface Bulk {

@@ -22,7 +22,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use super::{Answer, Call, Problem, bytes, cameras::set_url, with_json};
-use crate::{access::Action, seal::Seal};
+use crate::{access::Action, recording::load::Load, seal::Seal};
 
 /// Largest spreadsheet that is read, bytes.
 pub(super) const MAX_FILE: usize = import::table::MAX_FILE;
@@ -38,6 +38,8 @@ struct Outcome<'a> {
     good: bool,
     committed: bool,
     faults: &'a [import::Fault],
+    /// What recording would take with these cameras.
+    recording: Load,
 }
 
 /// `POST /cameras/import`: says what the file would change and what is wrong with it; with `commit=1` changes it, all or nothing.
@@ -75,6 +77,7 @@ pub(super) async fn import(call: Call) -> Answer {
     };
     let cameras = settle(&call, &mut report);
     let good = report.is_good();
+    let recording = Load::with(&call.gateway, &cameras);
     let (added, changed) = (report.added, report.cameras.len() - report.added);
     let committed = commit && good && !cameras.is_empty();
     if committed {
@@ -106,6 +109,7 @@ pub(super) async fn import(call: Call) -> Answer {
             good,
             committed,
             faults: &report.faults,
+            recording,
         },
     )
 }

@@ -33,6 +33,10 @@ export const IMPORT = {
     "有错误，一台也不导入；改好文件再选一次。",
     "There are errors: nothing is taken. Mend the file and choose it again.",
   ],
+  "imp.tooMuch": [
+    "导入后共 {n} 台按计划录像，约需 {rate}，超过区级链路的视频预算 {budget}：放不下的录像会被拒绝并告警，观看也会受影响。请在“是否录像”列填“否”，或调整录像计划、改录子码流。",
+    "With these, {n} cameras are recorded by their plans: about {rate}, where the district's link has {budget} for video. What has no room is refused and is an alarm, and viewers find none. Say “no” in the column “Record”, or change the recording plans, or record the sub streams.",
+  ],
   "imp.nothing": ["与现有档案一致，没有可导入的", "All as it is on file: nothing to import"],
   "imp.done": ["已导入：新增 {added}，变更 {changed}", "Imported: {added} new, {changed} changed"],
   "imp.another": ["换一个文件", "Another file"],
