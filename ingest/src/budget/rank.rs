@@ -20,7 +20,7 @@ pub(super) fn priority_of(rank: usize) -> Option<Priority> {
     PRIORITIES.get(rank.checked_sub(1)?).copied()
 }
 
-const PRIORITIES: [Priority; RANKS - 1] = [
+pub(super) const PRIORITIES: [Priority; RANKS - 1] = [
     Priority::Diagnosis,
     Priority::Viewer,
     Priority::Recording,

@@ -24,7 +24,7 @@ struct Claim {
     feed: FeedId,
     rank: usize,
     rate: u64,
-    /// The links that had no room for it, in this spell.
+    /// The links that had no room for it at some time since it was refused first.
     lacked: Path,
     first: Instant,
     last: Instant,
@@ -51,10 +51,9 @@ impl Waiting {
             .retain(|c| now.saturating_duration_since(c.last) < GIVEN_UP);
         let known = self.0.iter_mut().find(|c| c.feed == feed && c.rank == rank);
         if let Some(claim) = known {
-            let known = claim.lacked;
-            // Two links may lack room by turns: what either of them releases in one spell is kept until both have it.
-            let same = claim.spell(claim.last) == claim.spell(now);
-            claim.lacked = if same { known.with(&lacked) } else { lacked };
+            // Links may lack room by turns: what one of them releases is kept until all have it. Were it kept on the links of this
+            // spell only, two who hold one of them each could pass over it by turns, for ever.
+            claim.lacked = claim.lacked.with(&lacked);
             (claim.rate, claim.last) = (rate, now);
         } else if self.0.len() < MOST {
             self.0.push(Claim {

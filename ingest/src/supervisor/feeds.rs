@@ -110,7 +110,7 @@ impl Shared {
         Lease::new(Arc::clone(&entry.feed), guard)
     }
 
-    pub(super) fn lease_ended(&self, guard: &Guard) {
+    fn lease_ended(&self, guard: &Guard) {
         let mut state = self.lock();
         let state = &mut *state;
         let Some(entry) = state

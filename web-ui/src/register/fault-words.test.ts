@@ -32,10 +32,10 @@ describe("what is wrong with a cell", () => {
     ],
     [
       { code: "limit", field: "asset.main_kbps", text: "5, expected 16 to 200000 kbit/s" },
-      "应为 16 到 200000 kbps",
-      "expected 16 to 200,000 kbit/s",
+      "不合规：应为 16 到 200000 kbps",
+      "not within limits: expected 16 to 200,000 kbit/s",
     ],
-    [{ code: "limit", field: "asset.model", text: "longer than 200 characters" }, "超过 200 个字", "longer than 200 characters"],
+    [{ code: "limit", field: "asset.model", text: "longer than 200 characters" }, "不合规：超过 200 个字", "not within limits: longer than 200 characters"],
     [
       { code: "word", value: "round", known: ["dome", "fixed"] },
       "“round”不在可选值内：球机 / 枪机",

@@ -2,12 +2,13 @@
 
 use std::io::Write;
 
-use media::WallTime;
+use media::{Place, WallTime};
 use proptest::prelude::*;
 
 use super::{table::MAX_ROWS, *};
 use crate::{
     asset::Reference,
+    coordinates::to_gcj02,
     register::{Change, Region},
     state::State,
 };

@@ -49,7 +49,7 @@ struct Search {
 }
 
 /// What many cameras may share. A name, a place, an address or a password is one camera's own.
-const FIELDS: [&str; 25] = [
+const FIELDS: [&str; 27] = [
     "region",
     "heading",
     "view_angle",

@@ -113,7 +113,7 @@ export const IMPORT = {
   ],
   "fd.expected": ["“{value}”不对，应填{expected}", "“{value}”, expected {expected}"],
   "fd.word": ["“{value}”不在可选值内：{known}", "“{value}”, expected one of {known}"],
-  "fd.limit": ["{limit}", "{limit}"],
+  "fd.limit": ["不合规：{limit}", "not within limits: {limit}"],
   "fd.url": [
     "不是可用的码流地址，应为 rtsp://主机:端口/路径（密码中的 @ : / # % 写成 %40 %3A %2F %23 %25）",
     "expected an address as rtsp://host:port/path (in a password @ : / # % are written %40 %3A %2F %23 %25)",
