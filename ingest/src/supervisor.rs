@@ -29,8 +29,8 @@ use crate::{
     threads::Threads,
 };
 use rates::Estimate;
-pub use rooms::{LinkNote, Noted, Room};
 use rooms::Why;
+pub use rooms::{LinkNote, Noted, Room};
 
 /// Runs the pulls of all cameras. Clones are handles to the same one.
 #[derive(Clone, Debug)]

@@ -145,7 +145,10 @@ fn sample(program: &Path, dir: &Path, args: &Args) -> Result<Vec<u8>> {
     ensure!(made.success(), "sightline camera sample: {made}");
     // The gateway asks for what it is told to watch: its cameras are on this machine, where nobody answers.
     let sheet = std::fs::read_to_string(&file)?;
-    ensure!(sheet.contains("//10."), "the sample's cameras are elsewhere");
+    ensure!(
+        sheet.contains("//10."),
+        "the sample's cameras are elsewhere"
+    );
     Ok(sheet.replace("//10.", "//127.").into_bytes())
 }
 

@@ -138,7 +138,13 @@ impl Shared {
     }
 
     /// Ends a feed (of this number, if given): its room is given back, readers are told, its task says goodbye to the camera.
-    pub(super) fn end(&self, state: &mut State, id: FeedId, number: Option<u32>, reason: Option<Reason>) {
+    pub(super) fn end(
+        &self,
+        state: &mut State,
+        id: FeedId,
+        number: Option<u32>,
+        reason: Option<Reason>,
+    ) {
         let matches = |entry: &Entry| number.is_none_or(|n| entry.feed.number == n);
         if !state.feeds.get(&id).is_some_and(matches) {
             return;

@@ -19,10 +19,7 @@ pub(super) fn list(text: &str) -> Vec<String> {
 }
 
 /// One of several words, each with what people write for it.
-pub(super) fn word(
-    text: &str,
-    known: &[(&'static str, &[&str])],
-) -> Result<&'static str, Detail> {
+pub(super) fn word(text: &str, known: &[(&'static str, &[&str])]) -> Result<&'static str, Detail> {
     let lower = text.to_lowercase();
     let found = known
         .iter()

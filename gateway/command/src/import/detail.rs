@@ -289,15 +289,16 @@ impl fmt::Display for Detail {
                 "'{value}' has '{character}' at position {position}, expected a digit"
             ),
             Self::TypeDigits { digits } => {
-                write!(f, "digits 11 to 13 are {digits}, expected 131 or 132 (camera)")
+                write!(
+                    f,
+                    "digits 11 to 13 are {digits}, expected 131 or 132 (camera)"
+                )
             }
             Self::CodeTwice { row } => write!(f, "it stands in row {row} already"),
             Self::Elsewhere { centre, district } => {
                 write!(f, "digits 1 to 6 are {centre}, the district is {district}")
             }
-            Self::Formula => {
-                f.write_str("a formula: paste the column as values, then it is read")
-            }
+            Self::Formula => f.write_str("a formula: paste the column as values, then it is read"),
             Self::Mandatory { zh, en } => write!(f, "{zh} ({en}) is mandatory"),
             Self::NoStream => f.write_str("a camera needs the URL of its main or its sub stream"),
             Self::AddressTwice { row } => write!(f, "row {row} has the same address"),

@@ -222,7 +222,12 @@ impl Row<'_> {
         let given = given.is_some_and(|(i, _)| !self.cells[*i].is_empty());
         if given && register.region(&camera.region).is_none() {
             let region = camera.region;
-            report.fault(self.number, &heading, "unknown-region", Detail::NoRegion { region });
+            report.fault(
+                self.number,
+                &heading,
+                "unknown-region",
+                Detail::NoRegion { region },
+            );
         }
     }
 

@@ -63,9 +63,8 @@ struct Word<'a> {
 impl<'a> Word<'a> {
     fn of(text: &'a str) -> Self {
         let bytes = text.as_bytes();
-        let is_sound = !bytes.is_empty()
-            && bytes.len() <= MOST_SOUND
-            && bytes.iter().all(|b| bit(*b) != 0);
+        let is_sound =
+            !bytes.is_empty() && bytes.len() <= MOST_SOUND && bytes.iter().all(|b| bit(*b) != 0);
         Self {
             text,
             letters: is_sound.then(|| bytes.iter().fold(0, |all, b| all | bit(*b))),
