@@ -26,8 +26,11 @@ const settled = async (page, selector) => {
 const spills = (page) =>
   page.evaluate(() => {
     const out = [];
-    if (document.documentElement.scrollWidth > innerWidth + 1) out.push(`the page is ${document.documentElement.scrollWidth} wide`);
-    for (const element of document.querySelectorAll("main button, main a.button, main h1, main h2, main h3, dialog[open] button")) {
+    if (document.documentElement.scrollWidth > innerWidth + 1)
+      out.push(`the page is ${document.documentElement.scrollWidth} wide`);
+    for (const element of document.querySelectorAll(
+      "main button, main a.button, main h1, main h2, main h3, dialog[open] button",
+    )) {
       const box = element.getBoundingClientRect();
       if (box.width === 0 || box.height === 0) continue;
       const clips = getComputedStyle(element).textOverflow === "ellipsis";
@@ -109,7 +112,10 @@ async function walk(browser, name) {
     }
     await go("/health?tab=outages", ".outages, .empty, table");
     await shot("outages");
-    return page.locator(".crumbs").textContent().catch(() => "");
+    return page
+      .locator(".crumbs")
+      .textContent()
+      .catch(() => "");
   });
   await step(`${name}: the links`, async () => {
     await go("/links", ".link-row");

@@ -35,11 +35,7 @@ export function t<Key extends MessageKey>(key: Key, ...values: Arguments<Key>): 
 }
 
 /** For keys made of a code that came from the gateway: unknown ones give `null`. */
-export function tCode(
-  prefix: string,
-  code: string,
-  values?: Readonly<Record<string, string | number>>,
-): string | null {
+export function tCode(prefix: string, code: string, values?: Readonly<Record<string, string | number>>): string | null {
   const entry = (MESSAGES as Record<string, readonly [string, string]>)[`${prefix}.${code}`];
   return entry ? fill(entry[language.value === "zh" ? 0 : 1], values) : null;
 }

@@ -23,7 +23,15 @@ const TEXTS = [
   "asset.codec",
   "asset.fill_light",
 ] as const; // prettier-ignore
-const NUMBERS = ["keep_days", "heading", "view_angle", "view_distance", "asset.height_m", "asset.main_kbps", "asset.sub_kbps"] as const;
+const NUMBERS = [
+  "keep_days",
+  "heading",
+  "view_angle",
+  "view_distance",
+  "asset.height_m",
+  "asset.main_kbps",
+  "asset.sub_kbps",
+] as const;
 const YES_NO = ["record", "tag", "always", "disabled"] as const;
 const FIELDS: readonly string[] = [
   "region",

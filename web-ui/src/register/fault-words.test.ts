@@ -35,7 +35,11 @@ describe("what is wrong with a cell", () => {
       "不合规：应为 16 到 200000 kbps",
       "not within limits: expected 16 to 200,000 kbit/s",
     ],
-    [{ code: "limit", field: "asset.model", text: "longer than 200 characters" }, "不合规：超过 200 个字", "not within limits: longer than 200 characters"],
+    [
+      { code: "limit", field: "asset.model", text: "longer than 200 characters" },
+      "不合规：超过 200 个字",
+      "not within limits: longer than 200 characters",
+    ],
     [
       { code: "word", value: "round", known: ["dome", "fixed"] },
       "“round”不在可选值内：球机 / 枪机",
@@ -55,10 +59,7 @@ describe("what is wrong with a cell", () => {
   });
 
   it("has words for every code of the gateway", () => {
-    const source = readFileSync(
-      resolve(import.meta.dirname, "../../../gateway/command/src/import/detail.rs"),
-      "utf8",
-    );
+    const source = readFileSync(resolve(import.meta.dirname, "../../../gateway/command/src/import/detail.rs"), "utf8");
     const of = (name: string) => {
       const body = source.split(`pub enum ${name} {`)[1]?.split("\n}")[0] ?? "";
       return [...body.matchAll(/^ {4}([A-Z]\w+)/gm)].map((match) =>

@@ -77,19 +77,10 @@ export const IMPORT = {
     "digits 11 to 13 are {digits}, expected 131 or 132 (camera)",
   ],
   "fd.code-twice": ["与第 {row} 行的编码相同", "it stands in row {row} already"],
-  "fd.elsewhere": [
-    "前 6 位是 {centre}，本区是 {district}",
-    "digits 1 to 6 are {centre}, the district is {district}",
-  ],
-  "fd.formula": [
-    "请把该列“选择性粘贴”为数值，再导入",
-    "paste the column as values, then it is read",
-  ],
+  "fd.elsewhere": ["前 6 位是 {centre}，本区是 {district}", "digits 1 to 6 are {centre}, the district is {district}"],
+  "fd.formula": ["请把该列“选择性粘贴”为数值，再导入", "paste the column as values, then it is read"],
   "fd.mandatory": ["“{name}”为必填项", "{name} is mandatory"],
-  "fd.no-stream": [
-    "主码流地址和子码流地址至少填一个",
-    "a camera needs the address of its main or its sub stream",
-  ],
+  "fd.no-stream": ["主码流地址和子码流地址至少填一个", "a camera needs the address of its main or its sub stream"],
   "fd.address-twice": ["与第 {row} 行的地址相同", "row {row} has the same address"],
   "fd.no-region": ["档案中没有区划 {region}", "region {region} is not in the register"],
   "fd.half-a-place": ["经度和纬度要一起填", "longitude and latitude go together"],

@@ -92,7 +92,10 @@ export const REGISTER = {
   "reg.rate": ["帧率 / 码率", "Rate"],
   "reg.url": ["地址", "Address"],
   "reg.sameAsFile": ["与档案一致", "As it is on file"],
-  "reg.kbpsHint": ["设备上设定的码率；实测之前按它占用链路", "As set in the device; held on the links until it is measured"],
+  "reg.kbpsHint": [
+    "设备上设定的码率；实测之前按它占用链路",
+    "As set in the device; held on the links until it is measured",
+  ],
   "reg.now": ["当前状态", "Now"],
   "reg.passwordKept": ["已保存密码；留空不改", "A password is kept; empty leaves it"],
   "reg.noPassword": ["没有密码", "No password"],
