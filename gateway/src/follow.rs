@@ -228,6 +228,9 @@ async fn upkeep(gateway: Arc<Gateway>) {
         for gone in gateway.positions.expire(gateway.now()) {
             gateway.hub.position(&gone);
         }
+        for wall in gateway.walls.expire(gateway.now()) {
+            gateway.tell_present(&wall);
+        }
         ticks += 1;
         if ticks.is_multiple_of(60) {
             gateway.sessions.sweep(now);

@@ -1,7 +1,7 @@
 //! The gateway: everything assembled.
 //!
 //! ```text
-//! DataDir (lock) -> journals: register, users, incidents, contingency, uplinks, audit, events
+//! DataDir (lock) -> journals: register, users, incidents, contingency, walls, uplinks, audit, events
 //!     -> Supervisor (cameras) -> Archive (recordings), Tagger -> Book (events) -> Hub (pages)
 //!     -> Relay (viewers) -> accept loop (TLS, HTTP) and QUIC endpoint
 //! ```
@@ -49,6 +49,7 @@ use crate::{
     supervision::{self, Supervision},
     tls::{self, Identity, short_lived::ShortLived},
     visits::{self, Checks},
+    walls::{self, SharedWalls},
 };
 
 /// What stands beside the configuration: data that a demonstration brings along.
@@ -86,6 +87,8 @@ pub struct Gateway {
     pub contingency: Arc<Store<ContingencyPlans>>,
     /// Photos and voices of incidents.
     pub attachments: Attachments,
+    /// Walls that are directed from another seat.
+    pub walls: SharedWalls,
     /// Who shares where they are.
     pub positions: Positions,
     /// Who did what.
@@ -204,6 +207,7 @@ struct Journals {
     register: Arc<Store<Register>>,
     incidents: Arc<Store<Incidents>>,
     contingency: Arc<Store<ContingencyPlans>>,
+    walls: SharedWalls,
     attachments: Attachments,
     plans: Arc<plans::Kept>,
     uplinks: Arc<links::Kept>,
@@ -356,6 +360,7 @@ fn open_journals(
         register: Store::open(data.journal("register"))?,
         incidents: Store::open(data.journal("incidents"))?,
         contingency: Store::open(data.journal("contingency"))?,
+        walls: SharedWalls::open(&data.journal("walls"))?,
         attachments: Attachments::open(data.path().join("attachments"), room)?,
         plans: Store::open(data.journal("plans"))?,
         uplinks: Store::open(data.journal("uplinks"))?,
@@ -482,6 +487,7 @@ async fn assemble(
         seal: journals.seal,
         incidents: journals.incidents,
         contingency: journals.contingency,
+        walls: journals.walls,
         attachments: journals.attachments,
         positions: Positions::default(),
         audit: journals.audit,
@@ -539,6 +545,7 @@ async fn assemble(
     gateway.tasks.spawn(visits::run(Arc::clone(&gateway)));
     gateway.tasks.spawn(evidence::run(Arc::clone(&gateway)));
     gateway.tasks.spawn(supervision::run(Arc::clone(&gateway)));
+    gateway.tasks.spawn(walls::resume(Arc::clone(&gateway)));
     Ok(gateway)
 }
 

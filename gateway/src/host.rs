@@ -94,6 +94,8 @@ fn granted(user: &User, wanted: Priority) -> Priority {
     let handles = access::may(user, Action::Handle, Target::Any).is_ok();
     match wanted {
         Priority::Incident | Priority::Wall if handles => wanted,
+        // A screen in the hall has no account, and is what the hall looks at.
+        Priority::Incident | Priority::Wall if user.wall.is_some() => Priority::Wall,
         Priority::Diagnosis => Priority::Diagnosis,
         _ => Priority::Viewer,
     }
@@ -246,6 +248,7 @@ mod tests {
             role,
             region: "441403".parse().unwrap(),
             incident: None,
+            wall: None,
         };
         assert_eq!(
             granted(&user(Role::Operator), Priority::Incident),

@@ -6,8 +6,8 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use command::Incident;
-use media::{Event, EventId, RegionCode};
+use command::{Incident, wall::Wall};
+use media::{CameraId, Event, EventId, RegionCode};
 use rand::RngCore;
 use tokio::sync::broadcast;
 
@@ -15,8 +15,10 @@ use crate::{
     api::{
         incidents::view::View as IncidentView,
         view::{self, EventView},
+        walls::View as WallView,
     },
     gateway::Gateway,
+    walls::Present,
 };
 
 /// Messages kept for who comes back.
@@ -39,6 +41,10 @@ pub enum Topic {
     Position,
     /// A rule has something to say to people.
     Notice,
+    /// A shared wall shows something else.
+    Wall,
+    /// Screens of a shared wall came, went, or show something else.
+    Screens,
 }
 
 impl Topic {
@@ -50,6 +56,40 @@ impl Topic {
             Self::Incident => "incident",
             Self::Position => "position",
             Self::Notice => "notice",
+            Self::Wall => "wall",
+            Self::Screens => "screens",
+        }
+    }
+}
+
+/// What a message concerns, for the question who may hear it.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// Where that lies; none for the gateway itself.
+    pub region: Option<RegionCode>,
+    /// Which incident it is about.
+    pub incident: Option<EventId>,
+    /// Which camera.
+    pub camera: Option<CameraId>,
+    /// Which shared wall.
+    pub wall: Option<Arc<Wall>>,
+}
+
+impl From<Option<RegionCode>> for About {
+    fn from(region: Option<RegionCode>) -> Self {
+        Self {
+            region,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&Arc<Wall>> for About {
+    fn from(wall: &Arc<Wall>) -> Self {
+        Self {
+            region: Some(wall.region),
+            wall: Some(Arc::clone(wall)),
+            ..Self::default()
         }
     }
 }
@@ -63,10 +103,8 @@ pub struct Message {
     pub id: String,
     /// What it is about.
     pub topic: Topic,
-    /// Where that lies; none for the gateway itself.
-    pub region: Option<RegionCode>,
-    /// Which incident it is about.
-    pub incident: Option<EventId>,
+    /// What it concerns.
+    pub about: About,
     /// One line of JSON.
     pub json: String,
 }
@@ -125,17 +163,7 @@ impl Hub {
         Some(after.cloned().collect())
     }
 
-    fn tell(&self, topic: Topic, region: Option<RegionCode>, json: serde_json::Result<String>) {
-        self.tell_of(topic, region, None, json);
-    }
-
-    fn tell_of(
-        &self,
-        topic: Topic,
-        region: Option<RegionCode>,
-        incident: Option<EventId>,
-        json: serde_json::Result<String>,
-    ) {
+    fn tell(&self, topic: Topic, about: impl Into<About>, json: serde_json::Result<String>) {
         let json = match json {
             Ok(json) => json,
             Err(error) => {
@@ -151,8 +179,7 @@ impl Hub {
             number,
             id: format!("{}-{number}", self.mark),
             topic,
-            region,
-            incident,
+            about: about.into(),
             json,
         });
         kept.messages.push_back(Arc::clone(&message));
@@ -171,7 +198,12 @@ impl Hub {
         let register = gateway.register.read();
         if let Some(camera) = register.camera(code) {
             let json = view::camera(gateway, &register, camera, |c| serde_json::to_string(c));
-            self.tell(Topic::Camera, Some(camera.region), json);
+            let about = About {
+                region: Some(camera.region),
+                camera: Some(*code),
+                ..About::default()
+            };
+            self.tell(Topic::Camera, about, json);
         }
     }
 
@@ -189,12 +221,31 @@ impl Hub {
 
     /// An incident looks so now.
     pub fn incident(&self, incident: &Incident) {
-        self.tell_of(
-            Topic::Incident,
-            Some(incident.region),
-            Some(incident.id),
-            serde_json::to_string(&IncidentView::told(incident)),
-        );
+        let about = About {
+            region: Some(incident.region),
+            incident: Some(incident.id),
+            ..About::default()
+        };
+        let json = serde_json::to_string(&IncidentView::told(incident));
+        self.tell(Topic::Incident, about, json);
+    }
+
+    /// A shared wall looks so now.
+    pub fn wall(&self, wall: &Arc<Wall>) {
+        let json = serde_json::to_string(&WallView::of(wall));
+        self.tell(Topic::Wall, About::from(wall), json);
+    }
+
+    /// A shared wall was taken away.
+    pub fn wall_removed(&self, wall: &Arc<Wall>) {
+        let gone = serde_json::json!({"id": wall.id, "removed": true});
+        self.tell(Topic::Wall, About::from(wall), Ok(gone.to_string()));
+    }
+
+    /// These windows show it now.
+    pub fn present(&self, wall: &Arc<Wall>, present: &[Present]) {
+        let json = serde_json::json!({"wall": wall.id, "present": present});
+        self.tell(Topic::Screens, About::from(wall), Ok(json.to_string()));
     }
 }
 
@@ -211,7 +262,7 @@ mod tests {
     use super::*;
 
     fn tell(hub: &Hub, n: usize) {
-        hub.tell(Topic::Event, None, Ok(format!("{{\"n\":{n}}}")));
+        hub.tell(Topic::Event, About::default(), Ok(format!("{{\"n\":{n}}}")));
     }
 
     #[test]
@@ -248,7 +299,7 @@ mod tests {
     fn what_is_kept_is_bounded_in_bytes() {
         let hub = Hub::new();
         for _ in 0..100 {
-            hub.tell(Topic::Event, None, Ok("x".repeat(100_000)));
+            hub.tell(Topic::Event, About::default(), Ok("x".repeat(100_000)));
         }
         assert!(hub.kept().bytes <= KEPT_BYTES);
     }

@@ -54,4 +54,5 @@ pub mod stills;
 pub mod supervision;
 pub mod tls;
 pub mod visits;
+pub mod walls;
 pub mod web;

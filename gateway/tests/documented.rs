@@ -84,6 +84,19 @@ async fn what_is_answered_has_the_shape_that_is_described() {
     let hold =
         json!({"kind": "legal", "cameras": [CAMERA], "from": before, "to": now, "reason": "r"});
     let hold = admin.post("holds", hold).await.json()["id"].to_string();
+    let layout = json!({"name": "l", "layout": 4});
+    let wall = json!({"name": "w", "region": "441403", "screens": {"1": {"layout": 1, "tour": {"cameras": [CAMERA], "dwell_s": 5}}}});
+    for made in [
+        admin.put("walls/hall", wall).await,
+        admin.post("wall-layouts", layout).await,
+        admin
+            .post("walls/hall/links", json!({"name": "l", "days": 1}))
+            .await,
+    ] {
+        assert_eq!(made.status, StatusCode::CREATED, "{:?}", made.body);
+    }
+    let window = json!({"window": "w"});
+    admin.put("walls/hall/screens/1/presence", window).await;
     let plan = json!({"mode": "always"});
     assert_eq!(
         admin.put("recording-plans/default", plan).await.status,
@@ -100,6 +113,8 @@ async fn what_is_answered_has_the_shape_that_is_described() {
         let concrete = path
             .replace("{code}", CAMERA)
             .replace("{user}", "admin")
+            .replace("{wall}", "hall")
+            .replace("{screen}", "1")
             .replace("{region}", "441403102")
             .replace("{digits}", CAMERA)
             .replace("{file}", "init-0.mp4")

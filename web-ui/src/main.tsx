@@ -20,6 +20,10 @@ import { followLinks, navigate, where } from "./ui/router";
 import { PAGES, pagesFor, Shell, setTheme, theme } from "./ui/shell";
 import { SignIn } from "./ui/sign-in";
 import { Button, Empty, Loading, problemWords, Toasts } from "./ui/widgets";
+import { isScreen, ScreenGate, takeSecret } from "./wall/screen-gate";
+import { SeatNotice } from "./wall/seat-notice";
+import { sending } from "./wall/sending";
+import { screenUrl } from "./wall/shared";
 import { WallPage } from "./wall/wall-page";
 
 const MapPage = lazyPage(() => import("./map/map-page"));
@@ -34,6 +38,11 @@ const AdminPage = lazyPage(() => import("./admin/admin-page"));
 const ReportDialog = lazyPage(() => import("./incident/report-dialog"));
 const ResponderPage = lazyPage(() => import("./responder/responder-page"));
 const GuestPage = lazyPage(() => import("./responder/guest-page"));
+const SendSet = lazyPage(() => import("./wall/send-set"));
+const WallsPage = lazyPage(() => import("./wall/walls-page"));
+const ScreenPage = lazyPage(() => import("./wall/screen-page"));
+/** Of a screen in a hall that was given a link, now or some day before. */
+const secret = isScreen(location.pathname) ? takeSecret() : null;
 
 type Phase = "asking" | "out" | "ended" | "in";
 const phase = signal<Phase>("asking");
@@ -95,7 +104,7 @@ function GuestGate() {
 function App() {
   useEffect(() => {
     document.addEventListener("click", followLinks);
-    if (where.value.path !== "/g") void ask();
+    if (where.value.path !== "/g" && !secret) void ask();
     install();
     return () => document.removeEventListener("click", followLinks);
   }, []);
@@ -104,15 +113,27 @@ function App() {
     else if (phase.value === "out") forget();
   }, [user.value, phase.value]);
   if (where.value.path === "/g") return <GuestGate />;
-  // A guest who goes elsewhere finds nothing there.
+  const onScreen = isScreen(where.value.path);
+  if (onScreen && secret) return <ScreenGate secret={secret} />;
+  const own = user.value?.wall;
+  if (own !== undefined) {
+    // A screen that goes elsewhere finds nothing there.
+    queueMicrotask(() => location.replace(screenUrl(own, 1)));
+    return <Loading />;
+  }
+  // Nor does a guest.
   if (user.value?.role === "guest") return <GuestPage />;
   if (user.value === null) {
     return phase.value === "asking" ? <Loading /> : <SignIn key={phase.value} ended={phase.value === "ended"} />;
   }
+  if (onScreen) return <ScreenPage />;
+  const directs = user.value.role === "administrator" || user.value.role === "operator";
   return (
     <Shell>
+      {directs && <SeatNotice />}
       <Route />
       <EventDialogHost />
+      {sending.value && <SendSet />}
       {reporting.value && <ReportDialog />}
       <DiagnosisHost />
     </Shell>
@@ -143,6 +164,8 @@ function Route() {
   switch (path) {
     case "/wall":
       return <WallPage />;
+    case "/walls":
+      return <WallsPage />;
     case "/map":
       return <MapPage />;
     case "/playback":

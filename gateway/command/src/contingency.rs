@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     incident::{MAX_CAMERAS, MAX_NOTE, Order, Wall},
     state::State,
+    wall::MAX_SCREENS,
 };
 
 /// A task that a plan gives.
@@ -200,6 +201,13 @@ fn check(plan: &Plan) -> Result<(), Error> {
             let text = format!("{} for {} tiles", wall.cameras.len(), wall.tiles);
             return Err(wrong("wall.cameras", text));
         }
+        if let Some(show) = &wall.show {
+            length("wall.show.wall", &show.wall, 1, 50)?;
+            if !(1..=MAX_SCREENS).contains(&show.screen) {
+                let text = format!("{}, expected 1 to {MAX_SCREENS}", show.screen);
+                return Err(wrong("wall.show.screen", text));
+            }
+        }
     }
     if plan.tell.len() > 100 {
         let text = format!("{}, expected at most 100", plan.tell.len());
@@ -277,6 +285,7 @@ mod tests {
                 p.wall = Some(Wall {
                     tiles: 5,
                     cameras: Vec::new(),
+                    show: None,
                 });
             }),
             ("tell[0]", |p| p.tell = vec![String::new()]),

@@ -34,6 +34,7 @@ pub mod secret;
 pub mod state;
 pub mod store;
 pub mod supervision;
+pub mod wall;
 pub mod zone;
 
 pub use asset::Asset;
@@ -45,4 +46,5 @@ pub use rules::Rules;
 pub use secret::Secret;
 pub use state::State;
 pub use store::Store;
+pub use wall::Walls;
 pub use zone::Zone;

@@ -25,6 +25,12 @@ pub trait State: Clone + Default + Send + Sync + 'static {
     /// Says which field or step is wrong.
     fn check(&self, change: &Self::Change) -> Result<(), Self::Error>;
 
+    /// The whole state as changes that, applied to nothing, give it again; each fits into one record. A journal of a state that
+    /// has this is made shorter once it is long; none: every record is kept.
+    fn snapshot(&self) -> Option<Vec<Self::Change>> {
+        None
+    }
+
     /// Makes the change. Total: a change read back from a journal written by an older version is taken as far as it goes.
     fn apply(&mut self, at: WallTime, change: Self::Change);
 }

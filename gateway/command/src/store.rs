@@ -11,6 +11,9 @@ use tokio::sync::{Mutex, watch};
 
 use crate::state::State;
 
+/// Records that a journal may have before it is made shorter, where its state can be.
+const LONG: u64 = if cfg!(test) { 64 } else { 4096 };
+
 /// A journaled state. Readers take snapshots; changes come one after the other.
 #[derive(Debug)]
 pub struct Store<S: State> {
@@ -85,8 +88,10 @@ impl<S: State> Store<S> {
         let before = self.read();
         before.check(&change).map_err(ChangeError::Refused)?;
         let records = S::records(change);
+        let mut last = 0;
         for record in &records {
-            self.journal
+            last = self
+                .journal
                 .append(at, S::kind(record), record.clone())
                 .await
                 .map_err(ChangeError::Journal)?;
@@ -98,7 +103,24 @@ impl<S: State> Store<S> {
         let state = Arc::new(state);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&state);
         self.changes.send_modify(|n| *n += 1);
+        self.shorten(at, last, &state).await;
         Ok(state)
+    }
+
+    /// Puts the state in the place of the records that led to it, where there are many and the state can be written down.
+    async fn shorten(&self, at: WallTime, through: u64, state: &S) {
+        if self.journal.records() < LONG {
+            return;
+        }
+        let Some(changes) = state.snapshot() else {
+            return;
+        };
+        let records = changes.into_iter().map(|c| (at, S::kind(&c).to_owned(), c));
+        // The change that was made is on the disk either way.
+        if let Err(error) = self.journal.snapshot(through, records.collect()).await {
+            let path = self.journal.path().display();
+            tracing::error!(journal = %path, %error, "a journal could not be made shorter");
+        }
     }
 
     /// Wakes after every change.

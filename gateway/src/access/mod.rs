@@ -83,6 +83,8 @@ pub struct User {
     pub region: RegionCode,
     /// The one incident that a guest sees.
     pub incident: Option<EventId>,
+    /// The number of the one shared wall that a screen without an account sees.
+    pub wall: Option<u32>,
 }
 
 /// What somebody wants to do.
@@ -141,6 +143,8 @@ pub enum Target {
     Region(RegionCode),
     /// An incident in a region, or a camera that it shows.
     Incident(EventId, RegionCode),
+    /// A shared wall by its number, or a camera that it shows.
+    Wall(u32, RegionCode),
     /// Something of the whole gateway, which lies in no region: for those who see the whole district.
     Gateway,
 }
@@ -161,7 +165,7 @@ pub enum Denied {
         region: RegionCode,
     },
     /// It is not what the guest was asked to see.
-    #[error("a guest sees the one incident that they were let in for, and its cameras")]
+    #[error("a guest sees what they were let in for, an incident or a wall, and its cameras")]
     Guest,
 }
 
@@ -177,13 +181,16 @@ pub fn may(user: &User, action: Action, target: Target) -> Result<(), Denied> {
         let asked = match target {
             Target::Any => true,
             Target::Incident(id, _) => user.incident == Some(id),
+            Target::Wall(number, _) => user.wall == Some(number),
             Target::Region(_) | Target::Gateway => false,
         };
         return if asked { Ok(()) } else { Err(Denied::Guest) };
     }
     let inside = match target {
         Target::Any | Target::Gateway => true,
-        Target::Region(region) | Target::Incident(_, region) => region.is_within(&user.region),
+        Target::Region(region) | Target::Incident(_, region) | Target::Wall(_, region) => {
+            region.is_within(&user.region)
+        }
     };
     if inside {
         Ok(())
@@ -229,6 +236,7 @@ mod tests {
             role,
             region: region.parse().unwrap(),
             incident: None,
+            wall: None,
         }
     }
 
@@ -250,6 +258,7 @@ mod tests {
             );
             for target in [
                 Target::Incident(id(2), region),
+                Target::Wall(1, region),
                 Target::Region(region),
                 Target::Gateway,
             ] {
@@ -261,6 +270,21 @@ mod tests {
         }
         assert!(may(&guest, Action::Handle, theirs).is_err());
         assert!("guest".parse::<Role>().is_err(), "no account is a guest");
+    }
+
+    #[test]
+    fn a_screen_without_an_account_sees_one_wall_and_nothing_beside_it() {
+        let region = "441403102".parse().unwrap();
+        let screen = User {
+            wall: Some(3),
+            ..user(Role::Guest, "441403")
+        };
+        assert!(may(&screen, Action::Watch, Target::Wall(3, region)).is_ok());
+        assert!(may(&screen, Action::Handle, Target::Wall(3, region)).is_err());
+        let incident = Target::Incident(EventId { at: 1, number: 1 }, region);
+        for target in [Target::Wall(4, region), Target::Region(region), incident] {
+            assert!(may(&screen, Action::Watch, target).is_err(), "{target:?}");
+        }
     }
 
     #[test]

@@ -20,6 +20,20 @@ use tokio_util::sync::CancellationToken;
 
 type Key = [u8; 32];
 
+/// What somebody without an account came by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// A guest's link: which incident they came for, and their number in it.
+    Incident(EventId, u32),
+    /// A screen's link: the number of the wall, and the link's in it.
+    Screen {
+        /// The wall's number.
+        wall: u32,
+        /// The link's number.
+        link: u32,
+    },
+}
+
 /// One sign-in.
 #[derive(Debug)]
 pub struct Session {
@@ -29,8 +43,8 @@ pub struct Session {
     pub user: String,
     /// Where from.
     pub address: IpAddr,
-    /// Of a guest: which incident they came for, and their number in it.
-    pub guest: Option<(EventId, u32)>,
+    /// What they came by, who has no account.
+    pub guest: Option<Pass>,
     /// Cancelled when it ends, whatever the reason: streams that were opened with it end too.
     pub revoked: CancellationToken,
     used: Mutex<Instant>,
@@ -104,7 +118,7 @@ impl Sessions {
         now: Instant,
         name: &str,
         address: IpAddr,
-        guest: (EventId, u32),
+        guest: Pass,
     ) -> (String, Arc<Session>) {
         self.begin(now, name, address, Some(guest))
     }
@@ -114,7 +128,7 @@ impl Sessions {
         now: Instant,
         user: &str,
         address: IpAddr,
-        guest: Option<(EventId, u32)>,
+        guest: Option<Pass>,
     ) -> (String, Arc<Session>) {
         let mut random = [0u8; 32];
         ThreadRng::default().fill_bytes(&mut random);
@@ -151,8 +165,16 @@ impl Sessions {
     }
 
     /// Ends those of guests who are not welcome any more. Call it about once a second.
-    pub fn end_guests(&self, mut is_welcome: impl FnMut(EventId, u32) -> bool) {
-        self.end_where(|s| s.guest.is_some_and(|(id, number)| !is_welcome(id, number)));
+    pub fn end_guests(&self, mut is_welcome: impl FnMut(Pass) -> bool) {
+        self.end_where(|s| s.guest.is_some_and(|pass| !is_welcome(pass)));
+    }
+
+    /// Whether an account has a page open.
+    pub fn is_open(&self, user: &str) -> bool {
+        let open = |s: &Arc<Session>| {
+            s.guest.is_none() && s.user == user && s.streams.load(Ordering::Relaxed) > 0
+        };
+        self.lock().values().any(open)
     }
 
     /// Keeps a session from expiring, by its number.

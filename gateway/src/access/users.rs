@@ -32,6 +32,7 @@ impl Account {
             role: self.role,
             region: self.region,
             incident: None,
+            wall: None,
         }
     }
 }

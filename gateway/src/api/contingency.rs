@@ -123,7 +123,7 @@ pub(super) async fn start(call: Call) -> Answer {
     let change = IncidentChange::Start {
         id: incident.id,
         orders: plan.orders(call.gateway.now(), &owner),
-        by: me,
+        by: me.clone(),
         plan: plan.id.clone(),
         name: plan.name.clone(),
         cameras,
@@ -131,7 +131,14 @@ pub(super) async fn start(call: Call) -> Answer {
         wall: plan.wall.clone(),
         key: start.key,
     };
-    incidents::change(&call, &incident, "plan-started", plan.id.clone(), change).await
+    let answer =
+        incidents::change(&call, &incident, "plan-started", plan.id.clone(), change).await?;
+    // Of a journal of its own: what a crash leaves out here is made up for at the next start.
+    let after = call.gateway.incidents.read().get(&incident.id).cloned();
+    if let Some(incident) = after {
+        call.gateway.show_plan(&incident, &me).await;
+    }
+    Ok(answer)
 }
 
 /// Cameras that the plan names, as far as they are in the register, and then those around the incident: those that

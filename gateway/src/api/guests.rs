@@ -18,7 +18,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Answer, COOKIE, Call, Problem, empty, incidents, json, session, with_json};
-use crate::{access::Action, audit::Entry, gateway::Gateway};
+use crate::{
+    access::{Action, sessions::Pass},
+    audit::Entry,
+    gateway::Gateway,
+};
 
 /// Longest time that a link lets somebody in, hours.
 const MAX_HOURS: u32 = 168;
@@ -38,7 +42,7 @@ struct Link<'a> {
     url: String,
 }
 
-fn hash(secret: &str) -> String {
+pub(super) fn hash(secret: &str) -> String {
     let hash = Sha256::digest(secret.as_bytes());
     hash.iter().map(|b| format!("{b:02x}")).collect()
 }
@@ -175,12 +179,12 @@ pub(super) async fn sign_in(call: Call) -> Answer {
     entry.region = Some(incident.region);
     call.audit(entry).await?;
     let name = guest.signature();
-    let of = (incident.id, guest.number);
+    let of = Pass::Incident(incident.id, guest.number);
     let (token, session) = gateway
         .sessions
         .start_guest(Instant::now(), &name, address, of);
     let user = gateway.user_of(&session).ok_or_else(Problem::no_session)?;
-    let mut response = session::body(&user, with_token.then_some(&token))?;
+    let mut response = session::body(&user, None, with_token.then_some(&token))?;
     let secure = if call.peer.tls { "; Secure" } else { "" };
     let cookie = format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict{secure}");
     session::set_cookie(&mut response, &cookie)?;
@@ -205,10 +209,13 @@ impl Gateway {
     /// Ends the sessions, and with them the streams, of guests whose time is over or who were shut out.
     pub(crate) fn end_guests(&self) {
         let (incidents, now) = (self.incidents.read(), self.now());
-        self.sessions.end_guests(|id, number| {
-            let guests = incidents.get(&id).map(|i| &i.guests);
-            let guest = guests.and_then(|all| all.iter().find(|g| g.number == number));
-            guest.is_some_and(|g| g.is_welcome(now))
+        self.sessions.end_guests(|pass| match pass {
+            Pass::Incident(id, number) => {
+                let guests = incidents.get(&id).map(|i| &i.guests);
+                let guest = guests.and_then(|all| all.iter().find(|g| g.number == number));
+                guest.is_some_and(|g| g.is_welcome(now))
+            }
+            Pass::Screen { wall, link } => self.link_is_good(wall, link),
         });
     }
 }

@@ -44,6 +44,7 @@ pub mod timeline;
 pub mod users;
 pub mod view;
 pub mod viewers;
+pub(crate) mod walls;
 
 use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc, time::Instant};
 
@@ -54,7 +55,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 use warp::reply::Response;
 
 use crate::{
-    access::{self, Role, Session, Target, User},
+    access::{self, Role, Session, Target, User, sessions::Pass},
     audit::{Entry, Outcome},
     gateway::Gateway,
     listen::Peer,
@@ -184,8 +185,10 @@ impl Gateway {
 
     /// Whose session it is: an account, or a guest as long as they are welcome.
     pub fn user_of(&self, session: &Session) -> Option<User> {
-        let Some((id, number)) = session.guest else {
-            return Some(self.users.read().get(&session.user)?.user());
+        let (id, number) = match session.guest {
+            None => return Some(self.users.read().get(&session.user)?.user()),
+            Some(Pass::Screen { wall, link }) => return self.screen_of(wall, link),
+            Some(Pass::Incident(id, number)) => (id, number),
         };
         let incidents = self.incidents.read();
         let incident = incidents.get(&id)?;
@@ -196,11 +199,39 @@ impl Gateway {
             role: Role::Guest,
             region: incident.region,
             incident: Some(id),
+            wall: None,
         })
     }
 
-    /// What a camera is to a user: something in its region, or to a guest one that their incident shows.
+    /// A screen that came by a link, as long as that is good.
+    fn screen_of(&self, wall: u32, link: u32) -> Option<User> {
+        let walls = self.walls.kept.read();
+        let wall = walls.by_number(wall)?;
+        let link = wall.links.iter().find(|l| l.number == link)?;
+        link.is_good(self.now()).then(|| User {
+            user: link.signature(&wall.id),
+            name: link.name.clone(),
+            role: Role::Guest,
+            region: wall.region,
+            incident: None,
+            wall: Some(wall.number),
+        })
+    }
+
+    /// What a camera is to a user: something in its region, to a guest one that their incident shows, to a screen without an
+    /// account one that stands on its wall, or may come into the tile that is kept there for alarms.
     pub fn target(&self, user: &User, camera: &command::Camera) -> Target {
+        if let Some(number) = user.wall {
+            let walls = self.walls.kept.read();
+            let shows = |w: &Arc<command::wall::Wall>| {
+                w.shown.contains(&camera.code)
+                    || w.keeps_alarms() && camera.region.is_within(&w.region)
+            };
+            return match walls.by_number(number).is_some_and(shows) {
+                true => Target::Wall(number, camera.region),
+                false => Target::Region(camera.region),
+            };
+        }
         let incidents = self.incidents.read();
         let theirs = user.incident.and_then(|id| incidents.get(&id));
         match theirs.filter(|i| i.state.is_open() && i.cameras.contains(&camera.code)) {

@@ -230,6 +230,22 @@ impl From<command::contingency::Error> for Problem {
     }
 }
 
+impl From<command::wall::Error> for Problem {
+    fn from(error: command::wall::Error) -> Self {
+        use command::wall::Error;
+        let text = error.to_string();
+        match error {
+            Error::Field { field, text } => Self::bad(&field, text),
+            Error::NotFound(_) => Self::not_found(text),
+            Error::Stale {
+                revision, by, at, ..
+            } => Self::new(StatusCode::CONFLICT, "stale", text)
+                .with(json!({"revision": revision, "by": by, "at": at})),
+            Error::Repeated => Self::new(StatusCode::CONFLICT, "conflict", text),
+        }
+    }
+}
+
 impl From<command::supervision::outage::Error> for Problem {
     fn from(error: command::supervision::outage::Error) -> Self {
         use command::supervision::outage::Error;

@@ -9,7 +9,8 @@ use super::{
     holds, incidents,
     incidents::{attachments, report, statistics},
     links, map, nearby, openapi, outages, plans, positions, recordings, register, reports,
-    retention, rules, session, sse, status, supervision, tasks, timeline, users, viewers,
+    retention, rules, session, sse, status, supervision, tasks, timeline, users, viewers, walls,
+    walls::{layouts, links as wall_links, screens},
 };
 use crate::access::Action;
 
@@ -65,7 +66,7 @@ pub enum Gives {
 
 /// One row of the table.
 pub struct Route {
-    /// GET, POST, PUT or DELETE. GET answers HEAD too.
+    /// GET, POST, PUT, PATCH or DELETE. GET answers HEAD too.
     pub method: &'static str,
     /// With `{name}` where something is filled in.
     pub path: &'static str,
@@ -156,7 +157,7 @@ use Kind::{Number, Text, Time};
 const ATTACHMENTS: &str = "/api/v1/incidents/{id}/attachments";
 
 /// What guests may call.
-const GUESTS: [(&str, &str); 15] = [
+const GUESTS: [(&str, &str); 18] = [
     ("GET", "/api/v1/session"),
     ("DELETE", "/api/v1/session"),
     ("GET", "/api/v1/cameras"),
@@ -172,6 +173,9 @@ const GUESTS: [(&str, &str); 15] = [
     ("POST", "/api/v1/media/ticket"),
     ("GET", "/api/v1/map/sketch.geojson"),
     ("GET", "/api/v1/map/config"),
+    ("GET", "/api/v1/walls/{wall}"),
+    ("GET", "/api/v1/walls/{wall}/alarms"),
+    ("PUT", "/api/v1/walls/{wall}/screens/{screen}/presence"),
 ];
 
 /// Every route there is, but for the pages.
@@ -288,7 +292,28 @@ pub static ROUTES: &[Route] = &[
     route!(GET "/api/v1/contingency-plans", May(Action::ReadEvents), query &[], body None, 200 Many("ContingencyPlan"), "Contingency plans that may be used here", contingency::list),
     route!(PUT "/api/v1/contingency-plans/{id}", May(Action::Handle), query &[], body Some("ContingencyPlan"), 200 One("ContingencyPlan"), "Add a contingency plan or replace it", contingency::put),
     route!(DELETE "/api/v1/contingency-plans/{id}", May(Action::Handle), query &[], body None, 204 Nothing, "Take a contingency plan away; what it started goes on", contingency::remove),
-    route!(GET "/api/v1/stream", May(Action::Look), query &[], body None, 200 Media("text/event-stream"), "Server-sent events: hello, camera, event, incident, position, resync", sse::stream),
+    route!(POST "/api/v1/session/screen", Public, query &[opt("token", Number)], body Some("GuestSignIn"), 200 One("Session"), "Come in by the link of a wall's screen", wall_links::sign_in),
+    route!(GET "/api/v1/walls", May(Action::Look), query &[], body None, 200 Many("Wall"), "Shared walls that one may look at", walls::list),
+    route!(GET "/api/v1/walls/{wall}", May(Action::Look), query &[], body None, 200 One("Wall"), "A shared wall: its screens, and who changed what last", walls::one),
+    route!(PUT "/api/v1/walls/{wall}", May(Action::Watch), query &[], body Some("NewWall"), 200 One("Wall"), "Add a shared wall (201), or set all of it; 409 where somebody else was first", walls::put),
+    route!(PATCH "/api/v1/walls/{wall}", May(Action::Watch), query &[], body Some("RenamedWall"), 200 One("Wall"), "Give a shared wall another name or note", walls::rename),
+    route!(DELETE "/api/v1/walls/{wall}", May(Action::Watch), query &[opt("revision", Number)], body None, 204 Nothing, "Take a shared wall away, its links too", walls::remove),
+    route!(GET "/api/v1/walls/{wall}/alarms", May(Action::Look), query &[], body None, 200 Many("Event"), "Newest events of a wall's region, for its tile for alarms", walls::alarms),
+    route!(GET "/api/v1/walls/{wall}/presence", May(Action::Look), query &[], body None, 200 Many("PresentScreen"), "Windows that show a wall now", screens::present),
+    route!(GET "/api/v1/walls/{wall}/screens/{screen}", May(Action::Look), query &[], body None, 200 One("Screen"), "What one screen of a wall shows", screens::one),
+    route!(PUT "/api/v1/walls/{wall}/screens/{screen}", May(Action::Watch), query &[], body Some("NewScreen"), 200 One("Wall"), "Set what a screen shows, or add one; 409 where somebody else was first", screens::put),
+    route!(DELETE "/api/v1/walls/{wall}/screens/{screen}", May(Action::Watch), query &[opt("revision", Number)], body None, 200 One("Wall"), "Take a screen away", screens::remove),
+    route!(PUT "/api/v1/walls/{wall}/screens/{screen}/presence", May(Action::Look), query &[], body Some("Presence"), 200 One("Heard"), "Say that a window shows a screen; again within 15 s", screens::beat),
+    route!(GET "/api/v1/walls/{wall}/links", May(Action::Handle), query &[], body None, 200 Many("WallLink"), "Links by which screens come in without an account", wall_links::list),
+    route!(POST "/api/v1/walls/{wall}/links", May(Action::Handle), query &[], body Some("NewWallLink"), 201 One("WallLink"), "Make such a link; its address is told once", wall_links::make),
+    route!(DELETE "/api/v1/walls/{wall}/links/{number}", May(Action::Handle), query &[], body None, 204 Nothing, "End a link; screens that came by it are shown out", wall_links::end),
+    route!(GET "/api/v1/wall-layouts", May(Action::Watch), query &[opt("incident", Text)], body None, 200 Many("WallLayout"), "Layouts that are kept: one's own, and those shared here", layouts::list),
+    route!(POST "/api/v1/wall-layouts", May(Action::Watch), query &[], body Some("NewWallLayout"), 201 One("WallLayout"), "Keep a layout", layouts::keep),
+    route!(PUT "/api/v1/wall-layouts/{layout}", May(Action::Watch), query &[], body Some("NewWallLayout"), 200 One("WallLayout"), "Change a layout that is kept", layouts::put),
+    route!(DELETE "/api/v1/wall-layouts/{layout}", May(Action::Watch), query &[], body None, 204 Nothing, "Forget a layout", layouts::remove),
+    route!(GET "/api/v1/seats", May(Action::Handle), query &[], body None, 200 Many("Seat"), "Operators on whose own wall a set can be put", screens::seats),
+    route!(POST "/api/v1/seats/{user}", May(Action::Handle), query &[], body Some("SentSet"), 200 One("SetOnSeat"), "Put a set of cameras on an operator's own wall", screens::send),
+    route!(GET "/api/v1/stream", May(Action::Look), query &[], body None, 200 Media("text/event-stream"), "Server-sent events: hello, camera, event, incident, position, notice, wall, screens, resync", sse::stream),
     route!(GET "/api/v1/media", May(Action::Watch), query &[], body None, 101 Upgrade, "The viewers' WebSocket", super::media::not_upgraded),
     route!(POST "/api/v1/media/ticket", May(Action::Watch), query &[], body None, 200 One("MediaTicket"), "A ticket to open a media session over QUIC or WebTransport: good once, for 30 s", super::media::ticket),
     route!(GET "/api/v1/supervision", May(Action::Look), query &[opt("from", Text), opt("to", Text), opt("region", Text), opt("by", Text), opt("period", Text), opt("maker", Text), opt("department", Text)], body None, 200 One("Supervision"), "The rates that cameras are judged by: by region, department, maker or camera, by day, week or month", supervision::figures),

@@ -28,16 +28,20 @@ struct Body<'a> {
     /// Of a guest: what they may look at.
     #[serde(skip_serializing_if = "Option::is_none")]
     incident: Option<::media::EventId>,
+    /// Of a screen without an account: the wall that it shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wall: Option<&'a str>,
     token: Option<&'a str>,
 }
 
-pub(super) fn body(user: &User, token: Option<&str>) -> Answer {
+pub(super) fn body(user: &User, wall: Option<&str>, token: Option<&str>) -> Answer {
     json(&Body {
         user: &user.user,
         name: &user.name,
         role: user.role,
         region: user.region,
         incident: user.incident,
+        wall,
         token,
     })
 }
@@ -92,7 +96,7 @@ pub(super) async fn sign_in(call: Call) -> Answer {
     entry.address = Some(address);
     call.audit(entry).await?;
     let (token, _) = gateway.sessions.start(Instant::now(), &user.user, address);
-    let mut response = body(&user, with_token.then_some(&token))?;
+    let mut response = body(&user, None, with_token.then_some(&token))?;
     let secure = if call.peer.tls { "; Secure" } else { "" };
     set_cookie(
         &mut response,
@@ -119,7 +123,10 @@ pub(super) fn set_cookie(response: &mut Response, cookie: &str) -> Result<(), Pr
 
 /// `GET /session`.
 pub(super) async fn current(call: Call) -> Answer {
-    body(call.user()?, None)
+    let user = call.user()?;
+    let walls = call.gateway.walls.kept.read();
+    let wall = user.wall.and_then(|number| walls.by_number(number));
+    body(user, wall.map(|w| w.id.as_str()), None)
 }
 
 /// `DELETE /session`.

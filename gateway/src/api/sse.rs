@@ -11,23 +11,47 @@ use warp::Reply;
 use super::{Answer, Call, OneReader};
 use crate::{
     access::{self, Action, Target, User},
+    gateway::Gateway,
     hub::{Message, Topic},
+    walls,
 };
 
 /// A comment is sent after so long without a message, so that proxies and dead connections are noticed.
 const QUIET: Duration = Duration::from_secs(15);
 
-fn sees(user: &User, message: &Message) -> bool {
+fn sees(gateway: &Gateway, user: &User, message: &Message) -> bool {
+    let about = &message.about;
+    if let Some(number) = user.wall {
+        return on_screen(gateway, user, number, message);
+    }
+    if let Some(wall) = &about.wall {
+        return walls::may_look(user, wall).is_ok();
+    }
     let action = match message.topic {
-        Topic::Camera => Action::Look,
+        Topic::Camera | Topic::Wall | Topic::Screens => Action::Look,
         Topic::Event | Topic::Incident | Topic::Position | Topic::Notice => Action::ReadEvents,
     };
-    let target = match (message.incident, message.region) {
+    let target = match (about.incident, about.region) {
         (Some(id), Some(region)) => Target::Incident(id, region),
         (_, Some(region)) => Target::Region(region),
         (_, None) => Target::Gateway,
     };
     access::may(user, action, target).is_ok()
+}
+
+/// What a screen without an account hears: of its wall, of the cameras on it, and of alarms where it shows them.
+fn on_screen(gateway: &Gateway, user: &User, number: u32, message: &Message) -> bool {
+    let about = &message.about;
+    match message.topic {
+        Topic::Wall => about.wall.as_ref().is_some_and(|w| w.number == number),
+        Topic::Event => gateway.wall_hears(number, about.region),
+        Topic::Camera => {
+            let register = gateway.register.read();
+            let camera = about.camera.as_ref().and_then(|c| register.camera(c));
+            camera.is_some_and(|c| access::may(user, Action::Look, gateway.target(user, c)).is_ok())
+        }
+        Topic::Incident | Topic::Position | Topic::Notice | Topic::Screens => false,
+    }
 }
 
 fn text(message: &Message) -> Bytes {
@@ -59,7 +83,7 @@ pub(super) async fn stream(call: Call) -> Answer {
             Some(missed) => {
                 for message in missed {
                     seen = message.number;
-                    if sees(&signed.user, &message) {
+                    if sees(&call.gateway, &signed.user, &message) {
                         waiting.push_back(text(&message));
                     }
                 }
@@ -70,6 +94,7 @@ pub(super) async fn stream(call: Call) -> Answer {
     let state = Reader {
         _hold: signed.session.hold(),
         stop: call.gateway.stop.clone(),
+        gateway: Arc::clone(&call.gateway),
         user: signed.user,
         session: signed.session,
         live,
@@ -98,6 +123,7 @@ fn resync() -> Bytes {
 struct Reader {
     _hold: access::sessions::Hold,
     stop: tokio_util::sync::CancellationToken,
+    gateway: Arc<Gateway>,
     user: User,
     session: Arc<access::Session>,
     live: tokio::sync::broadcast::Receiver<Arc<Message>>,
@@ -122,7 +148,7 @@ impl Reader {
                 Ok(Ok(message)) if message.number <= self.seen => {}
                 Ok(Ok(message)) => {
                     self.seen = message.number;
-                    if sees(&self.user, &message) {
+                    if sees(&self.gateway, &self.user, &message) {
                         return Some(text(&message));
                     }
                 }

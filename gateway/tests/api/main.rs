@@ -12,3 +12,4 @@ mod incidents;
 mod live;
 mod supervision;
 mod told;
+mod walls;

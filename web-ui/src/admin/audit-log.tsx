@@ -68,6 +68,14 @@ export const ACTIONS = [
   "guest-shut-out",
   "position-shared",
   "position-ended",
+  "wall-put",
+  "wall-renamed",
+  "wall-removed",
+  "wall-screen",
+  "wall-link",
+  "wall-link-ended",
+  "wall-layout",
+  "seat-sent",
 ] as const;
 
 export function AuditLog() {

@@ -34,7 +34,7 @@ export function pathWith(path: string, query: Query = {}): string {
 }
 
 export interface Options {
-  readonly method?: "GET" | "POST" | "PUT" | "DELETE";
+  readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly query?: Query;
   readonly body?: unknown;
   /** A file as the body itself. */

@@ -17,10 +17,13 @@ import { WebSocketLine } from "../player/line";
 import { MAX_DELAY_MS, MediaClient, type Ways } from "../player/media-client";
 import { haveWebTransport, type Ticket, WebTransportLine } from "../player/webtransport-line";
 import { toast } from "../ui/widgets";
+import type { SharedWall } from "../wall/shared";
+import { forgetWalls, loadWalls, takePresent, takeWall } from "../wall/walls";
 import { api } from "./client";
 import { command } from "./command";
 import type { Problem } from "./http";
 import { Stream } from "./stream";
+import { wallApi } from "./walls";
 
 /** Newest events that are kept for the strip and the map. */
 const KEPT_EVENTS = 300;
@@ -38,6 +41,8 @@ export const incidents = signal<readonly Incident[]>([]);
 export const positions = signal<ReadonlyMap<string, Position>>(new Map());
 export const status = signal<Status | null>(null);
 export const cpuShare = signal<number | null>(null);
+/** The shared wall that was told of last, for whoever waits for one. */
+export const wallTold = signal<SharedWall | null>(null);
 export const streamUp = signal(true);
 export const loaded = signal(false);
 export const loadProblem = signal<Problem | null>(null);
@@ -107,6 +112,11 @@ export async function start(who: User): Promise<void> {
         notice.event ? `${notice.name}: ${notice.text}` : t("rules.heldBack", { name: notice.name, n: notice.count }),
         notice.event === null,
       ),
+    wall: (message) => {
+      takeWall(message);
+      if (!("removed" in message)) wallTold.value = message;
+    },
+    screens: takePresent,
     resync: () => void load(),
     connected: (yes) => {
       streamUp.value = yes;
@@ -133,11 +143,14 @@ export function stop(): void {
   events.value = [];
   incidents.value = [];
   positions.value = new Map();
+  forgetWalls();
   status.value = null;
 }
 
 export async function load(): Promise<void> {
   if (user.value?.role === "guest") return loadGuest(user.value);
+  // Of who has none open it is asked again by the pages that show them.
+  if (user.value?.role !== "auditor") void loadWalls();
   const auditor = user.value?.role === "auditor";
   const [inRegions, inCameras, inEvents, inIncidents, inPositions] = await Promise.all([
     api.regions(),
@@ -159,9 +172,19 @@ export async function load(): Promise<void> {
 
 /** A guest has one incident and its cameras. */
 async function loadGuest(who: User): Promise<void> {
+  if (who.wall) return loadScreen(who.wall);
   const [inCameras, incident] = await Promise.all([api.cameras(), who.incident ? api.incident(who.incident) : null]);
   if (inCameras.ok) cameras.value = new Map(inCameras.value.map((camera) => [camera.code, camera]));
   if (incident?.ok) incidents.value = [incident.value];
+  loaded.value = true;
+}
+
+/** A screen without an account has its wall, the cameras on it, and alarms where it shows them. */
+async function loadScreen(id: string): Promise<void> {
+  const [inCameras, inWall, inAlarms] = await Promise.all([api.cameras(), wallApi.one(id), wallApi.alarms(id)]);
+  if (inCameras.ok) cameras.value = new Map(inCameras.value.map((camera) => [camera.code, camera]));
+  if (inWall.ok) takeWall(inWall.value);
+  if (inAlarms.ok) events.value = inAlarms.value.filter((event) => !event.repeats && !event.together);
   loaded.value = true;
 }
 

@@ -1,6 +1,8 @@
 /** Server-sent events: state, events and incidents as they happen. */
 import type { Position } from "../domain/command";
 import type { Camera, Incident, Notice, SightEvent } from "../domain/types";
+import type { Present } from "../wall/shared";
+import type { WallMessage } from "../wall/walls";
 
 export interface StreamHandlers {
   readonly hello: (now: string) => void;
@@ -9,6 +11,10 @@ export interface StreamHandlers {
   readonly incident: (incident: Incident) => void;
   readonly position: (position: Position) => void;
   readonly notice: (notice: Notice) => void;
+  /** A shared wall shows something else. */
+  readonly wall: (message: WallMessage) => void;
+  /** Windows that show one came, went, or show something else. */
+  readonly screens: (message: { readonly wall: string; readonly present: readonly Present[] }) => void;
   /** Something was missed: read everything again. */
   readonly resync: () => void;
   readonly connected: (yes: boolean) => void;
@@ -49,6 +55,8 @@ export class Stream {
     on<Incident>("incident", this.handlers.incident);
     on<Position>("position", this.handlers.position);
     on<Notice>("notice", this.handlers.notice);
+    on<WallMessage>("wall", this.handlers.wall);
+    on<{ wall: string; present: Present[] }>("screens", this.handlers.screens);
     on("resync", () => this.handlers.resync());
     source.onopen = () => {
       this.handlers.connected(true);

@@ -87,6 +87,8 @@ export interface Task {
 export interface IncidentWall {
   readonly tiles: number;
   readonly cameras: readonly CameraCode[];
+  /** The screen of a shared wall that shows them as soon as the plan is started. */
+  readonly show?: { readonly wall: string; readonly screen: number };
 }
 
 export interface Incident {

@@ -22,6 +22,8 @@ export interface User {
   readonly region: RegionCode;
   /** Of a guest: the one incident that they see. */
   readonly incident?: IncidentId;
+  /** Of a screen that came by a link: the one wall that it shows. */
+  readonly wall?: string;
 }
 
 export type RegionLevel = "province" | "city" | "district" | "town" | "village";

@@ -14,12 +14,14 @@ import { RULES } from "./texts/rules";
 import { SHELL } from "./texts/shell";
 import { SUPERVISION } from "./texts/supervision";
 import { WALL } from "./texts/wall";
+import { WALLS } from "./texts/walls";
 import { ZONES } from "./texts/zones";
 
 export const MESSAGES = {
   ...SHELL,
   ...CODES,
   ...WALL,
+  ...WALLS,
   ...MAP,
   ...PLAYBACK,
   ...COMMAND,

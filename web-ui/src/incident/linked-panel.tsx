@@ -13,7 +13,10 @@ import { Icon } from "../ui/icon";
 import { lazyPage } from "../ui/lazy";
 import { navigate } from "../ui/router";
 import { Button, Dialog, Empty, Field, toast, toastProblem } from "../ui/widgets";
+import { LayoutsDialog } from "../wall/layouts-dialog";
 import { LiveTile } from "../wall/live-tile";
+import { sending } from "../wall/sending";
+import { layoutFor, savedUrl } from "../wall/url";
 import { settle } from "./settle";
 import { shownIncident } from "./shown";
 
@@ -29,6 +32,7 @@ const tilesFor = (count: number): number => [1, 4, 9, 16, 25].find((tiles) => ti
 export function LinkedPanel({ incident, handles, may }: { incident: Incident; handles: boolean; may: boolean }) {
   const [linking, setLinking] = useState(false);
   const [map, setMap] = useState(false);
+  const [layouts, setLayouts] = useState(false);
   useEffect(() => {
     shownIncident.value = incident.id;
   }, [incident.id]);
@@ -51,11 +55,38 @@ export function LinkedPanel({ incident, handles, may }: { incident: Incident; ha
               onClick={() => navigate(wallUrl(wall?.tiles ?? tilesFor(shown.length), shown))}
             />
           )}
+          {handles && may && shown.length > 0 && (
+            <Button
+              icon="send"
+              label={t("send.button")}
+              hideLabel
+              onClick={() => {
+                sending.value = shown;
+              }}
+            />
+          )}
+          {may && <Button icon="save" label={t("layouts.title")} hideLabel onClick={() => setLayouts(true)} />}
           {handles && isOpen(incident.state) && (
             <Button icon="plus" label={t("incident.link")} hideLabel onClick={() => setLinking(true)} />
           )}
         </div>
       </header>
+      {layouts && (
+        <LayoutsDialog
+          current={
+            shown.length === 0
+              ? null
+              : {
+                  layout: layoutFor(wall?.tiles ?? shown.length),
+                  cells: shown.slice(0, 25).map((camera) => ({ camera, profile: "auto" })),
+                  alarm: null,
+                }
+          }
+          incident={incident.id}
+          onClose={() => setLayouts(false)}
+          onOpen={(saved) => navigate(savedUrl(saved))}
+        />
+      )}
       {map && (
         <div class="linked-map">
           <IncidentMapPanel />

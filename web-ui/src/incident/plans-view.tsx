@@ -2,13 +2,14 @@
 import { useEffect, useState } from "preact/hooks";
 import { command } from "../api/command";
 import { cameras, district, regionPath, user } from "../api/store";
-import type { Plan, PlanTask } from "../domain/command";
+import type { IncidentWall, Plan, PlanTask } from "../domain/command";
 import { type CameraCode, regionCode } from "../domain/ids";
 import { GRADES, type Grade } from "../domain/types";
 import { t, tCode } from "../i18n/t";
 import { gradeWords } from "../i18n/words";
 import { CameraTree } from "../ui/camera-tree";
 import { Button, Dialog, Empty, Field, Loading, problemWords, toast, toastProblem } from "../ui/widgets";
+import { walls } from "../wall/walls";
 import { INCIDENT_KINDS } from "./incident-form";
 import { readPeople } from "./people";
 import { RegionSelect } from "./region-select";
@@ -281,7 +282,8 @@ function PlanEditor({ plan, onClose }: { plan: Plan; onClose: (changed: boolean)
                 value={draft.wall?.tiles ?? ""}
                 onChange={(event) => {
                   const tiles = Number(event.currentTarget.value);
-                  set({ wall: tiles ? { tiles, cameras: draft.wall?.cameras.slice(0, tiles) ?? [] } : null });
+                  const { cameras = [], ...rest } = draft.wall ?? {};
+                  set({ wall: tiles ? { ...rest, tiles, cameras: cameras.slice(0, tiles) } : null });
                 }}
               >
                 <option value="">{t("contingency.noWall")}</option>
@@ -292,6 +294,7 @@ function PlanEditor({ plan, onClose }: { plan: Plan; onClose: (changed: boolean)
                 ))}
               </select>
             </Field>
+            {draft.wall && <ShowOn wall={draft.wall} onShow={(wall) => set({ wall })} />}
           </div>
           <ul class="chips">
             {draft.cameras.map((code) => (
@@ -364,5 +367,37 @@ function PlanEditor({ plan, onClose }: { plan: Plan; onClose: (changed: boolean)
         </Dialog>
       )}
     </Dialog>
+  );
+}
+
+/** The screen of a shared wall that shows the plan's cameras as soon as it is started. */
+function ShowOn({ wall, onShow }: { wall: IncidentWall; onShow: (wall: IncidentWall) => void }) {
+  const halls = [...walls.value.values()].filter((one) => one.seat === null);
+  const { show, ...rest } = wall;
+  const value = show ? `${show.wall} ${show.screen}` : "";
+  const known = halls.flatMap((one) =>
+    one.screens.map((screen) => ({
+      value: `${one.id} ${screen.screen}`,
+      words: `${one.name} · ${screen.name || t("walls.screenN", { n: screen.screen })}`,
+    })),
+  );
+  return (
+    <Field label={t("contingency.showOn")}>
+      <select
+        value={value}
+        onChange={(event) => {
+          const [id, screen] = event.currentTarget.value.split(" ");
+          onShow(id ? { ...rest, show: { wall: id, screen: Number(screen) } } : rest);
+        }}
+      >
+        <option value="">{t("contingency.showNowhere")}</option>
+        {value && !known.some((one) => one.value === value) && <option value={value}>{value}</option>}
+        {known.map((one) => (
+          <option key={one.value} value={one.value}>
+            {one.words}
+          </option>
+        ))}
+      </select>
+    </Field>
   );
 }

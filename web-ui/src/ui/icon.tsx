@@ -13,6 +13,7 @@ import copy from "lucide-static/icons/copy.svg?raw";
 import crosshair from "lucide-static/icons/crosshair.svg?raw";
 import download from "lucide-static/icons/download.svg?raw";
 import eraser from "lucide-static/icons/eraser.svg?raw";
+import externalLink from "lucide-static/icons/external-link.svg?raw";
 import eye from "lucide-static/icons/eye.svg?raw";
 import eyeOff from "lucide-static/icons/eye-off.svg?raw";
 import film from "lucide-static/icons/film.svg?raw";
@@ -34,6 +35,7 @@ import map from "lucide-static/icons/map.svg?raw";
 import mapPin from "lucide-static/icons/map-pin.svg?raw";
 import maximize from "lucide-static/icons/maximize.svg?raw";
 import minus from "lucide-static/icons/minus.svg?raw";
+import monitor from "lucide-static/icons/monitor.svg?raw";
 import moon from "lucide-static/icons/moon.svg?raw";
 import steer from "lucide-static/icons/move.svg?raw";
 import packageCheck from "lucide-static/icons/package-check.svg?raw";
@@ -47,7 +49,9 @@ import plus from "lucide-static/icons/plus.svg?raw";
 import radio from "lucide-static/icons/radio.svg?raw";
 import refresh from "lucide-static/icons/refresh-cw.svg?raw";
 import route from "lucide-static/icons/route.svg?raw";
+import save from "lucide-static/icons/save.svg?raw";
 import search from "lucide-static/icons/search.svg?raw";
+import send from "lucide-static/icons/send.svg?raw";
 import settings from "lucide-static/icons/settings.svg?raw";
 import siren from "lucide-static/icons/siren.svg?raw";
 import snowflake from "lucide-static/icons/snowflake.svg?raw";
@@ -68,6 +72,10 @@ import zap from "lucide-static/icons/zap.svg?raw";
 
 // prettier-ignore
 const ICONS = {
+  monitor,
+  save,
+  send,
+  externalLink,
   bell,
   cctv,
   check,

@@ -22,6 +22,7 @@ interface Page {
 const WATCH: readonly Role[] = ["administrator", "operator", "responder"];
 export const PAGES: readonly Page[] = [
   { path: "/wall", label: "nav.wall", icon: "layoutGrid", roles: WATCH, tab: true },
+  { path: "/walls", label: "nav.walls", icon: "monitor", roles: ["administrator", "operator"] },
   { path: "/map", label: "nav.map", icon: "map", roles: WATCH, tab: true },
   { path: "/playback", label: "nav.playback", icon: "history", roles: WATCH },
   { path: "/recordings", label: "nav.recordings", icon: "film", roles: ["administrator", "operator", "auditor"] },

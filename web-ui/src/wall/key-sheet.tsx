@@ -1,10 +1,20 @@
 import { type PlainKey, t } from "../i18n/t";
 import { Dialog } from "../ui/widgets";
 
-const KEYS: readonly (readonly [string, PlainKey])[] = [
+type Keys = readonly (readonly [string, PlainKey])[];
+
+const LIST: Keys = [
+  ["/", "keys.search"],
+  ["↑ ↓ ← →", "keys.list"],
+];
+const WALL: Keys = [
   ["1 – 5", "keys.layouts"],
   ["← ↑ → ↓", "keys.arrows"],
   ["Enter", "keys.enter"],
+  ...LIST,
+  ["Delete", "keys.remove"],
+  ["G", "keys.fill"],
+  ["C", "keys.clear"],
   ["F", "keys.full"],
   ["Space", "keys.freeze"],
   ["M", "keys.sound"],
@@ -13,16 +23,39 @@ const KEYS: readonly (readonly [string, PlainKey])[] = [
   ["I", "keys.figures"],
   ["T", "keys.tour"],
   ["A", "keys.alarm"],
-  ["Delete", "keys.remove"],
+  ["N · B", "keys.alarmSteps"],
+  ["K", "keys.alarmDone"],
+  ["L", "keys.layoutsKept"],
+  ["D", "keys.send"],
+  ["W", "keys.window"],
+  ["Esc", "keys.escape"],
+  ["?", "keys.help"],
+];
+const DIRECTOR: Keys = [
+  ["← ↑ → ↓", "keys.dir.tile"],
+  ["[ · ]", "keys.dir.screen"],
+  ["1 – 5", "keys.layouts"],
+  ["Enter", "keys.dir.enter"],
+  ...LIST,
+  ["Enter", "keys.dir.large"],
+  ["Delete", "keys.dir.remove"],
+  ["T", "keys.dir.tour"],
+  ["Space", "keys.dir.hold"],
+  ["A", "keys.alarm"],
+  ["C", "keys.clear"],
+  ["L", "keys.layoutsKept"],
+  ["N", "keys.dir.add"],
+  ["W", "keys.dir.open"],
   ["?", "keys.help"],
 ];
 
-export function KeySheet({ onClose }: { onClose: () => void }) {
+/** Every key of the wall, or of the page that directs walls. */
+export function KeySheet({ of = "wall", onClose }: { of?: "wall" | "director"; onClose: () => void }) {
   return (
     <Dialog title={t("wall.keys")} onClose={onClose}>
       <dl class="dialog-body keys">
-        {KEYS.map(([key, words]) => (
-          <div key={key}>
+        {(of === "wall" ? WALL : DIRECTOR).map(([key, words]) => (
+          <div key={words}>
             <dt>
               <kbd>{key}</kbd>
             </dt>

@@ -3,7 +3,7 @@ import { type CameraCode, isCameraCode } from "../domain/ids";
 
 export const LAYOUTS = [1, 4, 9, 16, 25] as const;
 export type Layout = (typeof LAYOUTS)[number];
-export const MOST_TILES = 25;
+export const MOST_TILES = 25 as const;
 
 export interface WallState {
   readonly layout: Layout;
@@ -47,6 +47,20 @@ export function formatWall(state: WallState): string {
   if (state.focus !== null) parts.push(`f=${state.focus}`);
   if (state.alarm !== undefined) parts.push(`a=${state.alarm}`);
   return `/wall?${parts.join("&")}`;
+}
+
+/** The smallest layout that holds so many. */
+export const layoutFor = (count: number): Layout => LAYOUTS.find((n) => n >= count) ?? MOST_TILES;
+
+/** The wall with a kept layout. */
+export function savedUrl(saved: {
+  readonly layout: Layout;
+  readonly cells: readonly ({ readonly camera: CameraCode } | null)[];
+  readonly alarm: number | null;
+}): string {
+  const slots = saved.cells.map((cell) => cell?.camera ?? null);
+  const alarm = saved.alarm === null ? {} : { alarm: saved.alarm };
+  return formatWall({ layout: saved.layout, slots, focus: null, ...alarm });
 }
 
 /** Keeps a tile for alarms: the focused one, else the last on the screen. Asked again, it is given back. */

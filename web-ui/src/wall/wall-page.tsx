@@ -1,6 +1,6 @@
 /** The wall: tree, tiles, live events; everything by keys as well as by pointer. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { cameras, events, tree } from "../api/store";
+import { cameras, events, tree, user } from "../api/store";
 import type { CameraCode } from "../domain/ids";
 import { toRfc3339 } from "../domain/ids";
 import { inOrder } from "../domain/tree";
@@ -11,11 +11,14 @@ import { Icon } from "../ui/icon";
 import { navigate, where } from "../ui/router";
 import { Button, Choice, Empty } from "../ui/widgets";
 import { AlarmStrip } from "./alarm-strip";
-import { AlarmTile } from "./alarm-tile";
+import { AlarmTile, acknowledgeAlarm, alarmQueue, stepAlarm } from "./alarm-tile";
 import { KeySheet } from "./key-sheet";
+import { LayoutsDialog } from "./layouts-dialog";
 import { LineFigures } from "./line-figures";
 import { LiveTile } from "./live-tile";
 import { PhoneWall, usePhone } from "./phone-wall";
+import { sending } from "./sending";
+import { isAlarm, type SavedLayout } from "./shared";
 import { useTour } from "./tour";
 import {
   type Direction,
@@ -27,10 +30,12 @@ import {
   place,
   remove,
   reserve,
+  savedUrl,
   target,
   visible,
   type WallState,
 } from "./url";
+import { openWindow } from "./windows";
 
 const REPLAY_MS = 30_000;
 
@@ -62,9 +67,11 @@ function Desk({ state, all }: { state: WallState; all: readonly CameraCode[] }) 
   const [sound, setSound] = useState(false);
   const [keys, setKeys] = useState(false);
   const [list, setList] = useState(true);
+  const [layouts, setLayouts] = useState(false);
+  const directs = user.value?.role === "administrator" || user.value?.role === "operator";
   const views = useRef(new Map<CameraCode, LiveView>());
   const page = useRef<HTMLDivElement>(null);
-  const tour = useTour(all, state.layout, events.value[0]?.id);
+  const tour = useTour(all, state.layout, events.value.find(isAlarm)?.id);
   const shown = visible(state);
   const codes = tour.codes ?? shown.codes;
   const focused = state.focus === null || tour.codes ? null : (state.slots[state.focus] ?? null);
@@ -109,6 +116,28 @@ function Desk({ state, all }: { state: WallState; all: readonly CameraCode[] }) 
     change((now) => moveFocus(now, to));
   };
   const side = Math.sqrt(state.layout);
+  const onScreen = () => codes.filter((code) => code !== null);
+  const send = () => {
+    if (directs && onScreen().length > 0) sending.value = onScreen();
+  };
+  const fill = () => change((now) => ({ ...now, slots: fillUp(now, all), focus: null }));
+  const clear = () => change((now) => ({ ...now, slots: [], focus: null }));
+  // Another display goes on with the cameras that do not stand here.
+  const another = () => {
+    const here = new Set(state.slots);
+    const rest = all.filter((code) => !here.has(code)).slice(0, state.layout);
+    openWindow(
+      formatWall({ layout: state.layout, slots: rest.length > 0 ? rest : all, focus: null }),
+      "sightline-wall-2",
+      0,
+    );
+  };
+  const openLayout = (saved: SavedLayout) => {
+    setLayouts(false);
+    tour.stop();
+    navigate(savedUrl(saved), "replace");
+  };
+  const waiting = () => alarmQueue.value.standing !== null;
 
   useEffect(() => {
     const key = (event: KeyboardEvent) => {
@@ -130,6 +159,18 @@ function Desk({ state, all }: { state: WallState; all: readonly CameraCode[] }) 
         a: () => change(reserve),
         i: () => setFigures((on) => !on),
         t: tour.toggle,
+        g: fill,
+        c: clear,
+        l: () => setLayouts(true),
+        d: send,
+        w: another,
+        n: () => waiting() && stepAlarm(1),
+        b: () => waiting() && stepAlarm(-1),
+        k: () => directs && void acknowledgeAlarm(),
+        "/": () => {
+          setList(true);
+          setTimeout(() => document.querySelector<HTMLInputElement>(".camera-tree input")?.focus());
+        },
         "?": () => setKeys(true),
         Delete: () => change((now) => (now.focus === null ? now : remove(now, now.focus))),
         Escape: () => change((now) => ({ ...now, focus: null })),
@@ -200,17 +241,11 @@ function Desk({ state, all }: { state: WallState; all: readonly CameraCode[] }) 
             aria-pressed={state.alarm !== undefined}
             onClick={() => change(reserve)}
           />
-          <Button
-            icon="layoutGrid"
-            label={t("wall.fill")}
-            onClick={() => change((now) => ({ ...now, slots: fillUp(now, all), focus: null }))}
-          />
-          <Button
-            icon="eraser"
-            label={t("wall.clear")}
-            hideLabel
-            onClick={() => change((now) => ({ ...now, slots: [], focus: null }))}
-          />
+          <Button icon="layoutGrid" label={t("wall.fill")} hideLabel onClick={fill} />
+          <Button icon="eraser" label={t("wall.clear")} hideLabel onClick={clear} />
+          <Button icon="save" label={t("layouts.title")} hideLabel onClick={() => setLayouts(true)} />
+          {directs && <Button icon="send" label={t("send.button")} hideLabel onClick={send} />}
+          <Button icon="externalLink" label={t("wall.window")} hideLabel onClick={another} />
           <Button
             icon={sound ? "volume" : "volumeOff"}
             label={t("wall.sound")}
@@ -268,8 +303,24 @@ function Desk({ state, all }: { state: WallState; all: readonly CameraCode[] }) 
       </section>
       <AlarmStrip />
       {keys && <KeySheet onClose={() => setKeys(false)} />}
+      {layouts && (
+        <LayoutsDialog
+          current={{
+            layout: state.layout,
+            cells: codes.map((camera) => camera && { camera, profile: "auto" }),
+            alarm: tileHere(state.alarm, shown.first, state.layout),
+          }}
+          onClose={() => setLayouts(false)}
+          onOpen={openLayout}
+        />
+      )}
     </div>
   );
+}
+
+/** A tile among those on the screen. */
+function tileHere(at: number | undefined, first: number, layout: number): number | null {
+  return at !== undefined && at >= first && at < first + layout ? at - first : null;
 }
 
 /** What stands stays; empty tiles take the next cameras that are not on the wall. */

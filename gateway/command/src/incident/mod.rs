@@ -38,6 +38,19 @@ pub struct Wall {
     /// What stands in them, in their order; empty: the incident's cameras.
     #[serde(default)]
     pub cameras: Vec<CameraId>,
+    /// The screen of a shared wall that shows it as soon as the plan is started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub show: Option<Show>,
+}
+
+/// A screen of a shared wall.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Show {
+    /// The wall's identity.
+    pub wall: String,
+    /// The screen's number, 1 to 16.
+    pub screen: u8,
 }
 
 /// Somebody who is told of an incident.

@@ -190,6 +190,8 @@ export const INCIDENT = {
   "contingency.radiusHint": ["0 表示不带周边摄像机。", "0: none around it."],
   "contingency.count": ["周边最多几路", "At most"],
   "contingency.wall": ["大屏布局", "Wall"],
+  "contingency.showOn": ["启动时送上", "Shown on as it starts"],
+  "contingency.showNowhere": ["不自动上屏", "No screen"],
   "contingency.noWall": ["不改变", "As it is"],
   "contingency.wallOf": ["大屏 {n} 画面", "wall of {n} tiles"],
   "contingency.addCamera": ["添加固定摄像机", "Add a camera"],

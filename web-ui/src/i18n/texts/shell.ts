@@ -44,6 +44,7 @@ export const SHELL = {
 
   "nav.label": ["主导航", "Main navigation"],
   "nav.wall": ["电视墙", "Wall"],
+  "nav.walls": ["大屏指挥", "Screens"],
   "nav.map": ["地图", "Map"],
   "nav.playback": ["回放", "Playback"],
   "nav.recordings": ["录像", "Recordings"],
