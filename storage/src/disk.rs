@@ -210,6 +210,7 @@ impl Disk {
                 bytes: 0,
                 volume: place.0.number,
                 origin: Origin::Gateway,
+                summary: None,
             };
             let header = Header {
                 camera: self.feed.camera,
@@ -532,7 +533,7 @@ impl Disk {
             .map_err(|e| Error::io("open", path, e))
             .and_then(|file| segment::reader::read_ends(path, &file));
         match ends {
-            Ok(Some((_, seal, _))) => seal.digest,
+            Ok(Some(ends)) => ends.seal.digest,
             Ok(None) => [0; 32],
             Err(e) => {
                 tracing::warn!(feed = %self.feed, error = %e, "recorder: the segment before cannot be read");
@@ -552,6 +553,7 @@ impl Open {
             bytes: writer.len(),
             volume: self.place.0.number,
             origin: writer.header().origin,
+            summary: writer.summary(),
         }
     }
 }

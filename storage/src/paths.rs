@@ -18,31 +18,38 @@ pub(crate) fn hour(at: WallTime) -> String {
 
 /// The file of a segment, under the directory of its volume.
 pub(crate) fn segment(volume: &Path, feed: FeedId, entry: &Entry) -> PathBuf {
-    let at = entry.start;
-    volume
-        .join(feed.camera.as_str())
-        .join(day(at))
-        .join(hour(at))
-        .join(format!(
-            "{}T{}.{}Z-{}-{}.mp4",
-            digits(at, 0..8),
-            digits(at, 8..14),
-            digits(at, 14..20),
-            feed.profile,
-            entry.sequence
-        ))
+    let digits = all_digits(entry.start);
+    let name = format!(
+        "{}T{}.{}Z-{}-{}.mp4",
+        &digits[..8],
+        &digits[8..14],
+        &digits[14..20],
+        feed.profile,
+        entry.sequence
+    );
+    let camera = feed.camera.as_str();
+    let below = camera.len() + digits.len() + name.len();
+    let mut path = PathBuf::with_capacity(volume.as_os_str().len() + below);
+    for part in [volume.as_os_str(), camera.as_ref()] {
+        path.push(part);
+    }
+    path.push(&digits[..8]);
+    path.push(&digits[8..10]);
+    path.push(name);
+    path
 }
 
 /// Some of the 20 digits from the year down to the microsecond.
 fn digits(at: WallTime, range: std::ops::Range<usize>) -> String {
+    all_digits(at)[range].to_owned()
+}
+
+fn all_digits(at: WallTime) -> String {
     // `WallTime` cannot be written outside these years, and `to_string` would panic on that.
     let at = WallTime(at.0.clamp(0, LAST));
-    at.to_string()
-        .chars()
-        .filter(char::is_ascii_digit)
-        .skip(range.start)
-        .take(range.len())
-        .collect()
+    let mut digits = at.to_string();
+    digits.retain(|c| c.is_ascii_digit());
+    digits
 }
 
 /// 9999-12-31T23:59:59.999999Z.
@@ -66,6 +73,7 @@ mod tests {
             bytes: 0,
             volume: 0,
             origin: Default::default(),
+            summary: None,
         };
         assert_eq!(
             segment(Path::new("/r"), feed, &entry),

@@ -1,5 +1,6 @@
-//! Any recorded range as one seekable MP4, assembled on the fly: the tables are made up front from the segments' own, the
-//! samples are read from the segments as they are asked for. Nothing is re-encoded, and nothing is read that is not sent.
+//! Any recorded range as one seekable MP4, assembled on the fly: the file is laid out by what the index says of its segments, the
+//! tables are filled in from the segments' own when they are asked for, and so are the samples. Nothing is re-encoded, and nothing
+//! is read that is not sent.
 //!
 //! Media time runs on across gaps (a gap takes none of it); [`Piece`]s say which wall time a moment of the file has.
 
@@ -9,11 +10,23 @@ pub(crate) mod mux;
 mod pins;
 pub mod reel;
 
-use std::{fs::File, ops::Range, os::unix::fs::FileExt, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs::{self, File},
+    io::IoSliceMut,
+    ops::Range,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::Stream;
 use media::{FeedId, Tracks, WallTime};
+use rustix::io::ReadWriteFlags;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -22,7 +35,7 @@ pub(crate) use self::pins::Pin;
 pub(crate) use self::pins::{Pins, Plans};
 use self::{
     buffers::Buffers,
-    mux::{Extent, INLINE, Mux},
+    mux::{Extent, INLINE, MARGIN, Mux, Plan},
 };
 use crate::{Error, archive::Shared, events::blocking, index::Entry, segment::Layout};
 
@@ -45,22 +58,30 @@ pub struct Playback(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// All that comes before the samples.
-    head: Bytes,
-    extents: Vec<Extent>,
+    plan: Plan,
+    /// All that comes before the samples, once it was asked for, and who makes it.
+    head: OnceLock<Bytes>,
+    making: Mutex<()>,
     sources: Vec<Source>,
-    inline: Vec<u8>,
-    len: u64,
     etag: String,
-    start: WallTime,
-    duration_s: f64,
-    pieces: Vec<Piece>,
+    /// A file is not what the index says: the next one who asks gets another plan.
+    broken: AtomicBool,
 }
 
 #[derive(Debug)]
 struct Source {
     path: PathBuf,
-    _pin: Pin,
+    bytes: u64,
+    pin: Pin,
+}
+
+/// The file that was read last.
+#[derive(Debug)]
+struct Open {
+    source: u32,
+    file: File,
+    /// It was not in memory, and is now for this reader only.
+    fetched: bool,
 }
 
 /// Segments of one recorder meet; frames of the first may seem to last a little into the second.
@@ -72,103 +93,228 @@ impl Playback {
     /// Bytes of the whole file. Never zero.
     #[allow(clippy::len_without_is_empty)]
     pub fn len(&self) -> u64 {
-        self.0.len
+        self.0.plan.head_len + self.0.plan.bytes
     }
-    /// Strong validator, with its quotes: the same bytes have the same, others another.
+    /// Strong validator, with its quotes: other bytes have another.
     pub fn etag(&self) -> &str {
         &self.0.etag
     }
     /// Wall time of the first frame: the key frame at or before what was asked.
     pub fn start(&self) -> WallTime {
-        self.0.start
+        self.0.plan.start
     }
     /// Duration in the file, seconds.
     pub fn duration_s(&self) -> f64 {
-        self.0.duration_s
+        self.0.plan.duration.as_secs_f64()
     }
     /// File time to wall time.
     pub fn pieces(&self) -> &[Piece] {
-        &self.0.pieces
+        &self.0.plan.pieces
+    }
+    fn is_broken(&self) -> bool {
+        self.0.broken.load(Ordering::Relaxed)
+    }
+    /// Bytes of memory that it may take: its head, and what of it is made before the rest.
+    fn held(&self) -> usize {
+        self.0.plan.head_len as usize * 2
     }
 
-    /// The bytes of `range` (clipped to the file), in chunks of at most 512 KiB, read as they are asked for. Ends after an
-    /// error. Within a tokio runtime.
+    /// The bytes of `range` (clipped to the file), in chunks of at most 512 KiB, read as they are asked for. The first of a file are
+    /// there at once; the tables behind them when the segments' own were read. Ends after an error, among them that a segment is
+    /// not what the index says: the next [`crate::Archive::playback`] of the range leaves it out then. Within a tokio runtime.
     pub fn read(
         &self,
         range: Range<u64>,
     ) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static + use<> {
         let this = Arc::clone(&self.0);
-        let end = range.end.min(this.len);
-        let state = (this, range.start, None::<(u32, File)>, Buffers::default());
-        futures_util::stream::try_unfold(state, move |(this, at, open, buffers)| async move {
+        let end = range.end.min(self.len());
+        let state = (this, range.start, None::<Open>, Buffers::default());
+        futures_util::stream::try_unfold(state, move |(this, at, mut open, buffers)| async move {
             if at >= end {
                 return Ok(None);
             }
-            let head = this.head.len() as u64;
+            let head = this.plan.head_len;
             if at < head {
+                let prefix = this.plan.prefix();
                 let to = end.min(head).min(at + CHUNK);
-                let bytes = this.head.slice(at as usize..to as usize);
+                let bytes = match prefix.get(at as usize..).filter(|rest| !rest.is_empty()) {
+                    Some(rest) => Bytes::copy_from_slice(&rest[..rest.len().min((to - at) as usize)]),
+                    None => {
+                        let maker = Arc::clone(&this);
+                        let head = blocking(move || maker.head()).await?;
+                        head.slice(at as usize..to as usize)
+                    }
+                };
+                let to = at + bytes.len() as u64;
                 return Ok(Some((bytes, (this, to, open, buffers))));
             }
             let to = end.min(at + CHUNK);
-            let (bytes, this, open, buffers) = blocking(move || {
-                let (bytes, open) = this.fill(at - head, (to - at) as usize, open, &buffers)?;
-                Ok((bytes, this, open, buffers))
-            })
-            .await?;
-            Ok(Some((bytes, (this, to, open, buffers))))
+            let mut out = buffers.take((to - at) as usize);
+            // What is in memory is taken at once: handing it to another thread and back would cost more than the copy.
+            let done = open.as_ref().map_or(0, |open| this.at_once(at - head, &mut out, open));
+            if done < out.len() {
+                let reader = Arc::clone(&this);
+                (out, open) = blocking(move || {
+                    reader.fill(at - head + done as u64, &mut out[done..], &mut open)?;
+                    Ok((out, open))
+                })
+                .await?;
+            }
+            Ok(Some((buffers.lend(out), (this, to, open, buffers))))
         })
     }
 }
 
-impl Inner {
-    /// Reads `len` bytes of the samples from `at`; `open` is the file read last.
-    fn fill(
-        &self,
-        mut at: u64,
-        len: usize,
-        mut open: Option<(u32, File)>,
-        buffers: &Buffers,
-    ) -> Result<(Bytes, Option<(u32, File)>), Error> {
-        let first = self.extents.partition_point(|e| e.at + e.len <= at);
-        let mut out = buffers.take(len);
-        let mut rest = &mut out[..];
-        for extent in &self.extents[first..] {
-            if rest.is_empty() {
-                break;
+impl Open {
+    /// As much of a piece as is in memory: the disk is not waited for. Gives how many bytes.
+    fn read_now(&self, piece: &mut [u8], offset: u64) -> usize {
+        let mut done = 0;
+        while done < piece.len() {
+            let mut rest = [IoSliceMut::new(&mut piece[done..])];
+            let at = offset + done as u64;
+            match rustix::io::preadv2(&self.file, &mut rest, at, ReadWriteFlags::NOWAIT) {
+                Ok(0) | Err(_) => break,
+                Ok(n) => done += n,
             }
-            let skip = at - extent.at;
-            let n = (extent.len - skip).min(rest.len() as u64) as usize;
-            let (piece, behind) = rest.split_at_mut(n);
-            let offset = extent.offset + skip;
-            rest = behind;
-            at += n as u64;
-            if extent.source == INLINE {
-                piece.copy_from_slice(&self.inline[offset as usize..offset as usize + n]);
-                continue;
-            }
-            let (file, path) = self.open(extent.source, &mut open)?;
-            file.read_exact_at(piece, offset)
-                .map_err(|e| Error::io_at("read", path, offset, e))?;
         }
-        Ok((buffers.lend(out), open))
+        done
+    }
+}
+
+impl Inner {
+    /// All that comes before the samples: the files of all segments are looked into the first time. Blocking.
+    fn head(&self) -> Result<Bytes, Error> {
+        if let Some(head) = self.head.get() {
+            return Ok(head.clone());
+        }
+        let _one = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(head) = self.head.get() {
+            return Ok(head.clone());
+        }
+        let mut head = self.plan.blank();
+        for (n, part) in self.plan.parts.iter().enumerate() {
+            match &part.rows {
+                Some(rows) => self.plan.put(part, rows, &mut head),
+                None => {
+                    let (rows, extents) = self.look(n)?;
+                    self.plan.put(part, &rows, &mut head);
+                    let _ = part.extents.set(extents);
+                }
+            }
+        }
+        Ok(self.head.get_or_init(|| head.into()).clone())
     }
 
-    /// The file of a source. The one read before is let go of: a day that is read once does not push out what others need.
+    /// What a part's file says of its samples. Blocking.
+    fn look(&self, part: usize) -> Result<(Box<[u8]>, Box<[Extent]>), Error> {
+        let part = &self.plan.parts[part];
+        let source = &self.sources[part.source as usize];
+        let found = layout(&source.path, source.bytes).and_then(|layout| {
+            let what = "its samples are not those that the index speaks of";
+            let found = self.plan.read(part, &layout);
+            found.ok_or_else(|| Error::content(&source.path, layout.whole, what))
+        });
+        found.inspect_err(|_| {
+            source.pin.doubt();
+            self.broken.store(true, Ordering::Relaxed);
+        })
+    }
+
+    /// In which part the samples' byte `at` is.
+    fn part(&self, at: u64) -> usize {
+        self.plan.parts.partition_point(|p| p.range().end <= at)
+    }
+
+    /// Reads the samples from `at` on as far as they are in memory, of the open file alone. Gives how many bytes; blocks nobody.
+    fn at_once(&self, at: u64, out: &mut [u8], open: &Open) -> usize {
+        let mut done = 0;
+        let Some(part) = self.plan.parts.get(self.part(at)) else {
+            return 0;
+        };
+        let extents = part.extents.get().map_or(&[][..], |e| e);
+        let first = extents.partition_point(|e| e.at + e.len <= at);
+        for extent in &extents[first..] {
+            if done == out.len() || extent.source != open.source {
+                break;
+            }
+            let skip = at + done as u64 - extent.at;
+            let n = (extent.len - skip).min((out.len() - done) as u64) as usize;
+            let read = open.read_now(&mut out[done..done + n], extent.offset + skip);
+            done += read;
+            if read < n {
+                break;
+            }
+        }
+        done
+    }
+
+    /// Reads the samples from `at` on; `open` is the file read last. Blocking.
+    fn fill(&self, mut at: u64, out: &mut [u8], open: &mut Option<Open>) -> Result<(), Error> {
+        let mut rest = out;
+        let mut n = self.part(at);
+        while !rest.is_empty() {
+            let Some(part) = self.plan.parts.get(n) else {
+                return Err(Error::Closed("the playback"));
+            };
+            let extents = match part.extents.get() {
+                Some(extents) => extents,
+                None => {
+                    let (_, extents) = self.look(n)?;
+                    part.extents.get_or_init(|| extents)
+                }
+            };
+            let first = extents.partition_point(|e| e.at + e.len <= at);
+            for extent in &extents[first..] {
+                if rest.is_empty() {
+                    break;
+                }
+                let skip = at - extent.at;
+                let len = (extent.len - skip).min(rest.len() as u64) as usize;
+                let (piece, behind) = rest.split_at_mut(len);
+                let offset = extent.offset + skip;
+                rest = behind;
+                at += len as u64;
+                if extent.source == INLINE {
+                    let from = offset as usize;
+                    piece.copy_from_slice(&self.plan.inline[from..from + len]);
+                    continue;
+                }
+                let (open, path) = self.open(extent.source, open)?;
+                let done = open.read_now(piece, offset);
+                if done < len {
+                    open.fetched = true;
+                    let offset = offset + done as u64;
+                    open.file
+                        .read_exact_at(&mut piece[done..], offset)
+                        .map_err(|e| Error::io_at("read", path, offset, e))?;
+                }
+            }
+            n += 1;
+        }
+        Ok(())
+    }
+
+    /// The file of a source. Of the one read before, what was fetched from the disk is let go of: a day that is read once does not
+    /// push out what others need.
     fn open<'a>(
         &'a self,
         source: u32,
-        open: &'a mut Option<(u32, File)>,
-    ) -> Result<(&'a File, &'a PathBuf), Error> {
+        open: &'a mut Option<Open>,
+    ) -> Result<(&'a mut Open, &'a Path), Error> {
         let path = &self.sources[source as usize].path;
-        if open.as_ref().is_none_or(|(s, _)| *s != source) {
+        if open.as_ref().is_none_or(|open| open.source != source) {
             let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
-            if let Some((_, before)) = open.replace((source, file)) {
-                let _ = rustix::fs::fadvise(&before, 0, None, rustix::fs::Advice::DontNeed);
+            let next = Open {
+                source,
+                file,
+                fetched: false,
+            };
+            if let Some(before) = open.replace(next).filter(|before| before.fetched) {
+                let _ = rustix::fs::fadvise(&before.file, 0, None, rustix::fs::Advice::DontNeed);
             }
         }
         match open {
-            Some((_, file)) => Ok((file, path)),
+            Some(open) => Ok((open, path)),
             None => Err(Error::Closed("the segment")),
         }
     }
@@ -177,7 +323,7 @@ impl Inner {
 /// Reads `len` bytes at an offset, without zeroing room for them first.
 fn read_piece(
     file: &File,
-    path: &std::path::Path,
+    path: &Path,
     offset: u64,
     len: usize,
 ) -> Result<Bytes, Error> {
@@ -245,51 +391,56 @@ pub(crate) fn plan(
     to: WallTime,
 ) -> Result<Option<Playback>, Error> {
     let mut mux = Mux::new(from, to);
-    let mut sources = Vec::new();
+    let mut sources: Vec<Source> = Vec::new();
     for (entry, path, until) in candidates(shared, feed, from, to)? {
         let pin = shared.pins.pin(&path);
-        let layout = match layout(&path, entry.bytes) {
-            Ok(layout) => layout,
-            Err(e) => {
-                // Deleted under our eyes, or damaged: the rest is still to be seen.
-                tracing::warn!(%feed, error = %e, "playback: a segment is left out");
-                continue;
+        let source = sources.len() as u32;
+        // Of a segment that is taken whole, no more need be known than the index does; not where its file is another one.
+        let summary = entry.summary.filter(|_| {
+            entry.end + MARGIN <= until
+                && !shared.pins.is_doubted(&path)
+                && fs::metadata(&path).is_ok_and(|meta| meta.len() == entry.bytes)
+        });
+        let is_enough = |summary| mux.whole(source, &summary, entry.start, entry.end);
+        if !summary.is_some_and(is_enough) {
+            match layout(&path, entry.bytes) {
+                Ok(layout) => mux.segment(source, &layout, until),
+                Err(e) => {
+                    // Deleted under our eyes, or damaged: the rest is still to be seen.
+                    tracing::warn!(%feed, error = %e, "playback: a segment is left out");
+                    continue;
+                }
             }
-        };
-        mux.segment(sources.len() as u32, &layout, until);
-        sources.push(Source { path, _pin: pin });
+        }
+        sources.push(Source {
+            path,
+            bytes: entry.bytes,
+            pin,
+        });
     }
-    let Some(muxed) = mux.finish() else {
+    let Some(plan) = mux.plan() else {
         return Ok(None);
     };
-    let len = muxed.head.len() as u64 + muxed.extents.last().map_or(0, |e| e.at + e.len);
     let mut hash = Sha256::new();
-    hash.update(&muxed.head);
-    for extent in &muxed.extents {
+    plan.identity(|bytes| hash.update(bytes));
+    for part in &plan.parts {
         // The path of a segment is its identity; it is never written again.
-        if let Some(source) = sources.get(extent.source as usize) {
-            hash.update(source.path.as_os_str().as_encoded_bytes());
-        }
-        hash.update(extent.offset.to_be_bytes());
-        hash.update(extent.len.to_be_bytes());
+        let source = &sources[part.source as usize];
+        hash.update(source.path.as_os_str().as_encoded_bytes());
     }
-    hash.update(&muxed.inline);
     let digest: [u8; 32] = hash.finalize().into();
     let etag: String = digest[..16].iter().map(|b| format!("{b:02x}")).collect();
     Ok(Some(Playback(Arc::new(Inner {
-        head: muxed.head.into(),
-        extents: muxed.extents,
+        plan,
+        head: OnceLock::new(),
+        making: Mutex::new(()),
         sources,
-        inline: muxed.inline,
-        len,
         etag: format!("\"{etag}\""),
-        start: muxed.start,
-        duration_s: muxed.duration.as_secs_f64(),
-        pieces: muxed.pieces,
+        broken: AtomicBool::new(false),
     }))))
 }
 
-fn layout(path: &PathBuf, bytes: u64) -> Result<Layout, Error> {
+fn layout(path: &Path, bytes: u64) -> Result<Layout, Error> {
     let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
     Layout::read(path, &file, Some(bytes))
 }

@@ -30,6 +30,10 @@ pub(crate) struct Args {
     /// Seconds of each measurement.
     #[arg(long, default_value_t = 20)]
     seconds: u64,
+    /// A segment's length: ten seconds, so that what a minute seals is sealed within a short measurement too; 60 is what the
+    /// product has.
+    #[arg(long, default_value_t = 10)]
+    segment: u32,
     /// How many cameras, one measurement each; it ends early where frames are lost or the cores are full.
     #[arg(long, value_delimiter = ',', default_values_t = [25, 100, 200, 300, 400, 600, 800, 1000, 1300])]
     cameras: Vec<u32>,
@@ -46,6 +50,7 @@ pub(crate) struct Serve {
     dir: PathBuf,
     cameras: u32,
     seconds: u64,
+    segment: u32,
     #[arg(long, default_value_t = 0)]
     readers: u32,
 }
@@ -88,6 +93,7 @@ pub(crate) fn run(args: &Args) -> Result<Vec<Figure>> {
             path.display().to_string(),
             cameras.to_string(),
             args.seconds.to_string(),
+            args.segment.to_string(),
             format!("--readers={}", args.readers),
         ])?;
         ensure!(helper.line()? == "begun", "the recorders began");
@@ -203,8 +209,7 @@ pub(crate) fn serve(args: &Serve) -> Result<()> {
     let data = Arc::new(DataDir::open(&args.dir)?);
     let config = Config {
         keep_free: ByteCount(0),
-        // So that what a minute seals is sealed within the measurement too.
-        segment_seconds: 10,
+        segment_seconds: args.segment,
         ..Config::default()
     };
     let old = match args.readers {

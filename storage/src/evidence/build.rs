@@ -255,7 +255,7 @@ fn digests(
         let ends = File::open(&path)
             .map_err(|e| Error::io("open", &path, e))
             .and_then(|file| segment::reader::read_ends(&path, &file));
-        if let Ok(Some((_, seal, _))) = ends {
+        if let Ok(Some(segment::reader::Ends { seal, .. })) = ends {
             of.insert(entry.sequence, hex(&seal.digest));
         }
     }

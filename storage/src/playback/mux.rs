@@ -2,19 +2,26 @@
 //!
 //! All samples of a codec lie in one *lane*, which becomes a track. Parameters that change within a codec (another resolution)
 //! are another sample entry of the lane; another codec is another lane, with an edit list that says when it begins to be seen.
+//!
+//! A segment whose summary is in the index is added without its file being opened: what it puts into the tables is then counted,
+//! and filled in when the tables are asked for.
 
 mod lane;
+mod part;
+mod plan;
 
 use std::time::Duration;
 
-use media::{
-    AudioTrack, MediaTime, VideoTrack, WallTime,
-    fmp4::{TrackRef, boxed, movie_header, put32, put64},
-};
+use media::{AudioTrack, MediaTime, VideoTrack, WallTime, fmp4::TrackRef};
 
-use self::lane::{Lane, Sample, lane, parameter_sets};
+pub(crate) use self::part::{MARGIN, summary};
+pub(crate) use self::plan::{Muxed, Plan};
+use self::{
+    lane::{Lane, Member, lane, parameter_sets},
+    part::{Content, Cut, OVERLAP, Start, first_key},
+};
 use super::Piece;
-use crate::segment::{Fragment, Layout};
+use crate::segment::{Fragment, Layout, Summary, summary::tracks_number};
 
 /// Bytes of the playback that lie in one piece in a segment.
 #[derive(Clone, Copy, Debug)]
@@ -34,11 +41,11 @@ pub(crate) const INLINE: u32 = u32::MAX;
 pub(crate) struct Mux {
     from: WallTime,
     to: WallTime,
-    /// The range's end, or where the next segment has the same again.
-    until: WallTime,
     video: Vec<Lane<VideoTrack>>,
     audio: Vec<Lane<AudioTrack>>,
-    extents: Vec<Extent>,
+    parts: Vec<Part>,
+    /// That of the newest segment.
+    tracks: Option<InLanes>,
     /// Bytes of samples so far.
     bytes: u64,
     /// Decode time of the next segment's first picture: behind all that is decoded and all that is shown.
@@ -53,20 +60,21 @@ pub(crate) struct Mux {
     start: Option<WallTime>,
 }
 
-/// What was muxed.
+/// A segment in it.
 #[derive(Debug)]
-pub(crate) struct Muxed {
-    /// `ftyp`, `moov`, and the header of `mdat`.
-    pub(crate) head: Vec<u8>,
-    pub(crate) extents: Vec<Extent>,
-    /// What extents of [`INLINE`] are of.
-    pub(crate) inline: Vec<u8>,
-    /// Where in the head a chunk's place stands (64 bits), and where the chunk begins in the samples. Its end is where the next
-    /// one begins.
-    pub(crate) chunks: Vec<(usize, u64)>,
-    pub(crate) pieces: Vec<Piece>,
-    pub(crate) start: WallTime,
-    pub(crate) duration: MediaTime,
+struct Part {
+    source: u32,
+    start: Start,
+    /// None where no more is known of it than its summary.
+    content: Option<Content>,
+}
+
+/// In which lanes a segment's tracks are, and as which of their sample entries.
+#[derive(Clone, Copy, Debug)]
+struct InLanes {
+    number: u64,
+    video: (usize, u32),
+    audio: Option<(usize, u32)>,
 }
 
 /// A piece while it is made, in 90 kHz.
@@ -86,10 +94,10 @@ impl Mux {
         Self {
             from,
             to,
-            until: to,
             video: Vec::new(),
             audio: Vec::new(),
-            extents: Vec::new(),
+            parts: Vec::new(),
+            tracks: None,
             bytes: 0,
             now: 0,
             delay: 0,
@@ -102,8 +110,10 @@ impl Mux {
 
     /// Adds what of a segment lies in the range and before `until`, from the key frame at or before its start.
     pub(crate) fn segment(&mut self, source: u32, layout: &Layout, until: WallTime) {
-        self.until = until.min(self.to);
-        let Some((first, from)) = self.first_key(layout) else {
+        let until = until.min(self.to);
+        // Where the file has begun, a segment begins with its first picture.
+        let from = self.start.is_none().then_some(self.from);
+        let Some((first, key)) = first_key(&layout.fragments, until, from) else {
             return;
         };
         let video = &layout.tracks.video;
@@ -115,205 +125,157 @@ impl Mux {
             });
             (a, self.audio[a].entry(TrackRef::Audio(audio)))
         });
-        // Both tracks' times in the segment become the file's by the same shift.
-        let shift = self.now - from.dts.0;
-        // The first picture is shown at its decode time, whatever the segment's own delay: so are those around a join in order.
-        let own_delay = (from.pts - from.dts).0;
-        self.delay = self.delay.max(own_delay);
         // Players that do not follow the change of sample entries see the new parameters in the stream.
-        let mut sets = match self.video[v].last_entry {
+        let sets = match self.video[v].last_entry {
             Some(last) if last != video_entry => parameter_sets(video),
             _ => Vec::new(),
         };
+        let start = self.begin();
+        let cut = Cut {
+            first,
+            key,
+            until,
+            sets: &sets,
+            sets_at: self.inline.len() as u64,
+        };
+        let content = Content::of(&layout.fragments, &cut, start, source);
+        let Some((wall, _)) = content.wall else {
+            return;
+        };
         self.video[v].last_entry = Some(video_entry);
+        self.inline.extend_from_slice(&sets);
+        self.start.get_or_insert(wall);
         for fragment in &layout.fragments[first..] {
-            if fragment.wall >= self.until {
+            if fragment.wall >= until {
                 break;
             }
-            self.map(fragment, from.dts, shift);
-            self.video[v].new_chunk(self.bytes, video_entry);
-            for (dts, sample, offset) in fragment.video.timed() {
-                let pts = dts + sample.composition;
-                // Before the first picture in order of decoding, or of showing (its references are not here), or behind the end.
-                if dts < from.dts || pts < from.pts || fragment.wall_at(dts) >= self.until {
-                    continue;
-                }
-                self.start.get_or_insert(fragment.wall_at(dts));
-                let sets = std::mem::take(&mut sets);
-                self.video[v].push(Sample {
-                    time: dts.0 + shift,
-                    duration: sample.duration.0.clamp(1, i64::from(u32::MAX)) as u32,
-                    size: sample.size.saturating_add(sets.len() as u32),
-                    composition: (sample.composition.0 - own_delay)
-                        .clamp(i32::MIN.into(), i32::MAX.into())
-                        as i32,
-                    sync: sample.sync,
-                });
-                let shown = pts.0 - own_delay;
-                self.now = self
-                    .now
-                    .max(shown.max(dts.0) + shift + sample.duration.0.max(1));
-                if !sets.is_empty() {
-                    let at = self.inline.len() as u64;
-                    self.inline.extend_from_slice(&sets);
-                    self.take(INLINE, at, sets.len() as u32);
-                }
-                self.take(source, offset, sample.size);
+            let inside = |dts| dts >= key.dts && fragment.wall_at(dts) < until;
+            if let Some(next) = Mapped::of(fragment, inside, start.now - key.dts.0) {
+                self.map(next);
             }
-            let Some((a, entry)) = audio else { continue };
-            self.audio[a].new_chunk(self.bytes, entry);
-            for (dts, sample, offset) in fragment.audio.timed() {
-                // The pictures are shown earlier by their delay: so is what is heard with them.
-                let time = dts.0 + shift - own_delay;
-                let overlaps = time + sample.duration.0 / 2 < self.audio_end;
-                if time < 0 || dts < from.dts || overlaps || fragment.wall_at(dts) >= self.until {
-                    continue;
-                }
-                let time = time.max(self.audio_end);
-                self.audio_end = time + sample.duration.0.max(1);
-                self.audio[a].push(Sample {
-                    time,
-                    duration: sample.duration.0.clamp(1, i64::from(u32::MAX)) as u32,
-                    size: sample.size,
-                    composition: 0,
-                    sync: true,
-                });
-                self.take(source, offset, sample.size);
-            }
+        }
+        let part = self.parts.len() as u32;
+        self.video[v].members.extend(Member::of(
+            part,
+            &content.video,
+            video_entry,
+            content.now,
+        ));
+        if let Some((a, entry)) = audio {
+            let member = Member::of(part, &content.audio, entry, content.audio_end);
+            self.audio[a].members.extend(member);
+        }
+        self.tracks = Some(InLanes {
+            number: tracks_number(&layout.tracks),
+            video: (v, video_entry),
+            audio,
+        });
+        self.delay = self.delay.max(content.delay);
+        self.bytes = content.bytes;
+        self.now = content.now;
+        self.audio_end = content.audio_end;
+        self.parts.push(Part {
+            source,
+            start,
+            content: Some(content),
+        });
+    }
+
+    /// Adds all of a segment that goes on from the one before, by its summary alone. Gives whether that is enough: if not, it is
+    /// [`Self::segment`] that must be given what its file says, and the file is the same either way.
+    pub(crate) fn whole(
+        &mut self,
+        source: u32,
+        summary: &Summary,
+        wall: WallTime,
+        wall_end: WallTime,
+    ) -> bool {
+        let Some(tracks) = self.tracks.filter(|t| t.number == summary.tracks) else {
+            return false;
+        };
+        let delay = i64::from(summary.delay);
+        let sound = self.now - delay + i64::from(summary.audio_first);
+        let sounds = summary.audio.samples > 0;
+        if sounds && (sound < 0 || sound + OVERLAP < self.audio_end || tracks.audio.is_none()) {
+            return false;
+        }
+        let start = self.begin();
+        let part = self.parts.len() as u32;
+        let end = self.now + i64::from(summary.span);
+        let (v, entry) = tracks.video;
+        self.video[v].members.push(Member {
+            part,
+            counts: summary.video,
+            entry,
+            first: start.now,
+            end,
+        });
+        if let Some((a, entry)) = tracks.audio.filter(|_| sounds) {
+            let behind = self.now - delay + i64::from(summary.audio_end);
+            self.audio[a].members.push(Member {
+                part,
+                counts: summary.audio,
+                entry,
+                first: sound,
+                end: behind,
+            });
+            self.audio_end = behind;
+        }
+        self.map(Mapped {
+            media: start.now,
+            media_end: end,
+            wall,
+            wall_end,
+        });
+        self.delay = self.delay.max(delay);
+        self.bytes += summary.bytes;
+        self.now = end;
+        self.parts.push(Part {
+            source,
+            start,
+            content: None,
+        });
+        true
+    }
+
+    fn begin(&self) -> Start {
+        Start {
+            bytes: self.bytes,
+            now: self.now,
+            audio_end: self.audio_end,
         }
     }
 
-    /// The fragment and the key frame to begin at: the last at or before the range's start where the file begins, else the
-    /// segment's first.
-    fn first_key(&self, layout: &Layout) -> Option<(usize, Key)> {
-        let mut found = None;
-        for (n, fragment) in layout.fragments.iter().enumerate() {
-            for (dts, sample, _) in fragment.video.timed().filter(|(_, s, _)| s.sync) {
-                let wall = fragment.wall_at(dts);
-                if found.is_some() && (self.start.is_some() || wall > self.from) {
-                    return found;
-                }
-                if wall < self.until {
-                    found = Some((
-                        n,
-                        Key {
-                            dts,
-                            pts: dts + sample.composition,
-                        },
-                    ));
-                }
-            }
-        }
-        found
-    }
-
-    /// Notes which wall time a fragment has.
-    fn map(&mut self, fragment: &Fragment, from: MediaTime, shift: i64) {
-        let inside = |(dts, _, _): &(MediaTime, &media::fmp4::Sample, u64)| {
-            *dts >= from && fragment.wall_at(*dts) < self.until
-        };
-        let Some((dts, ..)) = fragment.video.timed().find(inside) else {
-            return;
-        };
-        let Some((last, sample, _)) = fragment.video.timed().filter(inside).last() else {
-            return;
-        };
-        let next = Mapped {
-            media: dts.0 + shift,
-            media_end: last.0 + shift + sample.duration.0.max(1),
-            wall: fragment.wall_at(dts),
-            wall_end: fragment.wall_at(last + sample.duration),
-        };
+    /// Notes which wall time a stretch of the file has.
+    fn map(&mut self, next: Mapped) {
         match self.pieces.last_mut() {
-            Some(piece) if piece.goes_on_as(&next) => {
+            Some(piece) if piece.goes_on_as(&next, SAME_PIECE) => {
                 piece.media_end = next.media_end;
                 piece.wall_end = next.wall_end;
             }
             _ => self.pieces.push(next),
         }
     }
-
-    /// The next bytes of the file are these.
-    fn take(&mut self, source: u32, offset: u64, size: u32) {
-        let len = u64::from(size);
-        match self.extents.last_mut() {
-            Some(last) if last.source == source && last.offset + last.len == offset => {
-                last.len += len
-            }
-            _ => self.extents.push(Extent {
-                at: self.bytes,
-                len,
-                source,
-                offset,
-            }),
-        }
-        self.bytes += len;
-    }
-
-    /// The file's head; none where no sample was added.
-    pub(crate) fn finish(mut self) -> Option<Muxed> {
-        let start = self.start?;
-        let delay = self.delay;
-        let duration = self.now.max(self.audio_end);
-        let mut head = Vec::new();
-        boxed(&mut head, b"ftyp", |out| {
-            out.extend_from_slice(b"isom");
-            put32(out, 0x200);
-            out.extend_from_slice(b"isomiso2avc1mp41");
-        });
-        // Where offsets into the samples stand: their base is known when all of this is written.
-        let mut offsets = Vec::new();
-        boxed(&mut head, b"moov", |out| {
-            movie_header(out, duration.max(0) as u64);
-            let next = (self.video.len() + self.audio.len() + 1) as u32;
-            let at = out.len() - 4;
-            out[at..].copy_from_slice(&next.to_be_bytes());
-            let mut id = 0;
-            for lane in &mut self.video {
-                id += 1;
-                let track = lane.track.clone();
-                lane.write(out, id, TrackRef::Video(&track), delay, &mut offsets);
-            }
-            for lane in &mut self.audio {
-                if lane.samples.is_empty() {
-                    continue;
-                }
-                id += 1;
-                let track = lane.track.clone();
-                lane.write(out, id, TrackRef::Audio(&track), 0, &mut offsets);
-            }
-        });
-        put32(&mut head, 1);
-        head.extend_from_slice(b"mdat");
-        put64(&mut head, self.bytes + 16);
-        let base = head.len() as u64;
-        for (at, offset) in &offsets {
-            let at = *at;
-            head[at..at + 8].copy_from_slice(&(base + offset).to_be_bytes());
-        }
-        Some(Muxed {
-            head,
-            extents: self.extents,
-            inline: self.inline,
-            chunks: offsets,
-            pieces: self.pieces.iter().map(Mapped::piece).collect(),
-            start,
-            duration: MediaTime(duration),
-        })
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Key {
-    dts: MediaTime,
-    pts: MediaTime,
 }
 
 impl Mapped {
-    fn goes_on_as(&self, next: &Self) -> bool {
+    /// That of the pictures of a fragment whose time is `inside`; `shift` makes the segment's time the file's.
+    fn of(fragment: &Fragment, inside: impl Fn(MediaTime) -> bool, shift: i64) -> Option<Self> {
+        let all = || fragment.video.timed().filter(|(dts, ..)| inside(*dts));
+        let (dts, ..) = all().next()?;
+        let (last, sample, _) = all().last()?;
+        Some(Self {
+            media: dts.0 + shift,
+            media_end: last.0 + shift + sample.duration.0.max(1),
+            wall: fragment.wall_at(dts),
+            wall_end: fragment.wall_at(last + sample.duration),
+        })
+    }
+
+    fn goes_on_as(&self, next: &Self, within: Duration) -> bool {
         let expected = self.wall.0 + (next.media - self.media) * 100 / 9;
         next.media <= self.media_end + 1
-            && (expected - next.wall.0).unsigned_abs() < SAME_PIECE.as_micros() as u64
+            && (expected - next.wall.0).unsigned_abs() < within.as_micros() as u64
     }
 
     fn piece(&self) -> Piece {
@@ -325,3 +287,6 @@ impl Mapped {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! What keeps segments from deletion while they are read, and playbacks that are asked for again.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -13,7 +13,17 @@ use super::Playback;
 
 /// Which files are being read. An open file would hold them too, but a day's playback would then need 1,440 of them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Pins(Arc<Mutex<HashMap<PathBuf, usize>>>);
+pub(crate) struct Pins(Arc<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    pinned: Mutex<HashMap<PathBuf, usize>>,
+    /// Files that are not what the index says of them.
+    doubted: Mutex<HashSet<PathBuf>>,
+}
+
+/// Of more files than these it is not remembered that they are not what they should be.
+const MAX_DOUBTED: usize = 10_000;
 
 /// Keeps one file until dropped.
 #[derive(Debug)]
@@ -24,7 +34,18 @@ pub(crate) struct Pin {
 
 impl Pins {
     fn lock(&self) -> MutexGuard<'_, HashMap<PathBuf, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let pinned = &self.0.pinned;
+        pinned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn doubted(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        let doubted = &self.0.doubted;
+        doubted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the file is to be read before anything is said of it.
+    pub(crate) fn is_doubted(&self, path: &Path) -> bool {
+        self.doubted().contains(path)
     }
 
     pub(crate) fn pin(&self, path: &Path) -> Pin {
@@ -39,6 +60,16 @@ impl Pins {
     pub(crate) fn unless_pinned<T>(&self, path: &Path, act: impl FnOnce() -> T) -> Option<T> {
         let pins = self.lock();
         (!pins.contains_key(path)).then(act)
+    }
+}
+
+impl Pin {
+    /// The file is not what the index says of it: from now on it is read before anything is said of it.
+    pub(crate) fn doubt(&self) {
+        let mut doubted = self.pins.doubted();
+        if doubted.len() < MAX_DOUBTED {
+            doubted.insert(self.path.clone());
+        }
     }
 }
 
@@ -78,7 +109,7 @@ impl Plans {
 
     pub(crate) fn get(&self, camera: CameraId, from: WallTime, to: WallTime) -> Option<Playback> {
         let mut all = self.lock();
-        all.retain(|kept| kept.used.elapsed() < KEEP);
+        all.retain(|kept| kept.used.elapsed() < KEEP && !kept.playback.is_broken());
         let kept = all.iter_mut().find(|kept| kept.of == (camera, from, to))?;
         kept.used = Instant::now();
         Some(kept.playback.clone())
@@ -95,7 +126,7 @@ impl Plans {
         all.sort_by_key(|kept| std::cmp::Reverse(kept.used));
         let mut bytes = 0;
         let fits = all.iter().take_while(|kept| {
-            bytes += kept.playback.0.head.len();
+            bytes += kept.playback.held();
             bytes <= MAX_BYTES
         });
         let keep = fits.count().clamp(1, MAX);

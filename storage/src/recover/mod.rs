@@ -172,15 +172,16 @@ fn bring(path: &Path, volume: u16, in_doubt: bool) -> Result<Taken, Error> {
         .map_err(|e| Error::io("open", path, e))?;
     let ends = reader::read_ends(path, &file).or_else(content_is_none)?;
     let whole = match &ends {
-        Some((_, seal, _)) if in_doubt => {
-            let digest: [u8; 32] = reader::digest(path, &file, seal.covered_bytes)?
+        Some(ends) if in_doubt => {
+            let digest: [u8; 32] = reader::digest(path, &file, ends.seal.covered_bytes)?
                 .finalize()
                 .into();
-            digest == seal.digest
+            digest == ends.seal.digest
         }
         _ => true,
     };
-    if let Some((header, seal, bytes)) = ends.filter(|_| whole) {
+    if let Some(ends) = ends.filter(|_| whole) {
+        let (header, seal, bytes) = (ends.header, ends.seal, ends.bytes);
         let entry = Entry {
             start: header.start,
             end: seal.end,
@@ -188,6 +189,7 @@ fn bring(path: &Path, volume: u16, in_doubt: bool) -> Result<Taken, Error> {
             bytes,
             volume,
             origin: header.origin,
+            summary: ends.summary,
         };
         let feed = FeedId {
             camera: header.camera,
@@ -227,6 +229,7 @@ fn bring(path: &Path, volume: u16, in_doubt: bool) -> Result<Taken, Error> {
         bytes: writer.len(),
         volume,
         origin: writer.header().origin,
+        summary: writer.summary(),
     };
     Ok(Taken::Sealed(feed, entry, cut))
 }

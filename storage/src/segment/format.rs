@@ -1,6 +1,7 @@
 //! The boxes that only segments have, as bytes and back.
 
-use crate::index::Origin;
+use super::summary::{NUMBERS, Summary};
+use crate::index::{Origin, value};
 use media::{
     AudioTrack, CameraId, MediaTime, Profile, TrackKind, Tracks, VideoTrack, WallTime,
     fmp4::{boxed, full_box, init_segment, put32, put64},
@@ -10,6 +11,8 @@ use media::{
 const HEADER_TYPE: [u8; 16] = *b"sightline-head-1";
 /// User type of the box at the seal.
 const SEAL_TYPE: [u8; 16] = *b"sightline-seal-1";
+/// User type of the box in `mfra`: what a playback's tables take of the segment.
+const SUMMARY_TYPE: [u8; 16] = *b"sightline-sum-01";
 /// Seconds from 1900 (NTP) to 1970.
 const NTP_EPOCH: i64 = 2_208_988_800;
 /// `prft` flags: the time is that of capture (ISO/IEC 14496-12, 8.16.5, amendment 1).
@@ -149,8 +152,14 @@ pub(crate) fn parse_reference_time(body: &[u8]) -> Option<(WallTime, MediaTime)>
     Some((wall, MediaTime(i64::try_from(at.u64()?).ok()?)))
 }
 
-/// Appends what completes a file: the seal, then `mfra`.
-pub(crate) fn put_seal(out: &mut Vec<u8>, seal: &Seal, keys: &[KeyFrame]) {
+/// Appends what completes a file: the seal, then `mfra`. The summary is in there, where readers from before there was one find
+/// the seal and the table as they did.
+pub(crate) fn put_seal(
+    out: &mut Vec<u8>,
+    seal: &Seal,
+    keys: &[KeyFrame],
+    summary: Option<&Summary>,
+) {
     boxed(out, b"uuid", |out| {
         out.extend_from_slice(&SEAL_TYPE);
         put64(out, seal.end.0 as u64);
@@ -171,10 +180,29 @@ pub(crate) fn put_seal(out: &mut Vec<u8>, seal: &Seal, keys: &[KeyFrame]) {
                 put32(out, key.sample);
             }
         });
+        if let Some(summary) = summary {
+            boxed(out, b"uuid", |out| {
+                out.extend_from_slice(&SUMMARY_TYPE);
+                summary.numbers().iter().for_each(|n| value::put(out, *n));
+            });
+        }
         // The size of all of `mfra`, `mfro` included: readers find it from the end of the file.
         let size = (out.len() - start + 16) as u32;
         full_box(out, b"mfro", 0, 0, |out| put32(out, size));
     });
+}
+
+/// The summary in the content of a `mfra`, if there is one.
+pub(crate) fn parse_summary(mfra: &[u8]) -> Option<Summary> {
+    let mut of_type = super::reader::boxes(mfra)
+        .filter(|(kind, _)| kind == b"uuid")
+        .filter_map(|(_, body)| body.strip_prefix(&SUMMARY_TYPE[..]));
+    let mut body = of_type.next()?;
+    let mut numbers = [0; NUMBERS];
+    for n in &mut numbers {
+        *n = value::take(&mut body)?;
+    }
+    Summary::of_numbers(numbers)
 }
 
 /// Reads the seal's content.
@@ -254,7 +282,7 @@ mod tests {
         fn a_seal_round_trips(end: i64, covered_bytes: u64, digest: [u8; 32]) {
             let seal = Seal { end: WallTime(end), covered_bytes, digest };
             let mut out = Vec::new();
-            put_seal(&mut out, &seal, &[]);
+            put_seal(&mut out, &seal, &[], None);
             prop_assert_eq!(parse_seal(&out[8..]), Some(seal));
         }
     }

@@ -7,7 +7,10 @@ use media::{
 };
 use sha2::{Digest, Sha256};
 
-use super::format::{self, Bytes, Header, Seal};
+use super::{
+    format::{self, Bytes, Header, Seal},
+    summary::Summary,
+};
 use crate::Error;
 
 /// Something with bytes at offsets: a file, or memory in tests and fuzzing.
@@ -215,17 +218,33 @@ impl Layout {
     }
 }
 
-/// The head and the seal of a complete file, read from its two ends; none where the end is not that of a complete file.
-pub(crate) fn read_ends(path: &Path, file: &File) -> Result<Option<(Header, Seal, u64)>, Error> {
+/// What a complete file says of itself at its two ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ends {
+    pub(crate) header: Header,
+    pub(crate) seal: Seal,
+    /// Of all of it.
+    pub(crate) bytes: u64,
+    /// Files from before there were summaries have none.
+    pub(crate) summary: Option<Summary>,
+}
+
+/// The two ends of a complete file; none where the end is not that of a complete file.
+pub(crate) fn read_ends(path: &Path, file: &File) -> Result<Option<Ends>, Error> {
     let size = size(path, file)?;
-    let Some(seal) = read_seal(path, file, size)? else {
+    let Some((seal, summary)) = read_seal(path, file, size)? else {
         return Ok(None);
     };
     let seal_at = seal.covered_bytes;
     // Fragments are of no interest: the head ends before 4 KiB unless parameter sets are unusual.
     let head = Layout::read(path, file, Some(seal_at.min(4096)))
         .or_else(|_| Layout::read(path, file, Some(seal_at)))?;
-    Ok(Some((head.header, seal, size)))
+    Ok(Some(Ends {
+        header: head.header,
+        seal,
+        bytes: size,
+        summary,
+    }))
 }
 
 /// Whether a file ends as a complete one does, whatever the rest of it is.
@@ -238,8 +257,12 @@ fn size(path: &Path, file: &File) -> Result<u64, Error> {
     Ok(meta.map_err(|e| Error::io("stat", path, e))?.len())
 }
 
-/// The seal at the end of a file of `size` bytes, if one is there.
-fn read_seal(path: &Path, file: &File, size: u64) -> Result<Option<Seal>, Error> {
+/// The seal at the end of a file of `size` bytes, if one is there, and the summary behind it, if there is one.
+fn read_seal(
+    path: &Path,
+    file: &File,
+    size: u64,
+) -> Result<Option<(Seal, Option<Summary>)>, Error> {
     // `mfro` is the last 16 bytes and says how long `mfra` is; the seal is a `uuid` of fixed length before it.
     const SEAL: u64 = 8 + 16 + 8 + 8 + 32;
     let read = |at: u64, len: usize| -> Result<Vec<u8>, Error> {
@@ -260,12 +283,16 @@ fn read_seal(path: &Path, file: &File, size: u64) -> Result<Option<Seal>, Error>
         return Ok(None);
     };
     let in_tail = seal_at.checked_sub(size - tail.len() as u64);
-    let bytes = match in_tail.and_then(|at| tail.get(at as usize..at as usize + SEAL as usize)) {
-        Some(bytes) => bytes.to_vec(),
-        None => read(seal_at, SEAL as usize)?,
+    // Where every picture is a key frame, the table alone is longer.
+    const LONGEST: u64 = 1024 * 1024;
+    let ends = match in_tail.and_then(|at| tail.get(at as usize..)) {
+        Some(ends) => ends,
+        None => &read(seal_at, (size - seal_at).min(LONGEST) as usize)?,
     };
-    let seal = find(&bytes, &[b"uuid"]).and_then(format::parse_seal);
-    Ok(seal.filter(|seal| seal.covered_bytes == seal_at))
+    let seal = find(ends, &[b"uuid"]).and_then(format::parse_seal);
+    let seal = seal.filter(|seal| seal.covered_bytes == seal_at);
+    let summary = find(ends, &[b"mfra"]).and_then(format::parse_summary);
+    Ok(seal.map(|seal| (seal, summary)))
 }
 
 /// SHA-256 over the first `len` bytes of a file, to be continued.

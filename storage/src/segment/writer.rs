@@ -17,10 +17,12 @@ use sha2::{Digest, Sha256};
 use super::{
     format::{self, Header, KeyFrame, Seal},
     reader::{self, Fragment, Layout},
+    summary::Summary,
 };
 use crate::{
     Error,
     files::Files,
+    playback,
     segmenter::{Batch, Timed},
 };
 
@@ -48,6 +50,8 @@ pub(crate) struct Writer {
     end: WallTime,
     fragments: Vec<Fragment>,
     keys: Vec<KeyFrame>,
+    /// Once it is sealed.
+    summary: Option<Summary>,
 }
 
 /// So much of a file is written out at once, and then not kept in memory: a reader of old footage finds its own there, and the
@@ -79,6 +83,7 @@ impl Writer {
             end: header.start,
             fragments: Vec::new(),
             keys: Vec::new(),
+            summary: None,
             path,
             header,
             tracks,
@@ -119,6 +124,7 @@ impl Writer {
             tracks: Arc::new(layout.tracks),
             fragments: layout.fragments,
             keys,
+            summary: None,
             path,
         };
         writer.clean()?;
@@ -140,6 +146,10 @@ impl Writer {
     }
     pub(crate) fn end(&self) -> WallTime {
         self.end
+    }
+    /// What a playback's tables take of it, once it is sealed.
+    pub(crate) fn summary(&self) -> Option<Summary> {
+        self.summary
     }
     /// Whether there is anything to play.
     pub(crate) fn has_pictures(&self) -> bool {
@@ -219,7 +229,8 @@ impl Writer {
             digest: self.hash.clone().finalize().into(),
         };
         let mut tail = Vec::new();
-        format::put_seal(&mut tail, &seal, &self.keys);
+        let summary = playback::mux::summary(&self.tracks, &self.fragments, seal.end);
+        format::put_seal(&mut tail, &seal, &self.keys, summary.as_ref());
         let (len, hash) = (self.len, self.hash.clone());
         self.append(&[&tail])?;
         let give_back = match self.reserved > self.len {
@@ -239,6 +250,7 @@ impl Writer {
             return Err(e);
         }
         self.end = seal.end;
+        self.summary = summary;
         self.files.let_go(&self.file, 0, self.len);
         Ok(seal)
     }

@@ -174,6 +174,7 @@ export class ElementPlayer implements TilePlayer {
   #run: Run | null = null;
   #old: Run | null = null;
   #ready = false;
+  #back = false;
   #codec = "";
   #trimmed = 0;
 
@@ -187,6 +188,9 @@ export class ElementPlayer implements TilePlayer {
   get furthest(): number | null {
     return this.#run?.furthest ?? null;
   }
+  get begins(): number | null {
+    return this.#back ? null : (this.#run?.base ?? null);
+  }
   get ready(): boolean {
     return this.#ready;
   }
@@ -194,7 +198,7 @@ export class ElementPlayer implements TilePlayer {
     return this.#run?.video.getVideoPlaybackQuality?.().droppedVideoFrames ?? 0;
   }
 
-  opened(video: TrackInfo, fresh: boolean): void {
+  opened(video: TrackInfo, fresh: boolean, back: boolean): void {
     this.#codec = video.codec;
     if (!fresh) {
       this.#run?.changeCodec(video.codec);
@@ -206,6 +210,7 @@ export class ElementPlayer implements TilePlayer {
       this.#old = this.#run;
     } else this.#run?.close();
     this.#ready = false;
+    this.#back = back;
     this.#run = new Run(this.#codec, this.onError, this.#seen);
     this.element.prepend(this.#run.video);
   }

@@ -19,6 +19,7 @@ export class FramePlayer implements TilePlayer {
   readonly format = "raw";
   #context = this.element.getContext("2d", { alpha: false });
   #queue = new FrameQueue<Shot>(false);
+  #back = false;
   #decoder: VideoDecoder | null = null;
   #codec = "";
   /** The configuration that the next picture needs. */
@@ -40,6 +41,9 @@ export class FramePlayer implements TilePlayer {
   get furthest(): number | null {
     return this.#queue.furthest;
   }
+  get begins(): number | null {
+    return this.#back ? null : this.#queue.first;
+  }
   get ready(): boolean {
     return !this.#queue.seeking;
   }
@@ -53,6 +57,7 @@ export class FramePlayer implements TilePlayer {
     this.#dropped += this.#queue.left;
     this.#queue.clear();
     this.#queue = new FrameQueue<Shot>(back);
+    this.#back = back;
     this.#head = null;
     this.#used = null;
     this.#endDecoder();

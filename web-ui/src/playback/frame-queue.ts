@@ -32,6 +32,7 @@ export class FrameQueue<F extends Decoded> {
   #shown: number | null = null;
   #seeking = true;
   #heardAt = 0;
+  #first: number | null = null;
   #last: number | null = null;
   left = 0;
 
@@ -45,6 +46,10 @@ export class FrameQueue<F extends Decoded> {
   get furthest(): number | null {
     return this.#last;
   }
+  /** Time of the picture that came first. */
+  get first(): number | null {
+    return this.#first;
+  }
   /** The picture of the moment is still looked for. */
   get seeking(): boolean {
     return this.#seeking;
@@ -55,6 +60,7 @@ export class FrameQueue<F extends Decoded> {
 
   push(piece: Encoded, mono: number): void {
     this.#heardAt = mono;
+    this.#first ??= piece.time;
     this.#last = piece.time;
     this.#waiting.push(piece);
     this.#bytes += piece.bytes.byteLength;

@@ -9,6 +9,8 @@ export interface TilePlayer {
   readonly shown: number | null;
   /** Time of the picture that came last. */
   readonly furthest: number | null;
+  /** Time of the first picture of a run that goes forwards, UTC ms; `null` where none has come, or it goes backwards. */
+  readonly begins: number | null;
   /** The picture of the moment is on the screen, or comes with the next look. */
   readonly ready: boolean;
   /** How far the picture on the screen is behind the one of this moment that is here, ms: the machine is too slow. */

@@ -112,8 +112,8 @@ describe("what there is of a moment", () => {
   });
   it("opens ten minutes before the newest, or where the recording starts", () => {
     expect(opening(recordings, 120_000)).toBe(T + 1_080_000);
-    expect(opening(recordings, 570_000)).toBe(T + 661_000);
-    expect(opening(recordings, 86_400_000)).toBe(T + 1000);
+    expect(opening(recordings, 570_000)).toBe(T + 660_000);
+    expect(opening(recordings, 86_400_000)).toBe(T);
     expect(opening({ ...recordings, spans: [] }, 1000)).toBeNull();
   });
   it("a selection is in order, and not a click", () => {

@@ -134,20 +134,14 @@ export function lookUp(recordings: Recordings | null, time: number): At {
   return { kind: "gap", code: gap?.reason?.code ?? null, next: later.length > 0 ? Math.min(...later) : null };
 }
 
-/** How far inside a recording playback begins. */
-const INSIDE_MS = 1000;
-
-/** Where playback opens: ten minutes before the newest recorded moment, or a second behind the start of a shorter recording. */
+/** Where playback opens: ten minutes before the newest recorded moment, or at the start of a shorter recording. */
 export function opening(recordings: Recordings, backMs: number): number | null {
   const last = recordings.spans.at(-1);
   if (!last) return null;
   const wanted = Date.parse(last.end) - backMs;
   if (lookUp(recordings, wanted).kind === "recorded") return wanted;
   const after = recordings.spans.find((span) => Date.parse(span.end) > wanted);
-  // A little behind its begin: at the very first picture a player would stand before a gap of less than a millisecond.
-  const span = after ?? last;
-  const begin = Math.min(Date.parse(span.start) + INSIDE_MS, Date.parse(span.end));
-  return after ? Math.max(wanted, begin) : begin;
+  return after ? Math.max(wanted, Date.parse(after.start)) : Date.parse(last.start);
 }
 
 /** A selection in order, or `null` when it is too short to mean anything. */

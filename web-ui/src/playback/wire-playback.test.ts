@@ -17,6 +17,7 @@ class FakePlayer implements TilePlayer {
   readonly dropped = 0;
   shown: number | null = null;
   furthest: number | null = null;
+  begins: number | null = null;
   ready = false;
   asked: number[] = [];
   times: number[] = [];
@@ -30,11 +31,13 @@ class FakePlayer implements TilePlayer {
     this.ready = false;
     this.times = [];
     this.furthest = null;
+    this.begins = null;
     this.backs.push(back);
   }
   push(message: MediaMessage) {
     this.times.push(message.mediaTime / 90);
     this.furthest = message.mediaTime / 90;
+    if (!this.backs.at(-1)) this.begins ??= this.furthest;
   }
   show(at: number) {
     this.asked.push(at);
@@ -225,6 +228,45 @@ describe("a playback by the wire", () => {
     FakeLine.last.say({ type: "thinned", tile: 1, keys: true });
     expect(playback.panes[0]?.thinned.value).toBe(true);
     playback.close();
+  });
+
+  it("shows a recording's first picture at a moment just before it, and plays on", () => {
+    const { playback } = rig(1);
+    answer(NOON, 0);
+    deliver(NOON + 0.6, 4);
+    pass(100);
+    expect(FakePlayer.made[0]?.shown).toBeCloseTo(NOON + 0.6);
+    expect(playback.panes[0]?.state.value).toBe("ready");
+    playback.setRate(1);
+    answer(NOON);
+    pass(1000);
+    expect(playback.at.value ?? 0).toBeGreaterThan(NOON + 800);
+    playback.close();
+  });
+
+  it("goes on to a recording that begins a little later, and keeps nobody waiting for it", () => {
+    const { playback } = rig(2);
+    playback.setRate(1);
+    answer(NOON);
+    deliver(NOON, 0);
+    for (let t = 0; t < 4000; t += 40) picture(FEED, NOON + t);
+    for (let t = 1500; t < 4000; t += 40) picture(FEED + 1, NOON + t);
+    pass(500);
+    expect(playback.panes.map((pane) => pane.state.value)).toEqual(["ready", "nothing"]);
+    expect(FakePlayer.made[1]?.shown).toBeNull();
+    pass(1500);
+    expect(playback.panes.map((pane) => pane.state.value)).toEqual(["ready", "ready"]);
+    expect(FakePlayer.made[0]?.shown).toBe(FakePlayer.made[1]?.shown);
+    playback.close();
+    // Alone it does so too.
+    const alone = rig(1).playback;
+    alone.setRate(1);
+    answer(NOON);
+    deliver(NOON + 1500, 4);
+    pass(2000);
+    expect(alone.panes[0]?.state.value).toBe("ready");
+    expect(alone.at.value ?? 0).toBeGreaterThan(NOON + 1600);
+    alone.close();
   });
 
   it("stands where the line brings nothing, and goes on with it", () => {

@@ -12,6 +12,11 @@ import type { TilePlayer } from "./tile-player";
 const REPORT_MS = 250;
 /** How often the page's own words follow the clock, ms. */
 const TELL_MS = 100;
+/**
+ * The first picture of a recording is shown at a moment by so much before it, ms: all are to be within 200 ms of each other. A moment
+ * is asked for in whole milliseconds, and lies a little before the picture that it is of.
+ */
+const EARLY_MS = 200;
 
 export interface WireOptions {
   readonly codes: readonly CameraCode[];
@@ -47,6 +52,12 @@ class Pane implements PaneView {
     this.opened = false;
   }
 
+  /** What to show at a moment: where the recording begins just behind it, its first picture. */
+  moment(at: number): number {
+    const begins = this.opened ? this.player.begins : null;
+    return begins !== null && at < begins && begins - at <= EARLY_MS ? begins : at;
+  }
+
   standing(at: number, rate: number): Standing {
     return {
       ready: this.opened && this.player.ready,
@@ -57,6 +68,9 @@ class Pane implements PaneView {
   }
 
   inGap(at: number, rate: number): boolean {
+    const begins = this.opened ? this.player.begins : null;
+    // The gateway goes on to what begins within two seconds, and calls that no gap: until then there is nothing to show.
+    if (rate >= 0 && begins !== null && at < begins - EARLY_MS) return true;
     const gap = this.gap;
     if (!gap) return false;
     const [after, before] =
@@ -240,7 +254,7 @@ export class WirePlayback implements Playback {
     this.#turn = requestAnimationFrame(this.#show);
     const mono = performance.now();
     const at = this.#clock.now(mono);
-    for (const pane of this.panes) if (pane.opened) pane.player.show(at, this.#clock.held ? 0 : this.#rate, mono);
+    for (const pane of this.panes) if (pane.opened) pane.player.show(pane.moment(at), this.#clock.held ? 0 : this.#rate, mono);
     const standings = this.panes.map((pane) => pane.standing(at, this.#rate));
     const hold = mustHold(standings, at, this.#rate, this.#clock.held, mono - this.#heldSince);
     if (hold !== this.#clock.held) {
