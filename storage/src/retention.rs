@@ -190,7 +190,7 @@ impl Sweep<'_> {
             .ledger
             .keep_and_floor(feed.camera, &self.shared.config);
         let until = self.now - days(keep);
-        let mut count = 0;
+        let (mut count, mut left) = (0, WallTime(i64::MAX));
         let mut hour = None;
         while let Some((at, row)) = self.shared.segments.row_after(feed, week, hour)? {
             hour = Some(at);
@@ -203,15 +203,19 @@ impl Sweep<'_> {
                 .collect();
             let gone = self.delete(feed, &free, Rule::Days(keep))?;
             count += gone;
-            // Something is being read, or others have their turn.
-            if gone < free.len() || count >= BATCH {
+            if count >= BATCH {
+                // Others have their turn.
                 return Ok(self.now);
             }
+            if gone < free.len() {
+                // Something is being read: that stays for now, and what is behind it does not.
+                left = self.now;
+            }
             if let Some(next) = row.get(old) {
-                return Ok(next.end + days(keep));
+                return Ok(left.min(next.end + days(keep)));
             }
         }
-        Ok(WallTime(i64::MAX))
+        Ok(left)
     }
 
     fn by_space(&mut self) -> Result<Room, Error> {

@@ -250,7 +250,7 @@ describe("a playback by the wire", () => {
     answer(NOON);
     deliver(NOON, 0);
     for (let t = 0; t < 4000; t += 40) picture(FEED, NOON + t);
-    for (let t = 1500; t < 4000; t += 40) picture(FEED + 1, NOON + t);
+    for (let t = 1520; t < 4000; t += 40) picture(FEED + 1, NOON + t);
     pass(500);
     expect(playback.panes.map((pane) => pane.state.value)).toEqual(["ready", "nothing"]);
     expect(FakePlayer.made[1]?.shown).toBeNull();

@@ -239,7 +239,7 @@ fn an_hour_of_usual_segments_needs_no_file_but_the_first() {
     sounds.push((1680, 20));
     let recorded = Recorded {
         groups: vec![(vec![(3600, 0, 100); 25], sounds); 60],
-        sound: 300,
+        sound: 0,
         gap_ms: 0,
         width: 1280,
     };
