@@ -91,7 +91,7 @@ async fn all() -> Result<()> {
             &command.try_get_matches_from(given.iter().copied())?,
         )?)
     }
-    told(pull::run(&args(&["--seconds", "6"])?).await?)?;
+    told(pull::run(&args(&[])?).await?)?;
     let record = args(&["--seconds", "6", "--cameras", "25,600,1000"])?;
     told(apart(move || record::run(&record))?)?;
     told(deliver::run(&args(&[])?).await?)?;
