@@ -35,7 +35,7 @@ pub(crate) use self::pins::Pin;
 pub(crate) use self::pins::{Pins, Plans};
 use self::{
     buffers::Buffers,
-    mux::{Extent, INLINE, MARGIN, Mux, Plan},
+    mux::{INLINE, MARGIN, Mux, Plan, Seen},
 };
 use crate::{Error, archive::Shared, events::blocking, index::Entry, segment::Layout};
 
@@ -196,9 +196,9 @@ impl Inner {
             match &part.rows {
                 Some(rows) => self.plan.put(part, rows, &mut head),
                 None => {
-                    let (rows, extents) = self.look(n)?;
-                    self.plan.put(part, &rows, &mut head);
-                    let _ = part.extents.set(extents);
+                    let seen = self.look(n)?;
+                    self.plan.put(part, &seen.rows, &mut head);
+                    let _ = part.extents.set(seen.extents);
                 }
             }
         }
@@ -206,7 +206,7 @@ impl Inner {
     }
 
     /// What a part's file says of its samples. Blocking.
-    fn look(&self, part: usize) -> Result<(Box<[u8]>, Box<[Extent]>), Error> {
+    fn look(&self, part: usize) -> Result<Seen, Error> {
         let part = &self.plan.parts[part];
         let source = &self.sources[part.source as usize];
         let found = layout(&source.path, source.bytes).and_then(|layout| {
@@ -259,8 +259,8 @@ impl Inner {
             let extents = match part.extents.get() {
                 Some(extents) => extents,
                 None => {
-                    let (_, extents) = self.look(n)?;
-                    part.extents.get_or_init(|| extents)
+                    let seen = self.look(n)?;
+                    part.extents.get_or_init(|| seen.extents)
                 }
             };
             let first = extents.partition_point(|e| e.at + e.len <= at);

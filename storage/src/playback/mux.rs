@@ -15,7 +15,7 @@ use std::time::Duration;
 use media::{AudioTrack, MediaTime, VideoTrack, WallTime, fmp4::TrackRef};
 
 pub(crate) use self::part::{MARGIN, summary};
-pub(crate) use self::plan::{Muxed, Plan};
+pub(crate) use self::plan::{Muxed, Plan, Seen};
 use self::{
     lane::{Lane, Member, lane, parameter_sets},
     part::{Content, Cut, OVERLAP, Start, first_key},

@@ -58,6 +58,13 @@ pub(crate) struct Planned {
     pub(crate) extents: OnceLock<Box<[Extent]>>,
 }
 
+/// What a segment's file says of its samples.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) rows: Box<[u8]>,
+    pub(crate) extents: Box<[Extent]>,
+}
+
 /// Where a track's rows of a segment are in the head.
 #[derive(Clone, Copy, Debug)]
 struct Place {
@@ -236,10 +243,11 @@ impl Plan {
     }
 
     /// What a segment's file says of its samples; none where that is not what was planned.
-    pub(crate) fn read(&self, part: &Planned, layout: &Layout) -> Option<(Box<[u8]>, Box<[Extent]>)> {
+    pub(crate) fn read(&self, part: &Planned, layout: &Layout) -> Option<Seen> {
         let content = Content::whole(&layout.fragments, part.start, part.source)?;
         let rows = self.rows(part, &content)?;
-        (content.bytes == part.end).then(|| (rows, content.extents.into()))
+        let extents = content.extents.into();
+        (content.bytes == part.end).then_some(Seen { rows, extents })
     }
 
     /// Puts a segment's rows where they belong.

@@ -139,8 +139,11 @@ fn layout(recorded: &Recorded, start: WallTime) -> (Layout, WallTime) {
     (layout, end)
 }
 
+/// Of an extent: at, length, source, offset.
+type Place = (u64, u64, u32, u64);
+
 /// The whole head and where the samples come from; of what was added by its summary, as its file says.
-fn filled(plan: &Plan, layouts: &[(Layout, WallTime)]) -> (Vec<u8>, Vec<(u64, u64, u32, u64)>) {
+fn filled(plan: &Plan, layouts: &[(Layout, WallTime)]) -> (Vec<u8>, Vec<Place>) {
     let mut head = plan.blank();
     let mut extents = Vec::new();
     for part in &plan.parts {
@@ -149,9 +152,9 @@ fn filled(plan: &Plan, layouts: &[(Layout, WallTime)]) -> (Vec<u8>, Vec<(u64, u6
             Some(rows) => plan.put(part, rows, &mut head),
             None => {
                 let layout = &layouts[part.source as usize].0;
-                let (rows, found) = plan.read(part, layout).expect("it is what was planned");
-                plan.put(part, &rows, &mut head);
-                let _ = own.set(found);
+                let seen = plan.read(part, layout).expect("it is what was planned");
+                plan.put(part, &seen.rows, &mut head);
+                let _ = own.set(seen.extents);
             }
         }
         let of = part.extents.get().or(own.get()).expect("its extents");
