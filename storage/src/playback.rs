@@ -138,7 +138,9 @@ impl Playback {
                 let prefix = this.plan.prefix();
                 let to = end.min(head).min(at + CHUNK);
                 let bytes = match prefix.get(at as usize..).filter(|rest| !rest.is_empty()) {
-                    Some(rest) => Bytes::copy_from_slice(&rest[..rest.len().min((to - at) as usize)]),
+                    Some(rest) => {
+                        Bytes::copy_from_slice(&rest[..rest.len().min((to - at) as usize)])
+                    }
                     None => {
                         let maker = Arc::clone(&this);
                         let head = blocking(move || maker.head()).await?;
@@ -151,7 +153,9 @@ impl Playback {
             let to = end.min(at + CHUNK);
             let mut out = buffers.take((to - at) as usize);
             // What is in memory is taken at once: handing it to another thread and back would cost more than the copy.
-            let done = open.as_ref().map_or(0, |open| this.at_once(at - head, &mut out, open));
+            let done = open
+                .as_ref()
+                .map_or(0, |open| this.at_once(at - head, &mut out, open));
             if done < out.len() {
                 let reader = Arc::clone(&this);
                 (out, open) = blocking(move || {
@@ -321,12 +325,7 @@ impl Inner {
 }
 
 /// Reads `len` bytes at an offset, without zeroing room for them first.
-fn read_piece(
-    file: &File,
-    path: &Path,
-    offset: u64,
-    len: usize,
-) -> Result<Bytes, Error> {
+fn read_piece(file: &File, path: &Path, offset: u64, len: usize) -> Result<Bytes, Error> {
     let fail = |e| Error::io_at("read", path, offset, e);
     let mut out = Vec::with_capacity(len);
     while out.len() < len {

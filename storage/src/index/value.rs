@@ -295,7 +295,19 @@ mod tests {
         let expected = vec![entry(5, 7, 1000), entry(60_000_005, 8, 900)];
         assert_eq!(decode(400_000, &row), Some(expected.clone()));
         let mut row = vec![VERSION_2];
-        for n in [2, 5, zigzag(7), 60_000_000, 1000, 0, 60_000_000, zigzag(0), 60_000_000, 900, 0] {
+        for n in [
+            2,
+            5,
+            zigzag(7),
+            60_000_000,
+            1000,
+            0,
+            60_000_000,
+            zigzag(0),
+            60_000_000,
+            900,
+            0,
+        ] {
             put(&mut row, n);
         }
         assert_eq!(decode(400_000, &row), Some(expected));

@@ -155,12 +155,9 @@ impl Mux {
             }
         }
         let part = self.parts.len() as u32;
-        self.video[v].members.extend(Member::of(
-            part,
-            &content.video,
-            video_entry,
-            content.now,
-        ));
+        self.video[v]
+            .members
+            .extend(Member::of(part, &content.video, video_entry, content.now));
         if let Some((a, entry)) = audio {
             let member = Member::of(part, &content.audio, entry, content.audio_end);
             self.audio[a].members.extend(member);

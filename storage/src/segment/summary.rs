@@ -79,7 +79,20 @@ impl Summary {
         for (small, n) in small.iter_mut().zip(rest) {
             *small = u32::try_from(n).ok()?;
         }
-        let [delay, span, samples, keys, chunks, times, delays, sounds, pieces, lengths, first, end] = small;
+        let [
+            delay,
+            span,
+            samples,
+            keys,
+            chunks,
+            times,
+            delays,
+            sounds,
+            pieces,
+            lengths,
+            first,
+            end,
+        ] = small;
         // A day of a hundred pictures a second: what is more would only be room to be made.
         const MOST: u32 = 10_000_000;
         if small.iter().skip(2).take(8).any(|n| *n > MOST) {

@@ -121,14 +121,7 @@ impl<T> Lane<T> {
         out[stsd + 12..stsd + 16].copy_from_slice(&(self.entries.len() as u32).to_be_bytes());
     }
 
-    fn tables(
-        &self,
-        out: &mut Vec<u8>,
-        id: u32,
-        video: bool,
-        delay: i64,
-        gaps: &mut Vec<Gap>,
-    ) {
+    fn tables(&self, out: &mut Vec<u8>, id: u32, video: bool, delay: i64, gaps: &mut Vec<Gap>) {
         // A segment's first picture is shown when it is decoded, so one delay a segment is none at all.
         let late = video && (delay != 0 || self.members.iter().any(|m| m.counts.delays > 1));
         for table in Table::ALL {
@@ -145,7 +138,10 @@ impl<T> Lane<T> {
                 if table == Table::Sizes {
                     put32(out, 0);
                 }
-                put32(out, self.members.iter().map(|m| table.rows(&m.counts)).sum());
+                put32(
+                    out,
+                    self.members.iter().map(|m| table.rows(&m.counts)).sum(),
+                );
                 gaps.push(Gap {
                     at: out.len(),
                     len: self.members.iter().map(|m| table.len(&m.counts)).sum(),

@@ -9,10 +9,7 @@ use std::time::Duration;
 use media::{MediaTime, Tracks, WallTime, fmp4::Sample as Recorded};
 
 use super::{Extent, INLINE, Mapped};
-use crate::segment::{
-    Counts, Fragment, Summary,
-    summary::tracks_number,
-};
+use crate::segment::{Counts, Fragment, Summary, summary::tracks_number};
 
 /// Where a segment's samples begin in the file.
 #[derive(Clone, Copy, Debug)]

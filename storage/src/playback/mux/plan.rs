@@ -278,8 +278,18 @@ impl Plan {
                 return None;
             }
             tracks += 1;
-            for (table, _) in Table::ALL.iter().zip(place.at).filter(|(_, at)| at.is_some()) {
-                samples.write(*table, &place.standing, self.delay, self.head_len, &mut rows);
+            for (table, _) in Table::ALL
+                .iter()
+                .zip(place.at)
+                .filter(|(_, at)| at.is_some())
+            {
+                samples.write(
+                    *table,
+                    &place.standing,
+                    self.delay,
+                    self.head_len,
+                    &mut rows,
+                );
             }
         }
         let is_there = |samples: &Samples| usize::from(!samples.samples.is_empty());
@@ -329,7 +339,10 @@ fn grow(bytes: &mut [u8], from: usize, to: usize, gaps: &[Gap]) {
         size.copy_from_slice(&bytes[at..at + 4]);
         let size = u32::from_be_bytes(size);
         let end = at + size as usize;
-        if matches!(&bytes[at + 4..at + 8], b"moov" | b"trak" | b"mdia" | b"minf" | b"stbl") {
+        if matches!(
+            &bytes[at + 4..at + 8],
+            b"moov" | b"trak" | b"mdia" | b"minf" | b"stbl"
+        ) {
             grow(bytes, at + 8, end, gaps);
         }
         let inside = gaps.iter().filter(|gap| at < gap.at && gap.at <= end);

@@ -1,10 +1,7 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use media::{
-    AudioCodec, AudioTrack, Profile, Tracks, VideoCodec,
-    fmp4::Sample,
-};
+use media::{AudioCodec, AudioTrack, Profile, Tracks, VideoCodec, fmp4::Sample};
 use proptest::prelude::*;
 
 use super::{plan::Plan, *};
@@ -89,13 +86,20 @@ fn layout(recorded: &Recorded, start: WallTime) -> (Layout, WallTime) {
             offset += run.bytes();
             run
         };
-        let pictures = video.iter().enumerate().map(|(n, (duration, late, size))| Sample {
-            duration: MediaTime(*duration),
-            size: *size,
-            sync: n == 0,
-            // Never before the group's first.
-            composition: MediaTime(if n == 0 { video[0].1 } else { *late + video[0].1 }),
-        });
+        let pictures = video
+            .iter()
+            .enumerate()
+            .map(|(n, (duration, late, size))| Sample {
+                duration: MediaTime(*duration),
+                size: *size,
+                sync: n == 0,
+                // Never before the group's first.
+                composition: MediaTime(if n == 0 {
+                    video[0].1
+                } else {
+                    *late + video[0].1
+                }),
+            });
         let video_run = run(begin, pictures.collect());
         let sounds = audio.iter().map(|(duration, size)| Sample {
             duration: MediaTime(*duration),
@@ -158,7 +162,10 @@ fn filled(plan: &Plan, layouts: &[(Layout, WallTime)]) -> (Vec<u8>, Vec<Place>) 
             }
         }
         let of = part.extents.get().or(own.get()).expect("its extents");
-        assert_eq!(of.iter().map(|e| e.len).sum::<u64>(), part.range().end - part.range().start);
+        assert_eq!(
+            of.iter().map(|e| e.len).sum::<u64>(),
+            part.range().end - part.range().start
+        );
         extents.extend(of.iter().map(|e| (e.at, e.len, e.source, e.offset)));
     }
     (head, extents)
@@ -170,7 +177,11 @@ fn boxes(bytes: &[u8]) -> usize {
     while at < bytes.len() {
         let size = u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
         let kind = &bytes[at + 4..at + 8];
-        assert!(size >= 8 && at + size <= bytes.len(), "{} of {size} bytes", kind.escape_ascii());
+        assert!(
+            size >= 8 && at + size <= bytes.len(),
+            "{} of {size} bytes",
+            kind.escape_ascii()
+        );
         if matches!(kind, b"moov" | b"trak" | b"mdia" | b"minf" | b"stbl") {
             count += boxes(&bytes[at + 8..at + size]);
         }
