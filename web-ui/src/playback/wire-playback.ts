@@ -254,7 +254,8 @@ export class WirePlayback implements Playback {
     this.#turn = requestAnimationFrame(this.#show);
     const mono = performance.now();
     const at = this.#clock.now(mono);
-    for (const pane of this.panes) if (pane.opened) pane.player.show(pane.moment(at), this.#clock.held ? 0 : this.#rate, mono);
+    for (const pane of this.panes)
+      if (pane.opened) pane.player.show(pane.moment(at), this.#clock.held ? 0 : this.#rate, mono);
     const standings = this.panes.map((pane) => pane.standing(at, this.#rate));
     const hold = mustHold(standings, at, this.#rate, this.#clock.held, mono - this.#heldSince);
     if (hold !== this.#clock.held) {
