@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The page in a real browser: starts the built binary's demonstration district on loopback and lets web-ui/e2e judge it.
-# `transport` has a district of its own, over HTTPS: WebTransport is there on secure origins only.
+# `transport` has a district of its own, over HTTPS: WebTransport is there on secure origins only. `hall` starts its own, since it
+# stops it in the middle.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 binary=${SIGHTLINE:-target/debug/sightline}
@@ -43,10 +44,14 @@ judge() {
 }
 
 # shellcheck disable=SC2048 # several judges may come in one word
-plain=() secure=()
+plain=() secure=() own=()
 # The others by name: docs/design/limits.md says why.
 for one in ${*:-wall flow}; do
-  if [[ $one == transport ]]; then secure+=("$one"); else plain+=("$one"); fi
+  case $one in
+    transport) secure+=("$one") ;;
+    hall) own+=("$one") ;;
+    *) plain+=("$one") ;;
+  esac
 done
 if ((${#plain[@]})); then
   district plain --cameras 24 --plain-http
@@ -58,3 +63,6 @@ if ((${#secure[@]})); then
   for one in "${secure[@]}"; do judge "$one"; done
   leave
 fi
+for one in "${own[@]}"; do
+  SIGHTLINE=$(realpath "$binary") DATA=$work/data-$one PASSWORD_FILE=$work/password SIGHTLINE_USER=admin judge "$one"
+done

@@ -9,6 +9,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 const PAGES = [
   ["wall", ".live-tile"],
   ["wall?l=4&a=3", ".tile.kept, .phone-wall, .page"],
+  ["walls", ".walls-page .empty, .director .mini"],
   ["map?near=116.1,24.27", ".camera-panel"],
   ["map", ".map-canvas canvas"],
   ["playback", "canvas.timeline"],
@@ -35,6 +36,12 @@ const PAGES = [
 /** What opens over a page: where, what opens it, what must be there. */
 const DIALOGS = [
   { path: "incidents?view=plans", opener: ".plans-view .page-head .button", there: "dialog[open] .plan-editor" },
+  { path: "walls", opener: ".walls-head .button", there: "dialog[open] input[name=id]" },
+  ...[
+    ["l", ".layouts"],
+    ["d", ".send-set"],
+    ["?", ".keys"],
+  ].map(([key, what]) => ({ path: "wall", opener: `[data-key="${key}"]`, there: `dialog[open] ${what}`, wide: true })),
   { path: "register", opener: ".reg-line[data-camera]", there: ".reg-detail input[name=name]" },
   {
     path: "register?tab=zones",
@@ -113,7 +120,8 @@ try {
       await page.waitForSelector("main footer");
       await check(page, `${size}/${theme}/report`);
     }
-    for (const { path, opener, keys, nth = 0, there, press } of DIALOGS) {
+    for (const { path, opener, keys, nth = 0, there, press, wide = false } of DIALOGS) {
+      if (wide && size === "phone") continue;
       await page.goto(`${settings.url}/${path}${path.endsWith("=") ? code : ""}`);
       if (opener) await page.locator(opener).filter({ visible: true }).nth(nth).click();
       for (const key of keys ?? []) {

@@ -28,6 +28,17 @@ const pages = ({ code, codes, incident }) => [
   ["wall-4", `/wall?l=4&c=${codes.slice(0, 3).join()}&f=1`, (page, phone) => live(page, phone ? 1 : 3)],
   ["wall-25", `/wall?l=25&c=${codes.join()}`, (page, phone) => live(page, phone ? 1 : Math.min(20, codes.length))],
   ["wall-alarm", `/wall?l=4&c=${codes.slice(0, 3).join()}&a=3`, (page, phone) => live(page, phone ? 1 : 3)],
+  ["walls", "/walls", (page) => still(page, ".walls-page .empty, .director .mini")],
+  ...["l", "d", "?"].map((key, i) => [
+    ["wall-layouts", "wall-send", "wall-keys"][i],
+    `/wall?l=4&c=${codes.slice(0, 3).join()}`,
+    async (page, phone) => {
+      await live(page, phone ? 1 : 3);
+      if (phone) return;
+      await page.keyboard.press(key);
+      await page.waitForSelector("dialog[open]");
+    },
+  ]),
   ["map", "/map", (page) => still(page, ".map-canvas canvas")],
   ["map-camera", `/map?c=${code}`, (page) => live(page, 1)],
   ["map-near", `/map?near=116.1,24.27`, (page) => still(page, ".map-canvas canvas")],

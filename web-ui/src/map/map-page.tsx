@@ -1,7 +1,7 @@
 import "./map.css";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { api, snapshotUrl } from "../api/client";
-import { cameras, events, openIncidents, takeIncident, tree } from "../api/store";
+import { cameras, events, openIncidents, takeIncident, tree, user } from "../api/store";
 import { openDiagnosis } from "../diagnose/open";
 import type { CameraCode, RegionCode } from "../domain/ids";
 import { type Found, formatNear, parseNear, type Shape } from "../domain/select";
@@ -16,6 +16,7 @@ import { Button, Dialog, Empty, problemWords, toast } from "../ui/widgets";
 import { openedEvent } from "../wall/alarm-strip";
 import { LiveTile } from "../wall/live-tile";
 import { usePhone } from "../wall/phone-wall";
+import { sending } from "../wall/sending";
 import { formatWall, LAYOUTS, parseWall } from "../wall/url";
 import { MapView, type Tool } from "./map-view";
 
@@ -362,6 +363,15 @@ function FoundPanel({
             label={t("map.allToWall")}
             onClick={() => navigate(formatWall({ layout, slots: codes, focus: null }))}
           />
+          {(user.value?.role === "administrator" || user.value?.role === "operator") && (
+            <Button
+              icon="send"
+              label={t("send.button")}
+              onClick={() => {
+                sending.value = codes;
+              }}
+            />
+          )}
           <Button
             icon="history"
             label={t("map.playback")}

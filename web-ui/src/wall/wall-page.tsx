@@ -243,8 +243,8 @@ function Desk({ state, all }: { state: WallState; all: readonly CameraCode[] }) 
           />
           <Button icon="layoutGrid" label={t("wall.fill")} hideLabel onClick={fill} />
           <Button icon="eraser" label={t("wall.clear")} hideLabel onClick={clear} />
-          <Button icon="save" label={t("layouts.title")} hideLabel onClick={() => setLayouts(true)} />
-          {directs && <Button icon="send" label={t("send.button")} hideLabel onClick={send} />}
+          <Button icon="save" data-key="l" label={t("layouts.title")} hideLabel onClick={() => setLayouts(true)} />
+          {directs && <Button icon="send" data-key="d" label={t("send.button")} hideLabel onClick={send} />}
           <Button icon="externalLink" label={t("wall.window")} hideLabel onClick={another} />
           <Button
             icon={sound ? "volume" : "volumeOff"}
@@ -261,7 +261,7 @@ function Desk({ state, all }: { state: WallState; all: readonly CameraCode[] }) 
             onClick={() => setFigures(!figures)}
           />
           <Button icon="maximize" label={t("wall.full")} hideLabel onClick={full} />
-          <Button icon="keyboard" label={t("wall.keys")} hideLabel onClick={() => setKeys(true)} />
+          <Button icon="keyboard" data-key="?" label={t("wall.keys")} hideLabel onClick={() => setKeys(true)} />
         </div>
         {figures && <LineFigures />}
         {cameras.value.size === 0 ? (

@@ -116,7 +116,7 @@ export const WALLS = {
   "screen.away": ["连不上网关，正在重试", "The gateway cannot be reached, trying again"],
   "screen.awayHint": ["恢复后自动显示，无需操作。", "It comes back by itself."],
 
-  "layouts.title": ["布局", "Layouts"],
+  "layouts.title": ["保存的布局", "Saved layouts"],
   "layouts.none": ["还没有保存的布局", "No layouts yet"],
   "layouts.noneHint": ["给现在的画面起个名字即可保存。", "Give what stands now a name to keep it."],
   "layouts.keepAs": ["把现在的画面存为", "Keep what stands now as"],
