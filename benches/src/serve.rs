@@ -48,6 +48,9 @@ pub struct Args {
     /// 512 kbit/s a camera, not 2 Mbit/s.
     #[arg(long)]
     pub sub: bool,
+    /// How long the relay gathers, in milliseconds; its own default without.
+    #[arg(long)]
+    pub gather_ms: Option<u64>,
     /// Viewers that the floor waits for.
     #[arg(long, default_value_t = 0)]
     pub viewers: usize,
@@ -88,7 +91,7 @@ pub fn run(args: &Args) -> Result<()> {
     match args.floor {
         None => {
             cameras.iter_mut().for_each(Camera::fill);
-            relay::run(cameras)
+            relay::run(cameras, args.gather_ms)
         }
         Some(Way::Ws) => floor::plain(cameras, args.viewers, args.tiles),
         Some(Way::Wss) => floor::records(cameras, args.viewers),

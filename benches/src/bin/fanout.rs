@@ -17,7 +17,7 @@ use sightline_bench::{results, serve};
     about = "Fan-out of the relay beside its floor",
     args_override_self = true
 )]
-struct Args {
+struct Cli {
     #[command(flatten)]
     rows: rows::Args,
     #[command(flatten)]
@@ -53,7 +53,7 @@ enum Part {
 }
 
 fn main() -> Result<()> {
-    let args = Args::parse();
+    let args = Cli::parse();
     match args.part {
         None if args.markdown => {
             print!("{}", results::markdown(&results::read()?));

@@ -23,6 +23,9 @@ pub(crate) struct Args {
     /// The relay without its floor: half the time, for who tunes.
     #[arg(long)]
     no_floor: bool,
+    /// Another time to gather than the relay's own, in milliseconds: for who tunes.
+    #[arg(long)]
+    gather_ms: Option<u64>,
     /// Print the server's process before each measurement, for a profiler.
     #[arg(long)]
     pids: bool,
@@ -237,6 +240,7 @@ fn server(args: &Args, load: Load, floor: bool) -> Result<(Helper, String)> {
         words.extend(["--tiles".into(), load.tiles.to_string()]);
     }
     words.extend(load.sub.then(|| "--sub".into()));
+    words.extend(args.gather_ms.map(|ms| format!("--gather-ms={ms}")));
     let mut server = Helper::start(&words)?;
     if args.pids {
         eprintln!(

@@ -54,7 +54,7 @@ fn viewer(peer: SocketAddr) -> Viewer {
     }
 }
 
-pub(super) fn run(cameras: Vec<Camera>) -> Result<()> {
+pub(super) fn run(cameras: Vec<Camera>, gather_ms: Option<u64>) -> Result<()> {
     // As in the gateway, where a subscriber is set that wants none of what libraries trace. Without one tracing asks `log` each time.
     tracing::subscriber::set_global_default(tracing::subscriber::NoSubscriber::new())?;
     let host = BenchHost(cameras.iter().map(|c| Arc::clone(&c.feed)).collect());
@@ -64,7 +64,9 @@ pub(super) fn run(cameras: Vec<Camera>) -> Result<()> {
         .build()?;
     runtime.block_on(async {
         source::push(cameras)?;
-        let relay = Relay::new(Config::default(), Arc::new(host), CancellationToken::new());
+        let mut bounds = Config::default();
+        bounds.gather_ms = gather_ms.unwrap_or(bounds.gather_ms);
+        let relay = Relay::new(bounds, Arc::new(host), CancellationToken::new());
         let plain = TcpListener::bind("127.0.0.1:0").await?;
         let secure = TcpListener::bind("127.0.0.1:0").await?;
         let config = relay::quic::server_config(identity.chain.clone(), identity.key.clone_key())?;

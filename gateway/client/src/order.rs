@@ -2,14 +2,14 @@
 //! group for the next when it is late. No I/O.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use media::{
     TrackKind,
-    wire::{Header, ServerMessage},
+    wire::{Header, Kind, ServerMessage},
 };
 
 use crate::Message;
@@ -45,11 +45,26 @@ impl Key {
 pub struct Order {
     patience: Duration,
     tracks: HashMap<(u32, TrackKind), Track>,
-    /// Feeds that `opened` has announced; media that overtook it waits.
-    known: HashSet<u32>,
+    /// Feeds that `opened` has announced, and how many of their frames were handed out; media that overtook it waits.
+    known: HashMap<u32, u32>,
     tiles: HashMap<u32, u32>,
-    control: VecDeque<ServerMessage>,
+    control: VecDeque<Said>,
     held_bytes: usize,
+}
+
+/// A control message, and what must be handed out before it.
+struct Said {
+    message: ServerMessage,
+    behind: Option<Behind>,
+}
+
+/// So many frames of a feed. What the gateway gave up never comes: a message waits no longer than its viewer's patience after the
+/// last that came.
+#[derive(Clone, Copy)]
+struct Behind {
+    feed: u32,
+    frames: u32,
+    since: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -70,7 +85,7 @@ impl Default for Order {
         Self {
             patience: PATIENCE,
             tracks: HashMap::new(),
-            known: HashSet::new(),
+            known: HashMap::new(),
             tiles: HashMap::new(),
             control: VecDeque::new(),
             held_bytes: 0,
@@ -86,9 +101,10 @@ impl Order {
 
     /// A control message came.
     pub fn control(&mut self, message: ServerMessage) {
+        let mut behind = None;
         match &message {
             ServerMessage::Opened { tile, feed, .. } => {
-                self.known.insert(*feed);
+                self.known.entry(*feed).or_default();
                 if let Some(old) = self.tiles.insert(*tile, *feed)
                     && old != *feed
                 {
@@ -106,9 +122,16 @@ impl Order {
                     self.drop_held(feed);
                 }
             }
+            ServerMessage::Gap { tile, frames, .. } | ServerMessage::Finished { tile, frames } => {
+                behind = self.tiles.get(tile).map(|feed| Behind {
+                    feed: *feed,
+                    frames: *frames,
+                    since: None,
+                });
+            }
             _ => {}
         }
-        self.control.push_back(message);
+        self.control.push_back(Said { message, behind });
     }
 
     /// A media message came.
@@ -118,6 +141,11 @@ impl Order {
             return;
         }
         self.held_bytes += payload.len();
+        for behind in self.control.iter_mut().filter_map(|s| s.behind.as_mut()) {
+            if behind.feed == header.feed {
+                behind.since = Some(now);
+            }
+        }
         let group = track.groups.entry(header.group).or_insert_with(|| Group {
             messages: VecDeque::new(),
             done: false,
@@ -140,27 +168,44 @@ impl Order {
 
     /// Whether time alone can make something ready.
     pub fn is_waiting(&self) -> bool {
-        self.held_bytes > 0
+        self.held_bytes > 0 || !self.control.is_empty()
     }
 
     /// What to hand out now, if anything.
     pub fn poll(&mut self, now: Instant) -> Option<Message> {
-        if let Some(message) = self.control.pop_front() {
-            return Some(Message::Control(message));
+        // Until that has come nothing of another feed passes: its announcement may be what waits behind.
+        let held = self.held(now);
+        if held.is_none()
+            && let Some(said) = self.control.pop_front()
+        {
+            return Some(Message::Control(said.message));
         }
         if self.held_bytes > MAX_HELD_BYTES {
             self.make_room();
         }
         for ((feed, _), track) in &mut self.tracks {
-            if self.known.contains(feed)
+            if held.is_none_or(|held| held == *feed)
+                && let Some(out) = self.known.get_mut(feed)
                 && let Some((header, payload)) =
                     track.poll(now, self.patience, &mut self.held_bytes)
             {
+                *out += u32::from(header.kind != Kind::Initialisation);
                 self.held_bytes -= payload.len();
                 return Some(Message::Media(header, payload));
             }
         }
         None
+    }
+
+    /// The feed of which frames must come before the next control message.
+    fn held(&mut self, now: Instant) -> Option<u32> {
+        let behind = self.control.front_mut()?.behind.as_mut()?;
+        // Not known any more: another has taken its place, and nobody waits for it.
+        let out = *self.known.get(&behind.feed)?;
+        let since = *behind.since.get_or_insert(now);
+        let waits = now.saturating_duration_since(since) < self.patience;
+        let waits = waits && self.held_bytes <= MAX_HELD_BYTES;
+        (out < behind.frames && waits).then_some(behind.feed)
     }
 
     /// Bytes that wait.
@@ -172,7 +217,7 @@ impl Order {
     fn make_room(&mut self) {
         let (known, held) = (&self.known, &mut self.held_bytes);
         for ((feed, _), track) in &mut self.tracks {
-            if !known.contains(feed) || track.groups.len() > 1 {
+            if !known.contains_key(feed) || track.groups.len() > 1 {
                 track.give_up_first(held);
             }
         }
@@ -306,6 +351,38 @@ mod tests {
         assert_eq!(drain(&mut order, now + PATIENCE / 2), []);
         assert_eq!(drain(&mut order, now + PATIENCE), [(2, 0)]);
         assert!(!order.is_waiting());
+    }
+
+    /// Recorded pictures are on one stream, their end on another.
+    #[test]
+    fn a_recordings_end_waits_for_what_was_sent_before_it() {
+        let end = |frames| ServerMessage::Finished { tile: 1, frames };
+        let is_end = |m: Option<Message>| {
+            matches!(m, Some(Message::Control(ServerMessage::Finished { .. })))
+        };
+        let (mut order, now) = (Order::default(), Instant::now());
+        order.control(opened());
+        order.media(now, header(0, 0), Bytes::new());
+        order.control(end(3));
+        assert_eq!(drain(&mut order, now), [(0, 0)]);
+        assert!(order.is_waiting());
+        let later = now + PATIENCE - Duration::from_millis(1);
+        order.media(later, header(0, 1), Bytes::new());
+        assert_eq!(drain(&mut order, later), [(0, 1)]);
+        assert!(order.poll(later + PATIENCE / 2).is_none());
+        order.media(later, header(0, 2), Bytes::new());
+        assert!(matches!(order.poll(later), Some(Message::Media(..))));
+        assert!(is_end(order.poll(later)));
+        assert!(!order.is_waiting());
+
+        // What was given up does not come: it is not waited for longer than anything else is.
+        order.control(end(5));
+        assert!(order.poll(later).is_none());
+        assert!(is_end(order.poll(later + PATIENCE)));
+        // Nor where the viewer has gone elsewhere.
+        order.control(end(5));
+        order.control(ServerMessage::Closed { tile: 1 });
+        assert!(is_end(order.poll(later)));
     }
 
     #[test]

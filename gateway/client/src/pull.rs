@@ -223,6 +223,8 @@ impl Tape {
             reason: recorded.reason.clone(),
         };
         client.replay(replay).await?;
+        // From the beginning on: else the clock would run by itself until the first picture is here.
+        client.reached(CLOCK, 1, recorded.from).await?;
         Ok(Self {
             pace: Pace::new(rate(recorded.rate)),
             tells_at: Instant::now() + TELL,

@@ -21,6 +21,8 @@ pub struct Config {
     pub gather_from_tiles: u32,
     /// How long to gather, in milliseconds; adds as much delay at most.
     pub gather_ms: u64,
+    /// The same where sixteen connections and more gather the same pictures: a write for each of them is what a beat costs.
+    pub gather_many_ms: u64,
     /// A tile in `auto` whose picture has this many lines on the screen or more shows `main`, a smaller one `sub`.
     pub auto_main_lines: u16,
     /// By so many per cent a size must pass [`Config::auto_main_lines`], either way, before a tile changes its stream.
@@ -65,6 +67,8 @@ impl Default for Config {
             viewer_budget: ByteCount(256 * 1024),
             gather_from_tiles: 4,
             gather_ms: 5,
+            // Half of a picture's time: nobody sees it, and a row of walls costs half as much.
+            gather_many_ms: 20,
             // Sub streams have 360 to 480 lines: from 480 on the eye sees that there is more to see.
             auto_main_lines: 480,
             auto_margin_percent: 12,
@@ -86,6 +90,9 @@ impl Config {
     }
     pub(crate) fn gather(&self) -> Duration {
         Duration::from_millis(self.gather_ms)
+    }
+    pub(crate) fn gather_many(&self) -> Duration {
+        self.gather().max(Duration::from_millis(self.gather_many_ms))
     }
     pub(crate) fn hello(&self) -> Duration {
         Duration::from_millis(self.hello_ms)

@@ -61,5 +61,5 @@ pub enum End {
     Io(#[from] io::Error),
     /// The QUIC connection failed.
     #[error("QUIC connection failed: {0}")]
-    Quic(#[from] quinn::ConnectionError),
+    Quic(#[from] quinn_proto::ConnectionError),
 }

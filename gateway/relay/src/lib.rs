@@ -21,7 +21,7 @@
 //! - **No copy of a payload for a viewer before the encryption or the system call** (`docs/design/relay.md` counts them). A frame's payload is the [`bytes::Bytes`] that ingest
 //!   made; its head (WebSocket header, envelope, `moof`) is built once a feed and format by [`media::Frame::fragment`]. On
 //!   plain WebSocket both go to `writev` as they are; under TLS rustls encrypts from the same slices into its record; on QUIC
-//!   quinn keeps references until they are acknowledged and copies each byte once into the packet it encrypts in place.
+//!   `quinn-proto` keeps references until they are acknowledged and copies each byte once into the packet it encrypts in place.
 //!   Built a viewer (and so counted as copies): initialisation segments, about 700 B, once per tile and codec change (QUIC:
 //!   once a group), and control messages.
 //! - **A viewer costs bounded memory**: [`Config::viewer_budget`] of references to shared bytes, plus one message.
@@ -184,7 +184,7 @@ impl Relay {
     pub fn quic(
         &self,
         socket: std::net::UdpSocket,
-        config: quinn::ServerConfig,
+        config: quinn_proto::ServerConfig,
     ) -> std::io::Result<quic::Quic> {
         quic::start(Arc::clone(&self.0), socket, config)
     }
@@ -255,5 +255,27 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.0.counters.viewers.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod sizes {
+    use super::*;
+    use tokio::net::TcpStream;
+    use tokio_rustls::server::TlsStream;
+
+    fn future<A, B, C, F: Future>(_: fn(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Room for the largest of what may happen is taken by every viewer, whatever happens to it.
+    #[test]
+    fn a_viewers_task_is_small() {
+        let plain = future(websocket::serve::<TcpStream>);
+        let secure = future(websocket::serve::<TlsStream<TcpStream>>);
+        let quic = quic::task_size();
+        assert!(plain < 1200, "plain: {plain}");
+        assert!(secure < 4000, "secure: {secure}");
+        assert!(quic < 3500, "QUIC: {quic}");
     }
 }

@@ -5,7 +5,7 @@
 //! accept -> handshake -> ALPN: Carrier::native | Carrier::webtransport -> auth line -> line: task, and worker of the thread
 //!                                                                                       |  driver -- session
 //!                                                                                       v
-//!                                                                          streams -> quinn, one packet train a frame
+//!                                                                          streams -> engine, one packet train a frame
 //! ```
 //!
 //! The newest group of every track has the same priority and the ones before it less, so that under congestion a tile's newest
@@ -18,6 +18,7 @@
 mod accept;
 mod carrier;
 mod driver;
+mod engine;
 mod line;
 mod lines;
 mod outgoing;
@@ -26,8 +27,8 @@ mod webtransport;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use quinn::{
-    RecvStream, SendStream, VarInt,
+use quinn_proto::{
+    VarInt,
     congestion::{BbrConfig, ControllerFactory, CubicConfig},
 };
 use rustls::server::ResolvesServerCert;
@@ -36,6 +37,7 @@ use tokio::sync::oneshot;
 
 use crate::{Config, Congestion};
 pub(crate) use accept::start;
+use engine::{RecvStream, SendStream};
 use lines::Lines;
 pub use webtransport::{ALPN as ALPN_WEBTRANSPORT, PATH as WEBTRANSPORT_PATH};
 
@@ -54,9 +56,10 @@ const MAX_UNI_STREAMS: u32 = 8;
 const DATAGRAM_BYTES: usize = 2048;
 /// A client of which nothing was heard for so long is gone.
 const IDLE_TIME: Duration = Duration::from_secs(30);
-/// Clients that can (RFC draft ack-frequency; ours, not browsers) acknowledge so many packets at once, or what came within their
-/// own 25 ms: about one acknowledgement a frame in place of one every other packet. A gap is told at once all the same.
+/// Clients that can (RFC draft ack-frequency; ours, not browsers) acknowledge so many packets at once, or what came within so long:
+/// about one acknowledgement for two frames in place of one every other packet. A gap is told at once all the same.
 const ACKNOWLEDGE_EVERY: u32 = 20;
+const ACKNOWLEDGE_WITHIN: Duration = Duration::from_millis(50);
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// Why a QUIC endpoint cannot be configured.
@@ -67,7 +70,7 @@ pub enum ConfigError {
     Tls(#[from] rustls::Error),
     /// TLS without a cipher suite that QUIC needs.
     #[error("TLS configuration for QUIC: {0}")]
-    Suite(#[from] quinn::crypto::rustls::NoInitialCipherSuite),
+    Suite(#[from] quinn_proto::crypto::rustls::NoInitialCipherSuite),
 }
 
 /// A server configuration for [`crate::Relay::quic`], with one certificate for all and the default bounds: see
@@ -78,7 +81,7 @@ pub enum ConfigError {
 pub fn server_config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
-) -> Result<quinn::ServerConfig, ConfigError> {
+) -> Result<quinn_proto::ServerConfig, ConfigError> {
     let provider = rustls::crypto::ring::default_provider();
     let key = rustls::sign::CertifiedKey::from_der(chain, key, &provider)?;
     let key = Arc::new(rustls::sign::SingleCertAndKey::from(key));
@@ -93,22 +96,24 @@ pub fn server_config(
 pub fn server_config_resolving(
     certificates: Arc<dyn ResolvesServerCert>,
     bounds: &Config,
-) -> Result<quinn::ServerConfig, ConfigError> {
+) -> Result<quinn_proto::ServerConfig, ConfigError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut tls = rustls::ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_no_client_auth()
         .with_cert_resolver(certificates);
     tls.alpn_protocols = vec![ALPN.to_vec(), ALPN_WEBTRANSPORT.to_vec()];
-    let tls = quinn::crypto::rustls::QuicServerConfig::try_from(tls)?;
-    let mut config = quinn::ServerConfig::with_crypto(Arc::new(tls));
-    let mut transport = quinn::TransportConfig::default();
+    let tls = quinn_proto::crypto::rustls::QuicServerConfig::try_from(tls)?;
+    let mut config = quinn_proto::ServerConfig::with_crypto(Arc::new(tls));
+    let mut transport = quinn_proto::TransportConfig::default();
     let congestion: Arc<dyn ControllerFactory + Send + Sync> = match bounds.quic_congestion {
         Congestion::Bbr => Arc::new(BbrConfig::default()),
         Congestion::Cubic => Arc::new(CubicConfig::default()),
     };
-    let mut acknowledgements = quinn::AckFrequencyConfig::default();
-    acknowledgements.ack_eliciting_threshold(VarInt::from_u32(ACKNOWLEDGE_EVERY));
+    let mut acknowledgements = quinn_proto::AckFrequencyConfig::default();
+    acknowledgements
+        .ack_eliciting_threshold(VarInt::from_u32(ACKNOWLEDGE_EVERY))
+        .max_ack_delay(Some(ACKNOWLEDGE_WITHIN));
     transport
         .congestion_controller_factory(congestion)
         .ack_frequency_config(Some(acknowledgements))
@@ -120,7 +125,7 @@ pub fn server_config_resolving(
         .datagram_receive_buffer_size(Some(DATAGRAM_BYTES))
         .keep_alive_interval(Some(KEEP_ALIVE))
         .max_idle_timeout(Some(
-            quinn::IdleTimeout::try_from(IDLE_TIME).expect("30 s are far below 2^62 ms"),
+            quinn_proto::IdleTimeout::try_from(IDLE_TIME).expect("30 s are far below 2^62 ms"),
         ));
     config.transport_config(Arc::new(transport));
     Ok(config)
@@ -148,3 +153,12 @@ impl Quic {
 
 /// The control stream, and what came with its first line.
 type Control = (SendStream, RecvStream, Lines);
+
+/// Bytes that a connection's task takes.
+#[cfg(test)]
+pub(crate) fn task_size() -> usize {
+    fn of<A, B, C, D, F: Future>(_: fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+    of(accept::serve)
+}

@@ -210,8 +210,15 @@ impl Session {
             }
             Input::Line { taken, rtt } => self.meter.line(taken, rtt),
             Input::Tick => {
+                let max_delay = self.config.max_delay();
+                // Nothing is asked of the tiles while there is no room. Where what waits can be given up they leave out what is
+                // too late all the same: else who never takes anything would hold it for ever, and nobody would count.
+                let stuck = self.delivery == Delivery::Groups && self.is_full();
                 for tile in &mut self.tiles {
-                    tile.observe(now, self.config.max_delay());
+                    tile.observe(now, max_delay);
+                    if stuck {
+                        tile.leave_out_late(now, max_delay, &mut self.ready);
+                    }
                 }
                 self.look(now);
             }
@@ -236,7 +243,7 @@ impl Session {
                 }
                 return Some(output);
             }
-            if self.closing || self.queued as u64 >= self.config.viewer_budget.0 {
+            if self.closing || self.is_full() {
                 return None;
             }
             let mut moved = false;
@@ -279,6 +286,11 @@ impl Session {
                 return None;
             }
         }
+    }
+
+    /// The budget of unwritten bytes is spent.
+    fn is_full(&self) -> bool {
+        self.queued as u64 >= self.config.viewer_budget.0
     }
 
     /// Lets the tiles that are level take frames without the session, if nothing waits in here: see [`Cruise`]. Until

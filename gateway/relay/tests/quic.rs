@@ -149,6 +149,30 @@ async fn a_slow_reader_gets_resets_and_another_is_not_harmed() {
     }
 }
 
+/// One group is more than its budget and than its flow control takes: nothing that it was given is ever superseded by itself.
+#[tokio::test]
+async fn what_a_deaf_viewer_misses_is_counted_though_its_budget_is_spent_within_a_group() {
+    let mut cam = live(1);
+    cam.frame_bytes = 6000;
+    cam.push();
+    let config = Config {
+        max_delay_ms: 300,
+        viewer_budget: ByteCount(64 * 1024),
+        ..Config::default()
+    };
+    let rig = Rig::new(&TestHost::with(&[&cam]), config);
+    let deaf = Deaf::connect(&rig).await;
+    let mut pace = tokio::time::interval(Duration::from_millis(4));
+    let started = tokio::time::Instant::now();
+    // More than once: what it holds is given up, and makes room for what comes.
+    while rig.relay.stats().skipped_frames < 10 * u64::from(GOP) {
+        assert!(started.elapsed() < DEADLINE, "{:?}", rig.relay.stats());
+        pace.tick().await;
+        cam.push();
+    }
+    deaf.connection.close(1000u32.into(), b"");
+}
+
 /// A phone leaves its Wi-Fi: the same connection goes on from another address.
 #[tokio::test]
 async fn a_viewer_who_moves_to_another_address_misses_nothing() {

@@ -352,7 +352,7 @@ fn a_hole_is_told_with_its_reason_and_skipped() {
     w.pass(Duration::from_secs(10));
     let gap = (us(10.0), Some(us(3610.0)));
     assert!(w.told(
-        |m| matches!(m, ServerMessage::Gap { tile: 1, from, to, reason }
+        |m| matches!(m, ServerMessage::Gap { tile: 1, from, to, reason, .. }
         if (*from, *to) == gap && reason.code == ReasonCode::NotRecording)
     ));
     assert!(w.told(|m| matches!(m, ServerMessage::Clock { run: 1, at, .. } if *at == us(3610.0))));
@@ -470,6 +470,26 @@ fn what_the_viewer_shows_is_what_counts() {
 }
 
 #[test]
+fn who_says_what_it_shows_misses_nothing_however_long_it_is_not_heard_of() {
+    let (_, mut w) = one(&[(0.0, 600.0)]);
+    w.clock(1, &format!(r#""at":{},"rate":3.99"#, us(0.0)));
+    w.replay(1);
+    w.say(&format!(
+        r#"{{"type":"reached","clock":1,"run":1,"at":{}}}"#,
+        us(0.0)
+    ));
+    // Its machine stands still, and takes nothing either: what is sent ahead is more than the budget.
+    w.rate = Some(0);
+    w.pass(Duration::from_secs(20));
+    w.rate = Some(10_000_000);
+    w.pass(Duration::from_secs(5));
+    assert!(!w.told(|m| matches!(m, ServerMessage::Skipped { .. })));
+    let times = w.times();
+    assert!(times.len() > 200, "{}", times.len());
+    assert!(times.windows(2).all(|t| t[1] - t[0] == FRAME));
+}
+
+#[test]
 fn a_line_that_is_too_thin_gets_key_frames_and_later_all_again() {
     let (_, mut w) = one(&[(0.0, 600.0)]);
     // 29 kB a second are recorded; 5 kB of them are the key frame.
@@ -562,8 +582,8 @@ fn it_ends_where_it_was_told_to() {
     let done = w
         .control
         .iter()
-        .filter(|m| matches!(m, ServerMessage::Finished { tile: 1 }));
-    assert_eq!(done.count(), 1);
+        .filter(|m| matches!(m, ServerMessage::Finished { tile: 1, frames } if *frames == 125));
+    assert_eq!(done.count(), 1, "once, and how many came before it");
 }
 
 #[test]

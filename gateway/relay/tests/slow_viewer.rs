@@ -171,3 +171,41 @@ fn a_viewer_sets_its_own_maximum_delay() {
     let seen = eager.drain();
     assert_eq!(seen.story, format!("SK{}", "f".repeat(22)));
 }
+
+/// What was taken for it fills all the room there is, and is of the group that is the newest of those taken: nothing supersedes it.
+#[test]
+fn who_takes_nothing_is_told_what_it_misses_though_there_is_no_room() {
+    let mut cam = live(1);
+    cam.push();
+    let host = TestHost::with(&[&cam]);
+    let config = Config {
+        viewer_budget: ByteCount(20_000),
+        ..Config::default()
+    };
+    let mut rig = Rig::with(&host, Delivery::Groups, config);
+    rig.open(1, 1, "sub");
+    cam.push_many(GOP / 2);
+    let taken = rig.drain_until_blocked().frames.len() as u64;
+    rig.session.handle(rig.now, Input::Queued(rig.queued));
+    let mut missed = 0;
+    for second in 1..=60 {
+        cam.push_many(FPS);
+        rig.pass(Duration::from_secs(1));
+        let seen = rig.drain_until_blocked();
+        assert_eq!(seen.frames, [], "there is no room");
+        for message in &seen.control {
+            let ServerMessage::Skipped { frames, .. } = message else {
+                panic!("{message:?}")
+            };
+            missed += frames;
+        }
+        assert!(missed > 0 || second < 6, "after {second} s");
+    }
+    // All but the last groups, which it might still get.
+    let all = u64::from(cam.frames) - taken;
+    assert!((all - 2 * u64::from(GOP)..=all).contains(&missed), "{missed} of {all}");
+    // Room again: the newest group from its beginning.
+    rig.session.handle(rig.now, Input::Queued(0));
+    let seen = rig.drain();
+    assert!(seen.story.starts_with("SIK") || seen.story.starts_with("IK"), "{}", seen.story);
+}

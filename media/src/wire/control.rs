@@ -392,6 +392,9 @@ pub enum ServerMessage {
         to: Option<i64>,
         /// Why.
         reason: Reason,
+        /// Frames of the tile's feed that were sent before this. Where each stream has its own pace they may come after it.
+        #[serde(default)]
+        frames: u32,
     },
     /// Whether key frames only are sent of a recorded tile since the line does not carry more.
     Thinned {
@@ -404,6 +407,9 @@ pub enum ServerMessage {
     Finished {
         /// Which tile.
         tile: u32,
+        /// As in `Gap`.
+        #[serde(default)]
+        frames: u32,
     },
     /// Not understood.
     Error {
@@ -538,14 +544,18 @@ mod tests {
                     keys
                 }
             ),
-            any::<(u32, i64, Option<i64>)>().prop_map(|(tile, from, to)| ServerMessage::Gap {
-                tile,
-                from,
-                to,
-                reason: Reason::new(crate::ReasonCode::NotRecording, "no plan"),
+            any::<(u32, i64, Option<i64>, u32)>().prop_map(|(tile, from, to, frames)| {
+                ServerMessage::Gap {
+                    tile,
+                    from,
+                    to,
+                    reason: Reason::new(crate::ReasonCode::NotRecording, "no plan"),
+                    frames,
+                }
             }),
             any::<(u32, bool)>().prop_map(|(tile, keys)| ServerMessage::Thinned { tile, keys }),
-            any::<u32>().prop_map(|tile| ServerMessage::Finished { tile }),
+            any::<(u32, u32)>()
+                .prop_map(|(tile, frames)| ServerMessage::Finished { tile, frames }),
         ]
     }
 

@@ -74,9 +74,13 @@ fuzz_target!(|data: &[u8]| {
                 let tile = u32::from(op[3] % 4);
                 // It begins anew after this, at whatever group.
                 last.clear();
-                order.control(match op[2] % 2 {
+                order.control(match op[2] % 3 {
                     0 => ServerMessage::Paused { tile },
-                    _ => ServerMessage::Closed { tile },
+                    1 => ServerMessage::Closed { tile },
+                    _ => ServerMessage::Finished {
+                        tile,
+                        frames: u32::from(op[2]),
+                    },
                 });
             }
             6 => now += Duration::from_millis(u64::from(op[3]) * 10),

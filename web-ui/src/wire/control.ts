@@ -115,7 +115,7 @@ export type ServerMessage =
   | { readonly type: "refused" | "lost"; readonly tile: TileId; readonly reason: Reason }
   | { readonly type: "skipped"; readonly tile: TileId; readonly frames: number; readonly ms: number }
   | { readonly type: "back" | "paused" | "closed"; readonly tile: TileId }
-  | { readonly type: "finished"; readonly tile: TileId }
+  | { readonly type: "finished"; readonly tile: TileId; readonly frames: number }
   | ClockSet
   | {
       readonly type: "gap";
@@ -123,6 +123,7 @@ export type ServerMessage =
       readonly from: UtcMicros;
       readonly to: UtcMicros | null;
       readonly reason: Reason;
+      readonly frames: number;
     }
   | { readonly type: "thinned"; readonly tile: TileId; readonly keys: boolean }
   | { readonly type: "error"; readonly text: string; readonly tile: TileId | null };
@@ -211,12 +212,13 @@ function read(json: Fields): ServerMessage | null {
         from: utcMicros(from),
         to: to === null ? null : utcMicros(to),
         reason: reason(json.reason),
+        frames: number(json.frames) ?? 0,
       };
     }
     case "thinned":
       return { type: "thinned", tile, keys: json.keys === true };
     case "finished":
-      return { type: "finished", tile };
+      return { type: "finished", tile, frames: number(json.frames) ?? 0 };
     case "back":
     case "paused":
     case "closed":

@@ -24,7 +24,7 @@ pub(crate) use super::drive::tests::frame;
 use super::{
     Due, Fresh, Line, Seat, Sent,
     post::{LaneBell, Post, Request},
-    worker::Worker,
+    worker::{Beat, Worker},
 };
 
 const INTERRUPTIONS: usize = 2;
@@ -212,7 +212,7 @@ impl Crew {
         let posts: Arc<[Arc<Post>]> = Arc::new([Arc::new(post)]);
         let worker = Worker::new(
             Arc::clone(&posts[0]),
-            Duration::ZERO,
+            Beat::steady(Duration::ZERO),
             usize::MAX,
             Arc::default(),
         );
@@ -260,7 +260,8 @@ fn scene(gathers: bool, pushes: u32, stop: &Arc<AtomicBool>) -> (Vec<Actor>, Box
     let (post, woken) = Post::of_test();
     let post = Arc::new(post);
     let gather = Duration::from_millis(5);
-    let mut worker = Worker::new(Arc::clone(&post), gather, usize::MAX, Arc::default());
+    let beat = Beat::steady(gather);
+    let mut worker = Worker::new(Arc::clone(&post), beat, usize::MAX, Arc::default());
     let (got, ring) = (Arc::new(Got::default()), Ring::new(Default::default()));
     // One line is there from the start: nothing of it may be missed.
     post.ask(Request::Follow {

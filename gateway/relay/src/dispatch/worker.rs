@@ -10,7 +10,7 @@ use super::{
     Due, Fresh, Line, MAX_GATHERED_BYTES, Sent, joined,
     post::{Inbox, LaneBell, Post, Request},
 };
-use crate::stats::Counters;
+use crate::{Config, stats::Counters};
 
 /// A ring and who watches it.
 struct Lane {
@@ -36,9 +36,44 @@ struct Place {
     due: Vec<(u32, u32)>,
 }
 
+/// How long frames are gathered.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Beat {
+    few: Duration,
+    many: Duration,
+}
+
+/// From so many lines on that a beat's first frame is for.
+const MANY: usize = 16;
+
+impl Beat {
+    pub(super) fn of(config: &Config) -> Self {
+        Self {
+            few: config.gather(),
+            many: config.gather_many(),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn steady(time: Duration) -> Self {
+        Self {
+            few: time,
+            many: time,
+        }
+    }
+
+    /// Where its first frame is for so many.
+    fn long(self, lines: usize) -> Duration {
+        match lines < MANY {
+            true => self.few,
+            false => self.many,
+        }
+    }
+}
+
 pub(super) struct Worker {
     post: Arc<Post>,
-    gather: Duration,
+    gather: Beat,
     /// From so many lines on a frame is put into one piece.
     join_from: usize,
     counters: Arc<Counters>,
@@ -59,7 +94,7 @@ pub(super) struct Worker {
 impl Worker {
     pub(super) fn new(
         post: Arc<Post>,
-        gather: Duration,
+        gather: Beat,
         join_from: usize,
         counters: Arc<Counters>,
     ) -> Self {
@@ -113,7 +148,7 @@ impl Worker {
         } else if self.gathered_bytes > MAX_GATHERED_BYTES {
             self.send_gathered();
         } else if self.beat.is_none() && !self.waiting.is_empty() {
-            self.begin_beat(now + self.gather);
+            self.begin_beat(now + self.gather.long(self.waiting.len()));
         }
         any
     }
@@ -372,7 +407,7 @@ mod tests {
     fn walls_that_show_the_same_get_a_beat_in_one_piece_and_another_its_own() {
         let gather = Duration::from_millis(5);
         let post = Arc::new(Post::of_task());
-        let mut worker = Worker::new(post, gather, 3, Arc::default());
+        let mut worker = Worker::new(post, Beat::steady(gather), 3, Arc::default());
         let rings: Vec<Ring> = (0..2).map(|_| Ring::new(Default::default())).collect();
         let walls: Vec<Arc<Wall>> = (0..4).map(|_| Arc::default()).collect();
         for (n, wall) in walls.iter().enumerate() {
@@ -398,5 +433,29 @@ mod tests {
             assert_eq!(*wall.0.lock().unwrap(), [(2, Some(all.clone().into()))]);
         }
         assert_eq!(*walls[3].0.lock().unwrap(), [(1, None)]);
+    }
+
+    #[test]
+    fn a_row_of_walls_waits_longer_for_fewer_calls() {
+        let config = Config {
+            gather_ms: 5,
+            gather_many_ms: 20,
+            ..Config::default()
+        };
+        for (walls, beat_ms) in [(MANY - 1, 5), (MANY, 20)] {
+            let post = Arc::new(Post::of_task());
+            let mut worker = Worker::new(post, Beat::of(&config), 3, Arc::default());
+            let ring = Ring::new(Default::default());
+            let all: Vec<Arc<Wall>> = (0..walls).map(|_| Arc::default()).collect();
+            for (n, wall) in (0..).zip(&all) {
+                let rings = std::slice::from_ref(&ring);
+                worker.follow(n, Arc::clone(wall) as Arc<dyn Line>, rings, true);
+            }
+            let start = Instant::now();
+            worker.turn(start);
+            ring.push(frame(0));
+            worker.turn(start);
+            assert_eq!(worker.beat(), Some(start + Duration::from_millis(beat_ms)));
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use media::{CameraId, Lease, Profile, Reason, WallTime, wire::ClientMessage};
-use quinn::{Connection, Incoming, RecvStream, SendStream, VarInt};
+use quinn_proto::VarInt;
 use tokio::{
     io::AsyncReadExt,
     runtime::Handle,
@@ -19,6 +19,7 @@ use tokio::{
 use super::{
     ALPN_WEBTRANSPORT, Control, Quic,
     carrier::{self, Carrier, Refused},
+    engine::{self, Connection, Endpoint, Incoming, RecvStream, SendStream},
     line,
     lines::Lines,
 };
@@ -33,7 +34,7 @@ const MAX_HANDSHAKES: usize = 256;
 pub(crate) fn start(
     shared: Arc<Shared>,
     socket: UdpSocket,
-    config: quinn::ServerConfig,
+    config: quinn_proto::ServerConfig,
 ) -> io::Result<Quic> {
     let address = socket.local_addr()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -41,9 +42,7 @@ pub(crate) fn start(
         .build()?;
     let endpoint = {
         let _within = runtime.enter();
-        let quinn = Arc::new(quinn::TokioRuntime);
-        let bounds = quinn::EndpointConfig::default();
-        quinn::Endpoint::new(bounds, Some(config), socket, quinn)?
+        Endpoint::new(config, socket)?
     };
     let host = Arc::new(Elsewhere {
         host: Arc::clone(&shared.host),
@@ -98,7 +97,8 @@ impl Host for Elsewhere {
 }
 
 /// Accepts until the relay is cancelled, then waits for the connections to say goodbye.
-async fn accept(shared: Arc<Shared>, endpoint: quinn::Endpoint) {
+async fn accept(shared: Arc<Shared>, endpoint: Endpoint) {
+    let driver = tokio::spawn(engine::drive(endpoint.clone()));
     let dispatch = Arc::new(Dispatch::on_this_thread(&shared.config, &shared.counters));
     let mut connections = JoinSet::new();
     let handshakes = Arc::new(Semaphore::new(MAX_HANDSHAKES));
@@ -119,26 +119,26 @@ async fn accept(shared: Arc<Shared>, endpoint: quinn::Endpoint) {
                 connections.spawn(serve(shared, dispatch, incoming, permit));
             }
             // Cannot fail: its address is not validated.
-            Err(_) if !incoming.remote_address_validated() => drop(incoming.retry()),
+            Err(_) if !incoming.remote_address_validated() => incoming.retry(),
             Err(_) => incoming.refuse(),
         }
     }
-    endpoint.set_server_config(None);
+    endpoint.refuse_all();
     while connections.join_next().await.is_some() {}
-    endpoint.close(VarInt::from_u32(u32::from(Close::GOING_AWAY)), b"");
-    // The last goodbyes are sent by the endpoint's own task.
+    endpoint.close(VarInt::from_u32(u32::from(Close::GOING_AWAY)));
+    // The last goodbyes are sent by the driver.
     let _ = timeout(carrier::CLOSE_TIME, endpoint.wait_idle()).await;
+    driver.abort();
 }
 
-async fn serve(
+pub(super) async fn serve(
     shared: Arc<Shared>,
     dispatch: Arc<Dispatch>,
     incoming: Incoming,
     permit: OwnedSemaphorePermit,
 ) {
     let peer = incoming.remote_address();
-    let handshake = async { incoming.accept()?.await };
-    let connection = match timeout(shared.config.hello(), handshake).await {
+    let connection = match timeout(shared.config.hello(), incoming.accept()).await {
         Ok(Ok(connection)) => connection,
         Ok(Err(error)) => return tracing::debug!(%peer, %error, "QUIC handshake"),
         Err(_) => return tracing::debug!(%peer, "QUIC handshake not completed in time"),
@@ -178,9 +178,7 @@ async fn serve(
 
 /// By the protocol that was agreed on in the handshake.
 async fn carry(connection: &Connection) -> Result<(Carrier, SendStream, RecvStream), Refused> {
-    let data = connection.handshake_data();
-    let data = data.and_then(|data| data.downcast::<quinn::crypto::rustls::HandshakeData>().ok());
-    match data.and_then(|data| data.protocol).as_deref() {
+    match connection.protocol().as_deref() {
         Some(ALPN_WEBTRANSPORT) => Carrier::webtransport(connection.clone()).await,
         _ => Carrier::native(connection.clone()).await,
     }

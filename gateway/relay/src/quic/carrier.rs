@@ -11,9 +11,12 @@ use futures_util::{
     FutureExt,
     future::{BoxFuture, Fuse},
 };
-use quinn::{Connection, ConnectionError, RecvStream, SendStream, VarInt};
+use quinn_proto::{ConnectionError, VarInt};
 
-use super::webtransport;
+use super::{
+    engine::{Connection, RecvStream, SendStream},
+    webtransport,
+};
 use crate::{Close, End};
 
 /// Application error code of a reset group (`docs/reference/wire.md`).
@@ -73,8 +76,8 @@ pub(super) struct Carrier {
     pub(super) head: Bytes,
     /// Error code of a reset group.
     pub(super) stale: VarInt,
-    /// Looks after all that the viewer may not do, and after the connection's end.
-    over: BoxFuture<'static, Over>,
+    /// Looks after all that a WebTransport viewer may not do, and after the connection's end.
+    over: Option<BoxFuture<'static, Over>>,
     /// Until the viewer ends a WebTransport session.
     left: Fuse<BoxFuture<'static, ()>>,
     /// The stream that carries a WebTransport session's close.
@@ -88,20 +91,11 @@ impl Carrier {
     ) -> Result<(Self, SendStream, RecvStream), Refused> {
         let broken = |e: ConnectionError| Close::new(Close::PROTOCOL, e.to_string());
         let (send, receive) = connection.accept_bi().await.map_err(broken)?;
-        let watched = connection.clone();
-        let over = async move {
-            let why = "a viewer opens one stream, the control stream";
-            tokio::select! {
-                error = watched.closed() => error.into(),
-                Ok(_) = watched.accept_bi() => Over::Broken(Close::new(Close::PROTOCOL, why)),
-                Ok(_) = watched.accept_uni() => Over::Broken(Close::new(Close::PROTOCOL, why)),
-            }
-        };
         let carrier = Self {
             connection,
             head: Bytes::new(),
             stale: VarInt::from_u32(STALE),
-            over: Box::pin(over),
+            over: None,
             left: Fuse::terminated(),
             session: None,
         };
@@ -117,7 +111,7 @@ impl Carrier {
             connection,
             head: established.head,
             stale: webtransport::error_code(STALE),
-            over: established.over,
+            over: Some(established.over),
             left: established.left.fuse(),
             session: Some(established.session),
         };
@@ -137,7 +131,19 @@ impl Carrier {
         if self.left.poll_unpin(cx).is_ready() {
             return Poll::Ready(Over::Left);
         }
-        self.over.poll_unpin(cx)
+        if let Some(over) = &mut self.over {
+            return over.poll_unpin(cx);
+        }
+        if let Poll::Ready(error) = self.connection.poll_closed(cx) {
+            return Poll::Ready(error.into());
+        }
+        let one_more = matches!(self.connection.poll_accept_bi(cx), Poll::Ready(Ok(_)))
+            || matches!(self.connection.poll_accept_uni(cx), Poll::Ready(Ok(_)));
+        if one_more {
+            let why = "a viewer opens one stream, the control stream";
+            return Poll::Ready(Over::Broken(Close::new(Close::PROTOCOL, why)));
+        }
+        Poll::Pending
     }
 
     /// Says why and closes.

@@ -13,7 +13,6 @@ use media::{
     Frame,
     wire::{Format, Framed, ServerMessage, replay::is_recorded},
 };
-use quinn::RecvStream;
 use tokio::{
     io::{AsyncRead, ReadBuf},
     time::Instant,
@@ -21,6 +20,7 @@ use tokio::{
 
 use super::{
     Control,
+    engine::RecvStream,
     lines::Lines,
     outgoing::{Load, Outgoing},
     streams::{CONTROL_PRIORITY, Streams},
@@ -56,8 +56,6 @@ pub(super) struct Driver {
     cruises: Vec<Cruise>,
     /// Which feed each tile shows.
     feeds: HashMap<u32, u32>,
-    /// Tiles whose next message begins after a gap.
-    skipped: Vec<u32>,
     tiles_counted: u64,
     /// When bytes were last taken from the control stream's queue, or it was empty.
     control_moved: Instant,
@@ -83,7 +81,6 @@ impl Driver {
             streams,
             cruises: Vec::new(),
             feeds: HashMap::new(),
-            skipped: Vec::new(),
             tiles_counted: 0,
             control_moved: Instant::now(),
             control_left: 0,
@@ -97,9 +94,18 @@ impl Driver {
 
     /// Tiles that are level take frames without the session from here on.
     pub(super) fn take_off(&mut self) {
-        if self.skipped.is_empty() && self.streams.unwritten() == 0 {
+        if self.streams.unwritten() == 0 {
             self.session.take_off(&mut self.cruises);
         }
+    }
+
+    /// What is sent from here on leaves with [`Driver::flush`].
+    pub(super) fn hold(&self) {
+        self.streams.hold();
+    }
+
+    pub(super) fn flush(&self) {
+        self.streams.flush();
     }
 
     /// Sends what a worker hands over, if nothing has to go before it. False where the session has to be asked: it finds in the
@@ -230,9 +236,10 @@ impl Driver {
         match message {
             ServerMessage::Skipped { tile, frames, .. } => {
                 Counters::add(&self.shared.counters.skipped_frames, *frames);
-                // A recorded tile's stream has all of it, in order: what is skipped was never in it.
-                if !self.feeds.get(tile).is_some_and(|f| is_recorded(*f)) {
-                    self.skipped.push(*tile);
+                // At once, not with the next frame: what waits may be all that there is room for. A recorded tile's stream has all of
+                // it, in order: what is skipped was never in it.
+                if let Some(feed) = self.feeds.get(tile).filter(|feed| !is_recorded(**feed)) {
+                    self.streams.skip(*feed, cx);
                 }
             }
             ServerMessage::Opened { tile, feed, .. } => {
@@ -288,12 +295,7 @@ impl Driver {
     }
 
     fn media(&mut self, message: &Message, cx: &mut Context<'_>, sent: &mut Sent) {
-        let frame = &message.frame;
-        if !self.skipped.is_empty() && self.skipped.contains(&message.tile) {
-            self.skipped.retain(|tile| *tile != message.tile);
-            self.streams.skip(frame.feed, cx);
-        }
-        self.send(frame, message.framed(), cx, sent);
+        self.send(&message.frame, message.framed(), cx, sent);
     }
 
     fn send(&mut self, frame: &Frame, framed: &Framed, cx: &mut Context<'_>, sent: &mut Sent) {

@@ -56,28 +56,29 @@ impl Line for Shell {
             return Sent::default();
         };
         let mut cx = Context::from_waker(waker);
-        let mut handed = Sent::default();
-        if driver.offer(frames, due, &mut cx, &mut handed) {
-            return handed;
-        }
-        driver.land();
-        let (version, pace) = (driver.session.sources_version(), driver.pace());
-        match driver.pump(&mut cx) {
-            Ok(mut sent) => {
-                driver.take_off();
-                sent.add(handed);
-                let same = version == driver.session.sources_version();
-                if !same || driver.pace() < pace {
+        // All of it leaves at once, while the connection's state is in the cache.
+        driver.hold();
+        let mut sent = Sent::default();
+        if !driver.offer(frames, due, &mut cx, &mut sent) {
+            driver.land();
+            let (version, pace) = (driver.session.sources_version(), driver.pace());
+            match driver.pump(&mut cx) {
+                Ok(pumped) => {
+                    driver.take_off();
+                    sent.add(pumped);
+                    let same = version == driver.session.sources_version();
+                    if !same || driver.pace() < pace {
+                        self.bell.notify_one();
+                    }
+                }
+                Err(why) => {
+                    *close = Some(why);
                     self.bell.notify_one();
                 }
-                sent
-            }
-            Err(why) => {
-                *close = Some(why);
-                self.bell.notify_one();
-                Sent::default()
             }
         }
+        driver.flush();
+        sent
     }
 
     fn ring(&self) {

@@ -2,13 +2,13 @@
 
 use std::{
     collections::VecDeque,
-    future::Future,
-    pin::pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use quinn::{SendStream, VarInt, WriteError, Written};
+use quinn_proto::VarInt;
+
+use super::engine::{SendStream, WriteError};
 
 /// What a message is: of what is left out, frames are counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,8 +89,7 @@ impl Outgoing {
     }
 
     pub(super) fn opened(&mut self, stream: SendStream) {
-        // Fails only for a stream that is over, which the next write finds out.
-        let _ = stream.set_priority(self.priority);
+        stream.set_priority(self.priority);
         self.stream = Some(stream);
     }
 
@@ -130,7 +129,7 @@ impl Outgoing {
             && let Some(stream) = &mut self.stream
         {
             while rest < N {
-                match write_some(stream, &mut chunks[rest..], cx) {
+                match stream.poll_write_chunks(&mut chunks[rest..], cx) {
                     Poll::Ready(Ok(written)) => rest += written.chunks,
                     Poll::Ready(Err(error)) => return self.fail(&error),
                     Poll::Pending => break,
@@ -165,7 +164,7 @@ impl Outgoing {
             let Some(stream) = &mut self.stream else {
                 return;
             };
-            match write_some(stream, self.chunks.make_contiguous(), cx) {
+            match stream.poll_write_chunks(self.chunks.make_contiguous(), cx) {
                 Poll::Ready(Ok(written)) => {
                     self.chunks.drain(..written.chunks);
                     self.wrote(written.bytes);
@@ -220,7 +219,7 @@ impl Outgoing {
     pub(super) fn prioritise(&mut self, priority: i32) {
         self.priority = priority;
         if let Some(stream) = &self.stream {
-            let _ = stream.set_priority(priority);
+            stream.set_priority(priority);
         }
     }
 
@@ -258,33 +257,22 @@ impl Outgoing {
             lost.bytes += held;
         }
         if let Some(stream) = &mut self.stream {
-            let _ = stream.reset(code);
+            stream.reset(code);
         }
         lost
     }
 
     /// Whether nothing is left to do or to take back: all acknowledged, or broken.
     pub(super) fn is_over(&self) -> bool {
-        let acknowledged = || {
-            let stopped = self.stream.as_ref().map(SendStream::stopped);
-            let mut cx = Context::from_waker(Waker::noop());
-            stopped.is_some_and(|stopped| pin!(stopped).poll(&mut cx).is_ready())
-        };
+        let acknowledged = || self.stream.as_ref().is_some_and(SendStream::is_over);
         self.broken || self.finished && acknowledged()
     }
 }
 
-/// Gives quinn what it takes, without waiting.
-fn write_some(
-    stream: &mut SendStream,
-    chunks: &mut [Bytes],
-    cx: &mut Context<'_>,
-) -> Poll<Result<Written, WriteError>> {
-    pin!(stream.write_chunks(chunks)).poll(cx)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::task::Waker;
+
     use super::*;
 
     /// A stream that was not opened yet, with these messages: a picture, or a frame after it.

@@ -6,20 +6,20 @@
 //! show a picture.
 
 use std::{
-    collections::{HashMap, VecDeque},
-    future::Future,
-    pin::Pin,
+    collections::{BTreeMap, VecDeque},
     task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
 use media::TrackKind;
-use quinn::{Connection, ConnectionError, SendStream, VarInt};
+use quinn_proto::VarInt;
 use tokio::time::Instant;
 
-use super::outgoing::{Load, Lost, Outgoing};
+use super::{
+    engine::Connection,
+    outgoing::{Load, Lost, Outgoing},
+};
 
 /// Before media, audio before video, the newest group before those it superseded.
 pub(super) const CONTROL_PRIORITY: i32 = 3;
@@ -65,13 +65,13 @@ pub(super) struct Streams {
     head: Bytes,
     /// Error code of a reset group.
     stale: VarInt,
-    lanes: HashMap<(u32, TrackKind), Lane>,
+    lanes: BTreeMap<(u32, TrackKind), Lane>,
     /// One a feed.
     leading: Vec<Leader>,
     /// Groups that are superseded but not acknowledged, or of feeds that are shown no more, and since when.
     old: VecDeque<(Instant, u32, Outgoing)>,
-    /// A stream that is being opened, where the other side has no room for one now.
-    opening: Option<BoxFuture<'static, Result<SendStream, ConnectionError>>>,
+    /// A group waits for a stream: the other side has no room for one now.
+    opening: bool,
     /// Something may wait.
     behind: bool,
     /// What quinn takes.
@@ -91,16 +91,25 @@ impl Streams {
             connection,
             head,
             stale,
-            lanes: HashMap::new(),
+            lanes: BTreeMap::new(),
             leading: Vec::new(),
             old: VecDeque::new(),
-            opening: None,
+            opening: false,
             behind: false,
             window: FIRST_WINDOW,
             grown: Instant::now(),
             measured: None,
             lost: Vec::new(),
         }
+    }
+
+    /// What is written from here on leaves with [`Streams::flush`].
+    pub(super) fn hold(&self) {
+        self.connection.hold();
+    }
+
+    pub(super) fn flush(&self) {
+        self.connection.flush();
     }
 
     /// Bytes that quinn has not taken.
@@ -252,26 +261,17 @@ impl Streams {
                 .map(|(_, lane)| &mut lane.newest);
             let old = self.old.iter_mut().rev().map(|(_, _, outgoing)| outgoing);
             let Some(first) = newest.chain(old).find(|o| o.wants_stream()) else {
-                self.opening = None;
+                self.opening = false;
                 return;
             };
-            let connection = &self.connection;
-            let opening = self.opening.get_or_insert_with(|| {
-                let connection = connection.clone();
-                Box::pin(async move { connection.open_uni().await })
-            });
-            match Pin::new(opening).poll(cx) {
-                Poll::Ready(opened) => {
-                    self.opening = None;
-                    match opened {
-                        Ok(stream) => {
-                            first.opened(stream);
-                            first.write(cx);
-                        }
-                        Err(_) => first.give_up(),
-                    }
+            match self.connection.poll_open_uni(cx) {
+                Poll::Ready(Ok(stream)) => {
+                    first.opened(stream);
+                    first.write(cx);
                 }
+                Poll::Ready(Err(_)) => first.give_up(),
                 Poll::Pending => {
+                    self.opening = true;
                     self.behind = true;
                     return;
                 }
@@ -296,7 +296,7 @@ impl Streams {
         let old = self.old.iter_mut().map(|(_, _, outgoing)| outgoing);
         let newest = self.lanes.values_mut().map(|lane| &mut lane.newest);
         newest.chain(old).for_each(|outgoing| outgoing.write(cx));
-        self.behind = self.unwritten() > 0 || self.opening.is_some();
+        self.behind = self.unwritten() > 0 || self.opening;
     }
 
     /// The feed is shown no more; its last groups still go out, if in time.

@@ -6,14 +6,16 @@
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use http::StatusCode;
-use quinn::{Connection, RecvStream, SendStream};
 use url::Url;
 use web_transport_proto::{
     Capsule, ConnectRequest, ConnectResponse, Frame, Http3CapsuleReader, Settings, StreamUni,
     VarInt, error_to_http3,
 };
 
-use super::carrier::{Over, Refused};
+use super::{
+    carrier::{Over, Refused},
+    engine::{Connection, RecvStream, SendStream},
+};
 use crate::Close;
 
 /// The protocol's name in the TLS handshake.
@@ -22,11 +24,11 @@ pub const ALPN: &[u8] = b"h3";
 pub const PATH: &str = "/api/v1/media";
 
 /// H3_NO_ERROR (RFC 9114, 8.1).
-pub(super) const NO_ERROR: quinn::VarInt = quinn::VarInt::from_u32(0x100);
+pub(super) const NO_ERROR: quinn_proto::VarInt = quinn_proto::VarInt::from_u32(0x100);
 /// H3_MESSAGE_ERROR: a request that cannot be understood.
-const MESSAGE_ERROR: quinn::VarInt = quinn::VarInt::from_u32(0x10e);
+const MESSAGE_ERROR: quinn_proto::VarInt = quinn_proto::VarInt::from_u32(0x10e);
 /// H3_REQUEST_REJECTED.
-const REJECTED: quinn::VarInt = quinn::VarInt::from_u32(0x10b);
+const REJECTED: quinn_proto::VarInt = quinn_proto::VarInt::from_u32(0x10b);
 
 /// Streams of HTTP/3's own (control, two of QPACK, and the reserved kinds that browsers open to keep servers honest).
 const MAX_UNI_STREAMS: usize = 16;
@@ -43,8 +45,8 @@ pub(super) struct Established {
 }
 
 /// An error code of the session as one of HTTP/3.
-pub(super) fn error_code(code: u32) -> quinn::VarInt {
-    quinn::VarInt::from_u64(error_to_http3(code)).expect("error_to_http3 is below 2^47")
+pub(super) fn error_code(code: u32) -> quinn_proto::VarInt {
+    quinn_proto::VarInt::from_u64(error_to_http3(code)).expect("error_to_http3 is below 2^47")
 }
 
 /// Shakes hands. The caller bounds the time.
@@ -97,7 +99,7 @@ async fn shake_hands(connection: &Connection) -> Result<Granted, Refused> {
         let answered = async {
             ConnectResponse::new(status).write(&mut session).await.ok();
             session.finish().ok();
-            session.stopped().await.ok();
+            session.stopped().await;
         };
         answered.await;
         return Err(Refused {
@@ -119,7 +121,7 @@ async fn shake_hands(connection: &Connection) -> Result<Granted, Refused> {
 
 /// The session's number: that of the stream it was asked for on.
 fn number(session: &SendStream) -> VarInt {
-    let id = quinn::VarInt::from(session.id()).into_inner();
+    let id = quinn_proto::VarInt::from(session.id()).into_inner();
     VarInt::try_from(id).expect("a stream's number is a QUIC integer")
 }
 
@@ -183,8 +185,8 @@ async fn read_out(mut stream: RecvStream) -> Result<(), Close> {
         _ => return Ok(()),
     }
     let mut left = MAX_UNI_BYTES;
-    while let Ok(Some(chunk)) = stream.read_chunk(4096, true).await {
-        let Some(rest) = left.checked_sub(chunk.bytes.len()) else {
+    while let Ok(Some(chunk)) = stream.read_chunk(4096).await {
+        let Some(rest) = left.checked_sub(chunk.len()) else {
             let why = "a stream of HTTP/3 with more in it than belongs there";
             return Err(Close::new(Close::TOO_BIG, why));
         };
@@ -216,7 +218,7 @@ pub(super) async fn say_close(mut session: SendStream, close: &Close) {
     VarInt::from_u32(u32::try_from(capsule.len()).unwrap_or(u32::MAX)).encode(&mut frame);
     frame.unsplit(capsule);
     if session.write_chunk(frame.freeze()).await.is_ok() && session.finish().is_ok() {
-        let _ = session.stopped().await;
+        session.stopped().await;
     }
 }
 

@@ -417,6 +417,30 @@ impl Tile {
         }
     }
 
+    /// Leaves out what is too late, and says so at once: nothing can be sent that it could be said before.
+    pub(super) fn leave_out_late(
+        &mut self,
+        now: Instant,
+        max_delay: Duration,
+        out: &mut VecDeque<Output>,
+    ) {
+        self.skip_if_late(now, max_delay);
+        self.tell_missed(out);
+    }
+
+    fn tell_missed(&mut self, out: &mut VecDeque<Output>) {
+        if self.missed.frames == 0 {
+            return;
+        }
+        let missed = std::mem::take(&mut self.missed);
+        out.push_back(Output::Control(ServerMessage::Skipped {
+            tile: self.id,
+            frames: missed.frames,
+            bytes: missed.bytes,
+            ms: missed.time.to_duration().as_millis() as u64,
+        }));
+    }
+
     /// Why it is this stream, if it is not the one that was asked for or might be.
     fn why(&self) -> Option<Auto> {
         if self.shown.stands_in() {
@@ -442,15 +466,7 @@ impl Tile {
             return false;
         }
         let tile = self.id;
-        if self.missed.frames > 0 {
-            let missed = std::mem::take(&mut self.missed);
-            out.push_back(Output::Control(ServerMessage::Skipped {
-                tile,
-                frames: missed.frames,
-                bytes: missed.bytes,
-                ms: missed.time.to_duration().as_millis() as u64,
-            }));
-        }
+        self.tell_missed(out);
         let same =
             self.sent.tracks.as_ref().is_some_and(|tracks| {
                 Arc::ptr_eq(tracks, &frame.tracks) || **tracks == *frame.tracks

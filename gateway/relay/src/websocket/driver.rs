@@ -38,7 +38,7 @@ where
 {
     let Some(place) = shared.enter() else {
         let close = Close::new(Close::BUSY, "too many viewers are connected");
-        return finish(stream, &mut Outbox::default(), close).await;
+        return Box::pin(finish(stream, &mut Outbox::default(), close)).await;
     };
     let peer = viewer.peer;
     let listed = place.list(&viewer, "websocket");
@@ -54,14 +54,15 @@ where
     let why = run(&shared, &live.0, &mut seat).await;
     drop(seat);
     let open = live.0.lock().open.take();
+    // Its goodbye takes room that only those need who are leaving: in boxes.
     let end = match (why, open) {
         (Stop::End(end), _) => end,
         (_, None) => End::Left,
-        (Stop::Close(close), Some(open)) => close_down(open, close).await,
+        (Stop::Close(close), Some(open)) => Box::pin(close_down(open, close)).await,
         (Stop::Left(code), Some(open)) => {
             // The close frame is answered with its own code (RFC 6455, 5.5.1).
             let close = Close::new(code.unwrap_or(Close::NORMAL), "");
-            close_down(open, close).await;
+            Box::pin(close_down(open, close)).await;
             End::Left
         }
     };

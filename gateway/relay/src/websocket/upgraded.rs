@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
+use futures_util::future::BoxFuture;
 use hyper::upgrade::Upgraded;
 use hyper_util::{rt::TokioIo, server::conn::auto::upgrade::downcast};
 use tokio::{
@@ -20,20 +21,25 @@ use tokio_rustls::server::TlsStream;
 use super::serve;
 use crate::{End, Shared, Viewer};
 
-pub(crate) async fn serve_upgraded(shared: Arc<Shared>, upgraded: Upgraded, viewer: Viewer) -> End {
+/// Boxed by what it is: else the room for a viewer over TLS, which is the largest, would be every viewer's.
+pub(crate) fn serve_upgraded(
+    shared: Arc<Shared>,
+    upgraded: Upgraded,
+    viewer: Viewer,
+) -> BoxFuture<'static, End> {
     let upgraded = match downcast::<TokioIo<TcpStream>>(upgraded) {
         Ok(parts) => {
             let stream = Begun::new(parts.read_buf, parts.io.into_inner());
-            return serve(shared, stream, viewer).await;
+            return Box::pin(serve(shared, stream, viewer));
         }
         Err(upgraded) => upgraded,
     };
     match downcast::<TokioIo<TlsStream<TcpStream>>>(upgraded) {
         Ok(parts) => {
             let stream = Begun::new(parts.read_buf, parts.io.into_inner());
-            serve(shared, stream, viewer).await
+            Box::pin(serve(shared, stream, viewer))
         }
-        Err(upgraded) => serve(shared, TokioIo::new(upgraded), viewer).await,
+        Err(upgraded) => Box::pin(serve(shared, TokioIo::new(upgraded), viewer)),
     }
 }
 

@@ -56,6 +56,8 @@ pub(super) struct Clock {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct View {
     pub(super) position: MediaTime,
+    /// What the viewer said that it shows, if it does say so: only by that a picture is late.
+    shown: MediaTime,
     /// Pictures up to here may be sent; backwards, down to here.
     pub(super) edge: MediaTime,
     pub(super) rate: f64,
@@ -81,8 +83,8 @@ impl View {
             return Duration::ZERO;
         }
         let behind = match self.is_back() {
-            true => time - self.position,
-            false => self.position - time,
+            true => time - self.shown,
+            false => self.shown - time,
         };
         behind.to_duration().div_f64(self.rate.abs().max(1.0))
     }
@@ -122,6 +124,7 @@ impl Clock {
         let lead = MediaTime::from_duration(lead);
         View {
             position,
+            shown: self.heard.map_or(position, |_| self.at),
             edge: match self.rate < 0.0 {
                 true => position - lead,
                 false => position + lead,

@@ -90,6 +90,7 @@ impl Tile {
                     from: media::recorded::wall(hole.from).as_micros(),
                     to: hole.to.map(|to| media::recorded::wall(to).as_micros()),
                     reason: hole.reason,
+                    frames: self.number,
                 }
             }
             Out::Thinned(keys) => ServerMessage::Thinned { tile, keys },
@@ -101,7 +102,10 @@ impl Tile {
             },
             Out::Lost(reason) => ServerMessage::Lost { tile, reason },
             Out::Back => ServerMessage::Back { tile },
-            Out::Finished => ServerMessage::Finished { tile },
+            Out::Finished => ServerMessage::Finished {
+                tile,
+                frames: self.number,
+            },
             Out::Found(_) => return,
         };
         out.push_back(Output::Control(message));
