@@ -92,7 +92,8 @@ impl Config {
         Duration::from_millis(self.gather_ms)
     }
     pub(crate) fn gather_many(&self) -> Duration {
-        self.gather().max(Duration::from_millis(self.gather_many_ms))
+        self.gather()
+            .max(Duration::from_millis(self.gather_many_ms))
     }
     pub(crate) fn hello(&self) -> Duration {
         Duration::from_millis(self.hello_ms)

@@ -155,7 +155,12 @@ impl Dispatch {
         let count = std::thread::available_parallelism().map_or(1, usize::from);
         let posts: Arc<[Arc<Post>]> = (0..count).map(|_| Arc::new(Post::of_thread())).collect();
         let workers = Workers::threads(&posts, |post| {
-            worker::Worker::new(post, worker::Beat::of(config), JOIN_FROM, Arc::clone(counters))
+            worker::Worker::new(
+                post,
+                worker::Beat::of(config),
+                JOIN_FROM,
+                Arc::clone(counters),
+            )
         });
         match workers {
             Ok(workers) => Self::over(posts, workers),
@@ -174,7 +179,12 @@ impl Dispatch {
     fn as_tasks(join_from: usize, config: &Config, counters: &Arc<Counters>) -> Self {
         let posts: Arc<[Arc<Post>]> = Arc::new([Arc::new(Post::of_task())]);
         let workers = Workers::tasks(&posts, |post| {
-            worker::Worker::new(post, worker::Beat::of(config), join_from, Arc::clone(counters))
+            worker::Worker::new(
+                post,
+                worker::Beat::of(config),
+                join_from,
+                Arc::clone(counters),
+            )
         });
         Self::over(posts, workers)
     }

@@ -203,9 +203,16 @@ fn who_takes_nothing_is_told_what_it_misses_though_there_is_no_room() {
     }
     // All but the last groups, which it might still get.
     let all = u64::from(cam.frames) - taken;
-    assert!((all - 2 * u64::from(GOP)..=all).contains(&missed), "{missed} of {all}");
+    assert!(
+        (all - 2 * u64::from(GOP)..=all).contains(&missed),
+        "{missed} of {all}"
+    );
     // Room again: the newest group from its beginning.
     rig.session.handle(rig.now, Input::Queued(0));
     let seen = rig.drain();
-    assert!(seen.story.starts_with("SIK") || seen.story.starts_with("IK"), "{}", seen.story);
+    assert!(
+        seen.story.starts_with("SIK") || seen.story.starts_with("IK"),
+        "{}",
+        seen.story
+    );
 }

@@ -554,8 +554,7 @@ mod tests {
                 }
             }),
             any::<(u32, bool)>().prop_map(|(tile, keys)| ServerMessage::Thinned { tile, keys }),
-            any::<(u32, u32)>()
-                .prop_map(|(tile, frames)| ServerMessage::Finished { tile, frames }),
+            any::<(u32, u32)>().prop_map(|(tile, frames)| ServerMessage::Finished { tile, frames }),
         ]
     }
 

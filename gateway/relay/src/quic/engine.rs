@@ -32,13 +32,13 @@ use std::{
 use bytes::Bytes;
 use quinn_proto::{ConnectionHandle, EndpointConfig, ServerConfig, VarInt};
 
-use self::{connection::Inner, socket::Socket, timers::Timers};
 pub(super) use self::{
     connection::Connection,
     driver::drive,
     incoming::Incoming,
     stream::{RecvStream, SendStream, WriteError},
 };
+use self::{connection::Inner, socket::Socket, timers::Timers};
 
 /// What the thread's connections share.
 struct Shared {

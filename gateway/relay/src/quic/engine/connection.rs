@@ -10,8 +10,8 @@ use std::{
 
 use bytes::Bytes;
 use quinn_proto::{
-    ConnectionError, ConnectionHandle, ConnectionStats, Dir, Event, StreamEvent, StreamId, Transmit,
-    VarInt,
+    ConnectionError, ConnectionHandle, ConnectionStats, Dir, Event, StreamEvent, StreamId,
+    Transmit, VarInt,
 };
 
 use super::{
@@ -286,7 +286,9 @@ impl Inner {
             let Some(transmit) = transmit else {
                 return Ok(false);
             };
-            let segments = transmit.segment_size.map_or(1, |s| transmit.size.div_ceil(s));
+            let segments = transmit
+                .segment_size
+                .map_or(1, |s| transmit.size.div_ceil(s));
             left = left.saturating_sub(segments);
             let contents = &train[..transmit.size];
             if !socket.send(&transmit, contents)? {
@@ -370,9 +372,10 @@ impl State {
 
     /// Whoever polls is woken with this half of a stream.
     pub(super) fn park(&mut self, id: StreamId, half: Half, cx: &Context<'_>) {
-        let parked = self.streams.iter().any(|(of, its, waker)| {
-            *of == id && *its == half && waker.will_wake(cx.waker())
-        });
+        let parked = self
+            .streams
+            .iter()
+            .any(|(of, its, waker)| *of == id && *its == half && waker.will_wake(cx.waker()));
         if !parked {
             self.streams.push((id, half, cx.waker().clone()));
         }

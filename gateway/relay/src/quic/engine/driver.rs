@@ -120,7 +120,8 @@ impl Driver {
 
     /// Those that waited for room in the socket, where there is some.
     fn unblock(&mut self, cx: &mut Context<'_>) {
-        if self.shared.queue().blocked.is_empty() || self.shared.socket.poll_writable(cx).is_pending()
+        if self.shared.queue().blocked.is_empty()
+            || self.shared.socket.poll_writable(cx).is_pending()
         {
             return;
         }

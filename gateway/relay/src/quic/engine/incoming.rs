@@ -1,11 +1,6 @@
 //! Who wants to connect, and has been told nothing yet.
 
-use std::{
-    future::poll_fn,
-    net::SocketAddr,
-    sync::Arc,
-    task::Poll,
-};
+use std::{future::poll_fn, net::SocketAddr, sync::Arc, task::Poll};
 
 use quinn_proto::{ConnectionError, Transmit};
 
