@@ -10,6 +10,7 @@ const of = (wall: string, part = "") => `/walls/${encodeURIComponent(wall)}${par
 export interface NewWall {
   readonly name: string;
   readonly region: RegionCode;
+  readonly note?: string;
   readonly revision: number;
   readonly screens: Readonly<Record<number, Face>>;
 }

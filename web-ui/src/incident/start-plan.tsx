@@ -8,6 +8,7 @@ import { Icon } from "../ui/icon";
 import { GradeMark } from "../ui/marks";
 import { navigate } from "../ui/router";
 import { Button, Dialog, Empty, Loading, problemWords } from "../ui/widgets";
+import { walls } from "../wall/walls";
 import { settle } from "./settle";
 import { OwnerField } from "./task-list";
 import { peopleWords } from "./words";
@@ -118,6 +119,8 @@ function Preview({ plan, owner }: { plan: Plan; owner: string }) {
           ? t("contingency.camerasAround", { n: plan.cameras.length, m: plan.camera_radius_m, most: plan.camera_count })
           : t("contingency.camerasFixed", { n: plan.cameras.length })}
         {plan.wall && ` · ${t("contingency.wallOf", { n: plan.wall.tiles })}`}
+        {plan.wall?.show &&
+          ` → ${walls.value.get(plan.wall.show.wall)?.name ?? plan.wall.show.wall} ${t("walls.screenN", { n: plan.wall.show.screen })}`}
       </p>
       {plan.tell.length > 0 && (
         <p>

@@ -1,6 +1,7 @@
 /** One wall under a director's hands: its screens in small, the chosen one in large, tiles to drag to, and keys for all of it. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { snapshotUrl } from "../api/client";
+import type { Problem } from "../api/http";
 import { cameras, events, serverNow } from "../api/store";
 import { wallApi } from "../api/walls";
 import type { CameraCode } from "../domain/ids";
@@ -17,6 +18,7 @@ import {
   type Face,
   faceOf,
   freeTile,
+  inStep,
   MOST_SCREENS,
   type Page,
   type Present,
@@ -24,6 +26,7 @@ import {
   putCamera,
   type Screen,
   type SharedWall,
+  spread,
   withAlarm,
   withFocus,
   withLayout,
@@ -31,7 +34,7 @@ import {
 } from "./shared";
 import { TourDialog } from "./tour-dialog";
 import { LAYOUTS, type Layout } from "./url";
-import { direct, present, takeWall } from "./walls";
+import { direct, directAll, present, takeWall } from "./walls";
 import { openScreen } from "./windows";
 
 /** A still of a tile is fetched anew after so long: a director sees what the hall sees without pulling every stream again. */
@@ -58,13 +61,30 @@ export function Director({
   const alarms = alarmTimes(events.value, wall.region);
   const here = present.value.get(wall.id) ?? [];
   const at = Math.min(tile, screen.layout - 1);
-  const act = async (change: (face: Face) => Face) => {
-    if (!may) return;
-    const problem = await direct(wall.id, screen.screen, change);
+  const tell = (problem: Problem | null) => {
     if (!problem) return;
     if (problem.code !== "stale") return toastProblem(problem);
     const by = (problem.more as { by?: string } | undefined)?.by ?? "";
     toast(t("walls.stale", { by, n: screen.screen }), true);
+  };
+  const act = async (change: (face: Face) => Face) => {
+    if (may) tell(await direct(wall.id, screen.screen, change));
+  };
+  /** The same for all screens whose tours turn with this one's. */
+  const actTogether = async (change: (face: Face) => Face) => {
+    const together = inStep(wall, screen).map((one) => one.screen);
+    if (together.length < 2) return act(change);
+    if (may) tell(await directAll(wall.id, (one, face) => (together.includes(one.screen) ? change(face) : face)));
+  };
+  const setTour = (tour: Face["tour"], everywhere: boolean) => {
+    setDialog(null);
+    if (!tour) return void actTogether((face) => ({ ...face, focus: null, tour: null }));
+    if (!everywhere) return void act((face) => ({ ...face, focus: null, tour }));
+    const lists = spread(tour.cameras, wall.screens);
+    void directAll(wall.id, (one, face) => {
+      const cameras = lists.get(one.screen) ?? [];
+      return cameras.length > 0 ? { ...face, focus: null, tour: { ...tour, cameras } } : face;
+    }).then(tell);
   };
   const put = (camera: CameraCode, to?: number) => {
     void act((face) => {
@@ -95,7 +115,7 @@ export function Director({
   const side = Math.sqrt(screen.layout);
   const tourHeld = screen.tour?.held_at !== null;
   const hold = () =>
-    void act((face) => (face.tour ? { ...face, focus: null, tour: { ...face.tour, held: !tourHeld } } : face));
+    void actTogether((face) => (face.tour ? { ...face, focus: null, tour: { ...face.tour, held: !tourHeld } } : face));
 
   useEffect(() => {
     const key = (event: KeyboardEvent) => {
@@ -241,16 +261,7 @@ export function Director({
         </div>
       </section>
       <Aside wall={wall} here={here} />
-      {dialog === "tour" && (
-        <TourDialog
-          screen={screen}
-          onClose={() => setDialog(null)}
-          onTour={(tour) => {
-            setDialog(null);
-            void act((face) => ({ ...face, focus: null, tour }));
-          }}
-        />
-      )}
+      {dialog === "tour" && <TourDialog wall={wall} screen={screen} onClose={() => setDialog(null)} onTour={setTour} />}
       {dialog === "layouts" && (
         <LayoutsDialog
           current={{ layout: screen.layout, cells: page.cells, alarm: screen.alarm }}

@@ -6,9 +6,12 @@ import {
   faceOf,
   freeTile,
   HOLD_MS,
+  inStep,
   pageOf,
   putCamera,
   type Screen,
+  type SharedWall,
+  spread,
   tourTime,
   withAlarm,
   withFocus,
@@ -103,5 +106,32 @@ describe("a tour", () => {
     expect([soon.page, soon.ahead[0], soon.next]).toEqual([0, undefined, T0 + 30_000]);
     const then = pageOf(screen({ tour: tour(8) }), [T0 + 8000], T0 + 33_500);
     expect([then.page, then.ahead[0]]).toEqual([0, camera(5)]);
+  });
+});
+
+describe("a tour over several screens", () => {
+  const numbers = (list: readonly string[] | undefined) => list?.map((code) => Number(code.slice(-4)));
+  const [left, right] = [screen({ layout: 4, alarm: 3 }), screen({ screen: 2, layout: 1 })];
+  it("goes on on the next screen, and all come round together", () => {
+    const cameras = Array.from({ length: 10 }, (_, i) => camera(i + 1));
+    const lists = spread(cameras, [left, right]);
+    expect(numbers(lists.get(1))).toEqual([1, 2, 3, 5, 6, 7, 9, 10, 4]);
+    expect(numbers(lists.get(2))).toEqual([4, 8, 1]);
+  });
+  it("turns, holds and goes on as one where it was begun as one", () => {
+    const wall = (of: readonly Screen[]): SharedWall => ({
+      id: "hall",
+      name: "",
+      region: "441403" as SharedWall["region"],
+      note: "",
+      seat: null,
+      revision: 1,
+      screens: of,
+      changes: [],
+    });
+    const [a, b] = [screen({ tour: tour(8) }), screen({ screen: 2, tour: tour(4) })];
+    const c = screen({ screen: 3, tour: { ...tour(4), since: "2026-11-23T12:00:01Z" } });
+    expect(inStep(wall([a, b, c]), a).map((one) => one.screen)).toEqual([1, 2]);
+    expect(inStep(wall([left, right]), left)).toEqual([left]);
   });
 });

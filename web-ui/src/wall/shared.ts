@@ -209,6 +209,43 @@ export function tourTime(tour: Tour, alarms: readonly number[], now: number): nu
   return at;
 }
 
+/**
+ * One tour over several screens: each page goes on on the next screen. Every screen gets as many pages as the others, so that
+ * all come round together; what is missing of the last page is taken from the beginning.
+ */
+export function spread(
+  cameras: readonly CameraCode[],
+  screens: readonly Pick<Screen, "screen" | "layout" | "alarm">[],
+): ReadonlyMap<number, readonly CameraCode[]> {
+  const sizes = screens.map((one) => one.layout - (one.alarm === null ? 0 : 1));
+  const round = sizes.reduce((sum, size) => sum + size, 0);
+  const lists = new Map<number, CameraCode[]>(screens.map((one) => [one.screen, []]));
+  if (round === 0 || cameras.length === 0) return lists;
+  let at = 0;
+  for (let page = 0; page < Math.ceil(cameras.length / round); page++) {
+    screens.forEach((one, i) => {
+      const list = lists.get(one.screen) ?? [];
+      for (let n = 0; n < (sizes[i] ?? 0); n++, at++) {
+        const camera = cameras[at] ?? cameras.find((code) => !list.includes(code));
+        if (camera && !list.includes(camera)) list.push(camera);
+      }
+    });
+  }
+  return lists;
+}
+
+/** Screens whose tours turn together: they were begun, or went on, in one change. */
+export const inStep = (wall: SharedWall, screen: Screen): readonly Screen[] =>
+  wall.screens.filter(
+    (one) =>
+      one === screen ||
+      (one.tour !== null &&
+        screen.tour !== null &&
+        one.tour.since === screen.tour.since &&
+        one.tour.held_at === screen.tour.held_at &&
+        one.tour.dwell_s === screen.tour.dwell_s),
+  );
+
 export interface Page {
   readonly page: number;
   readonly pages: number;

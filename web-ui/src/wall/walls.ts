@@ -4,7 +4,7 @@ import type { Problem } from "../api/http";
 import { wallApi } from "../api/walls";
 import type { RegionCode } from "../domain/ids";
 import type { User } from "../domain/types";
-import { type Face, faceOf, type Present, type SharedWall } from "./shared";
+import { type Face, faceOf, type Present, type Screen, type SharedWall } from "./shared";
 
 export const walls = signal<ReadonlyMap<string, SharedWall>>(new Map());
 /** By wall. */
@@ -63,6 +63,28 @@ export function directs(
 
 /** Changes go one after the other, each from what the one before made of the screen. */
 let last: Promise<unknown> = Promise.resolve();
+
+/** Changes several screens at once: all of it, or, where somebody was first, nothing. */
+export function directAll(wall: string, change: (screen: Screen, face: Face) => Face): Promise<Problem | null> {
+  const made = last.then(async () => {
+    const before = walls.value.get(wall);
+    if (!before) return null;
+    const { name, region, note, revision } = before;
+    const screens = Object.fromEntries(before.screens.map((one) => [one.screen, change(one, faceOf(one))]));
+    const answer = await wallApi.put(wall, { name, region, note, revision, screens });
+    if (answer.ok) {
+      takeWall(answer.value);
+      return null;
+    }
+    if (answer.problem.code === "stale") {
+      const now = await wallApi.one(wall);
+      if (now.ok) takeWall(now.value);
+    }
+    return answer.problem;
+  });
+  last = made.catch(() => undefined);
+  return made;
+}
 
 /**
  * Changes a screen from how it stands now. `null` where it was done. Where somebody else was first, what they made of it is

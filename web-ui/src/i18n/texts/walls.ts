@@ -53,6 +53,7 @@ export const WALLS = {
   "walls.tourHere": ["这个屏幕上的摄像机", "Those on this screen"],
   "walls.tourAsIs": ["现在轮巡的摄像机", "Those of the tour as it is"],
   "walls.tourOnline": ["跳过离线的摄像机", "Leave out cameras that are offline"],
+  "walls.tourAll": ["{n} 个屏幕一起，依次接续", "On all {n} screens, each going on where the one before ends"],
   "walls.tourNone": ["这里没有可轮巡的摄像机", "No cameras there"],
   "walls.tourNoTile": ["唯一的窗口留给了告警", "The only tile is kept for alarms"],
   "walls.tourSum": ["{n} 台摄像机，{pages} 页，一轮 {s} 秒", "{n} cameras, {pages} pages, {s} s for one round"],
