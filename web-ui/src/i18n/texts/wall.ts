@@ -121,7 +121,7 @@ export const WALL = {
   "keys.remove": ["移出选中窗口的摄像机", "Empty the focused tile"],
   "keys.alarmSteps": ["告警窗口：下一条 / 上一条", "Tile for alarms: next, before"],
   "keys.alarmDone": ["确认告警窗口里的告警", "Acknowledge what stands in the tile for alarms"],
-  "keys.layoutsKept": ["保存的布局：打开、保存、改名、删除", "Kept layouts: open, keep, rename, delete"],
+  "keys.layoutsKept": ["保存的布局：打开、保存、改名、删除", "Saved layouts: open, save, rename, delete"],
   "keys.send": ["把画面送到大屏或值班员", "Send the set to a screen or an operator"],
   "keys.window": ["再开一个电视墙窗口", "Another window of the wall"],
   "keys.search": ["到列表里搜索摄像机", "Search the list of cameras"],

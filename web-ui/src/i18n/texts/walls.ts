@@ -99,7 +99,7 @@ export const WALLS = {
   "audit.wall-screen": ["设置大屏屏幕", "Screen of a wall set"],
   "audit.wall-link": ["生成屏幕链接", "Screen link made"],
   "audit.wall-link-ended": ["作废屏幕链接", "Screen link ended"],
-  "audit.wall-layout": ["大屏布局", "Kept layout"],
+  "audit.wall-layout": ["大屏布局", "Saved layout"],
   "audit.seat-sent": ["送画面给值班员", "Set sent to an operator"],
 
   "screen.reading": ["正在读取大屏", "Reading the wall"],
