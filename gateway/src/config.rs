@@ -18,7 +18,7 @@ pub use error::Error;
 use error::{position, wrong};
 pub use tables::{
     Access, Data, Diagnosis, District, Events, Evidence, Hold, Incidents, Line, Links, Listen, Log,
-    Recording, Stills, Supervision, Threshold,
+    Map, Recording, Stills, Supervision, Threshold,
 };
 
 /// Everything a gateway is told.
@@ -59,6 +59,9 @@ pub struct Config {
     /// Stills.
     #[serde(default)]
     pub stills: Stills,
+    /// The map's ground.
+    #[serde(default)]
+    pub map: Map,
     /// The log.
     #[serde(default)]
     pub log: Log,
@@ -98,6 +101,7 @@ impl Config {
         ] {
             path.as_mut().map(absolute);
         }
+        absolute(&mut config.map.authorities);
         for volume in &mut config.recording.volume {
             absolute(&mut volume.path);
         }
@@ -187,6 +191,9 @@ impl Config {
             .find(|s| !(0.0..=1.0).contains(s))
         {
             return Some(("links.share", format!("{s}, expected 0 to 1")));
+        }
+        if let Some(fault) = self.map.fault() {
+            return Some(fault);
         }
         None.or(range("district.zoom", self.district.zoom.into(), 3, 18))
             .or(range(
@@ -423,6 +430,11 @@ mod tests {
                 "stills",
                 format!("{:?}", documented.stills),
                 format!("{:?}", least.stills),
+            ),
+            (
+                "map",
+                format!("{:?}", documented.map),
+                format!("{:?}", least.map),
             ),
             (
                 "log",

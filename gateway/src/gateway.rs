@@ -17,7 +17,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use command::{ContingencyPlans, Incidents, Region, Register, Store};
+use command::{ContingencyPlans, Incidents, Region, Register, Store, boundary::Boundaries};
 use ingest::budget::WeekMinute;
 use media::{CameraId, Clock, EventId, WallTime};
 use relay::Relay;
@@ -47,6 +47,7 @@ use crate::{
     seal::Seal,
     stills::Stills,
     supervision::{self, Supervision},
+    tiles::Tiles,
     tls::{self, Identity, short_lived::ShortLived},
     visits::{self, Checks},
     walls::{self, SharedWalls},
@@ -137,6 +138,10 @@ pub struct Gateway {
     pub egress: Egress,
     /// The map's sketch.
     pub sketch: Option<Bytes>,
+    /// Tiles of the map's ground.
+    pub tiles: Tiles,
+    /// Outlines of regions.
+    pub boundaries: Arc<Store<Boundaries>>,
     /// Cameras by where they stand.
     pub nearby: Nearby,
     /// PEM of the authority to trust.
@@ -215,6 +220,8 @@ struct Journals {
     supervision: Supervision,
     rules: RuleBook,
     photos: Photos,
+    tiles: Tiles,
+    boundaries: Arc<Store<Boundaries>>,
     audit: Audit,
     events: Events,
     archive: Archive,
@@ -240,8 +247,16 @@ impl Gateway {
         let judged_by = config.supervision.clone();
         let audit_tasks = tasks.clone();
         let room = config.incidents.room.0;
+        let map = config.map.clone();
         let journals = tokio::task::spawn_blocking(move || {
-            open_journals(&opening, archive_config, room, judged_by, &audit_tasks)
+            open_journals(
+                &opening,
+                archive_config,
+                room,
+                judged_by,
+                &map,
+                &audit_tasks,
+            )
         })
         .await??;
         let gateway = assemble(
@@ -344,6 +359,7 @@ fn open_journals(
     archive: storage::Config,
     room: media::ByteCount,
     judged_by: crate::config::Supervision,
+    map: &crate::config::Map,
     tasks: &TaskTracker,
 ) -> Result<Journals> {
     let supervision = Supervision::open(
@@ -368,6 +384,12 @@ fn open_journals(
         supervision,
         rules: RuleBook::open(&data.journal("rules"))?,
         photos: Photos::new(data.path().join("photos")),
+        tiles: Tiles::open(
+            map,
+            data.path().join("tiles"),
+            Store::open(data.journal("map"))?,
+        )?,
+        boundaries: Store::open(data.journal("outlines"))?,
         audit,
         events: Events::open(data)?,
         archive: Archive::open(data, archive)?,
@@ -513,6 +535,8 @@ async fn assemble(
         stills: Stills::new(config.stills.clone()),
         egress: Egress::default(),
         sketch,
+        tiles: journals.tiles,
+        boundaries: journals.boundaries,
         nearby: Nearby::default(),
         authority: identity.and_then(|i| i.authority.clone()),
         stop,

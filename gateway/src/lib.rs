@@ -52,6 +52,7 @@ pub mod seal;
 pub mod shutdown;
 pub mod stills;
 pub mod supervision;
+pub mod tiles;
 pub mod tls;
 pub mod visits;
 pub mod walls;

@@ -1,4 +1,4 @@
-//! Cameras' passwords in the register's journal: sealed with a key that lies beside it, in a file of its own that only the gateway's
+//! Cameras' passwords in the register's journal, and tokens of map sources: sealed with a key that lies beside it, in a file of its own that only the gateway's
 //! user may read.
 //!
 //! A copy of the journal (a backup, a disk that was sent in, a file attached to a question) gives no password away; who reads
@@ -120,12 +120,20 @@ impl Seal {
     /// # Errors
     /// [`Error::Sealing`].
     pub fn seal(&self, camera: CameraId, password: &str) -> Result<Secret, Error> {
+        self.seal_text(&of_camera(camera), password)
+    }
+
+    /// Seals a text for one purpose, which must be named again to open it.
+    ///
+    /// # Errors
+    /// [`Error::Sealing`].
+    pub fn seal_text(&self, purpose: &str, text: &str) -> Result<Secret, Error> {
         let mut nonce = [0; NONCE_LEN];
         self.random.fill(&mut nonce).map_err(|_| Error::Sealing)?;
-        let mut text = password.as_bytes().to_vec();
+        let mut text = text.as_bytes().to_vec();
         let sealing = Nonce::assume_unique_for_key(nonce);
         self.key
-            .seal_in_place_append_tag(sealing, bound_to(camera), &mut text)
+            .seal_in_place_append_tag(sealing, Aad::from(purpose), &mut text)
             .map_err(|_| Error::Sealing)?;
         let whole = [&nonce[..], &text].concat();
         Ok(Secret::sealed(format!(
@@ -139,22 +147,27 @@ impl Seal {
     /// # Errors
     /// [`Error::Opened`], which names the camera.
     pub fn open(&self, camera: CameraId, secret: &Secret) -> Result<String, Error> {
+        self.open_text(&of_camera(camera), secret)
+            .ok_or_else(|| Error::Opened {
+                camera,
+                path: self.path.clone(),
+            })
+    }
+
+    /// What was sealed for this purpose, or stands in clear; none where another key or another purpose sealed it.
+    pub fn open_text(&self, purpose: &str, secret: &Secret) -> Option<String> {
         if let Some(clear) = secret.as_clear() {
-            return Ok(clear.to_owned());
+            return Some(clear.to_owned());
         }
-        let open = || {
-            let text = secret.as_sealed()?.strip_prefix(SEALED_HEAD)?;
-            let whole = BASE64.decode(text).ok()?;
-            let (nonce, sealed) = whole.split_at_checked(NONCE_LEN)?;
-            let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-            let mut sealed = sealed.to_vec();
-            let text = self.key.open_in_place(nonce, bound_to(camera), &mut sealed);
-            String::from_utf8(text.ok()?.to_vec()).ok()
-        };
-        open().ok_or_else(|| Error::Opened {
-            camera,
-            path: self.path.clone(),
-        })
+        let text = secret.as_sealed()?.strip_prefix(SEALED_HEAD)?;
+        let whole = BASE64.decode(text).ok()?;
+        let (nonce, sealed) = whole.split_at_checked(NONCE_LEN)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut sealed = sealed.to_vec();
+        let text = self
+            .key
+            .open_in_place(nonce, Aad::from(purpose), &mut sealed);
+        String::from_utf8(text.ok()?.to_vec()).ok()
     }
 
     /// Seals what a register from before still holds in clear.
@@ -186,8 +199,8 @@ impl Seal {
     }
 }
 
-fn bound_to(camera: CameraId) -> Aad<String> {
-    Aad::from(format!("sightline camera password {camera}"))
+fn of_camera(camera: CameraId) -> String {
+    format!("sightline camera password {camera}")
 }
 
 fn key_of(text: &str) -> Option<[u8; KEY_BYTES]> {

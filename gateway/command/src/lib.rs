@@ -17,6 +17,7 @@
 //! What does not belong here: sockets, streams, HTTP, who may do what. The gateway asks its access check before it asks here.
 
 pub mod asset;
+pub mod boundary;
 pub mod camera;
 pub mod cap;
 pub mod code;

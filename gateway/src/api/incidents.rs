@@ -1,6 +1,7 @@
 //! Incidents.
 
 pub mod attachments;
+pub mod drawings;
 pub mod report;
 pub mod statistics;
 pub mod view;

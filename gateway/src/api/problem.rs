@@ -87,6 +87,7 @@ impl Problem {
             "not-found" => "Not found",
             "no-recording" => "Nothing is recorded there",
             "no-picture" => "No picture",
+            "no-tile" => "No tile there",
             "method-not-allowed" => "No such method here",
             "illegal-transition" => "Not possible from this state",
             "too-large" => "Too large",
@@ -213,9 +214,10 @@ impl From<command::incident::Error> for Problem {
             | Error::OpenTasks { .. }
             | Error::Started(_)
             | Error::Repeated(_) => Self::new(StatusCode::CONFLICT, "conflict", error.to_string()),
-            Error::NotFound(_) | Error::NoTask { .. } | Error::NoGuest { .. } => {
-                Self::not_found(error.to_string())
-            }
+            Error::NotFound(_)
+            | Error::NoTask { .. }
+            | Error::NoGuest { .. }
+            | Error::NoDrawing { .. } => Self::not_found(error.to_string()),
         }
     }
 }
@@ -273,6 +275,28 @@ impl From<crate::recording::plans::Error> for Problem {
         match error {
             Error::Field { field, text } => Self::bad(field, text),
             Error::NotFound(_) => Self::not_found(error.to_string()),
+        }
+    }
+}
+
+impl From<crate::tiles::kept::Error> for Problem {
+    fn from(error: crate::tiles::kept::Error) -> Self {
+        use crate::tiles::kept::Error;
+        match error {
+            Error::NotFound(_) => Self::not_found(error.to_string()),
+            Error::Full | Error::Used(..) => {
+                Self::new(StatusCode::CONFLICT, "conflict", error.to_string())
+            }
+        }
+    }
+}
+
+impl From<command::boundary::Error> for Problem {
+    fn from(error: command::boundary::Error) -> Self {
+        use command::boundary::Error;
+        match error {
+            Error::NotFound(_) => Self::not_found(error.to_string()),
+            Error::Full(_) => Self::new(StatusCode::CONFLICT, "conflict", error.to_string()),
         }
     }
 }

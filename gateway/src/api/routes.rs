@@ -7,9 +7,11 @@ use http::Method;
 use super::{
     Call, Handling, archive, audit, cameras, contingency, diagnosis, events, evidence, guests, hls,
     holds, incidents,
-    incidents::{attachments, report, statistics},
-    links, map, nearby, openapi, outages, plans, positions, recordings, register, reports,
-    retention, rules, session, sse, status, supervision, tasks, timeline, users, viewers, walls,
+    incidents::{attachments, drawings, report, statistics},
+    links, map,
+    map::{outlines, sources},
+    nearby, openapi, outages, plans, positions, recordings, register, reports, retention, rules,
+    session, sse, status, supervision, tasks, timeline, users, viewers, walls,
     walls::{layouts, links as wall_links, screens},
 };
 use crate::access::Action;
@@ -93,6 +95,7 @@ impl Route {
             "/api/v1/cameras/import" => super::register::MAX_FILE,
             ATTACHMENTS => attachments::MAX_FILE,
             "/api/v1/events/{id}/photo" => crate::photo::MAX_BYTES,
+            "/api/v1/regions/{region}/outline" => outlines::MAX_FILE,
             "/api/v1/intake/cap" => command::cap::MAX_BYTES,
             _ => super::MAX_BODY,
         }
@@ -157,7 +160,7 @@ use Kind::{Number, Text, Time};
 const ATTACHMENTS: &str = "/api/v1/incidents/{id}/attachments";
 
 /// What guests may call.
-const GUESTS: [(&str, &str); 18] = [
+const GUESTS: [(&str, &str); 20] = [
     ("GET", "/api/v1/session"),
     ("DELETE", "/api/v1/session"),
     ("GET", "/api/v1/cameras"),
@@ -176,6 +179,8 @@ const GUESTS: [(&str, &str); 18] = [
     ("GET", "/api/v1/walls/{wall}"),
     ("GET", "/api/v1/walls/{wall}/alarms"),
     ("PUT", "/api/v1/walls/{wall}/screens/{screen}/presence"),
+    ("GET", "/api/v1/map/sources"),
+    ("GET", "/api/v1/map/tiles/{source}/{z}/{x}/{y}"),
 ];
 
 /// Every route there is, but for the pages.
@@ -275,6 +280,8 @@ pub static ROUTES: &[Route] = &[
     route!(GET "/api/v1/incidents/{id}/attachments", May(Action::ReadEvents), query &[], body None, 200 Many("Attachment"), "Photos and voices that are kept with it", attachments::list),
     route!(POST "/api/v1/incidents/{id}/attachments", May(Action::Report), query &[], body None, 201 One("Attachment"), "Send a photo (JPEG, PNG) or a voice (WebM, Ogg, MP4), up to 16 MiB, as the body itself; the same bytes are kept once", attachments::send),
     route!(GET "/api/v1/incidents/{id}/attachments/{file}", May(Action::SeeEvent), query &[], body None, 200 Media("image/jpeg"), "One of them; guests get photos without place and time", attachments::one),
+    route!(POST "/api/v1/incidents/{id}/drawings", May(Action::Report), query &[], body Some("NewDrawing"), 200 One("Incident"), "Draw on the map for it", drawings::draw),
+    route!(DELETE "/api/v1/incidents/{id}/drawings/{number}", May(Action::Report), query &[], body None, 200 One("Incident"), "Erase what was drawn; it stays for the replay", drawings::erase),
     route!(GET "/api/v1/incidents/{id}/guests", May(Action::Handle), query &[], body None, 200 Many("Guest"), "Guests of it", guests::list),
     route!(POST "/api/v1/incidents/{id}/guests", May(Action::Handle), query &[], body Some("NewGuest"), 201 One("GuestLink"), "Let somebody without an account look at it, and at it alone, for a while", guests::invite),
     route!(DELETE "/api/v1/incidents/{id}/guests/{number}", May(Action::Handle), query &[], body None, 204 Nothing, "Shut a guest out", guests::uninvite),
@@ -330,6 +337,14 @@ pub static ROUTES: &[Route] = &[
     route!(GET "/api/v1/audit", May(Action::ReadAudit), query &[opt("from", Time), opt("to", Time), opt("user", Text), opt("action", Text), opt("limit", Number), opt("before", Number)], body None, 200 One("AuditPage"), "Who did what, newest first", audit::list),
     route!(GET "/api/v1/map/sketch.geojson", May(Action::Look), query &[], body None, 200 Media("application/geo+json"), "The district's outline and towns", map::sketch),
     route!(GET "/api/v1/map/config", May(Action::Look), query &[], body None, 200 One("MapConfig"), "Where the map opens", map::config),
+    route!(GET "/api/v1/map/sources", May(Action::Look), query &[], body None, 200 Many("MapSource"), "Where the map's ground can come from; how its tiles are had is for administrators", sources::list),
+    route!(POST "/api/v1/map/sources/test", May(Action::ChangeRegister), query &[opt("z", Number)], body Some("NewMapSource"), 200 One("MapSourceTest"), "Try a source out: one tile, and a name for a preview of fifteen minutes", sources::test),
+    route!(PUT "/api/v1/map/sources/{id}", May(Action::ChangeRegister), query &[], body Some("NewMapSource"), 200 One("MapSource"), "Add a source (201) or replace it; a token left out stays", sources::put),
+    route!(DELETE "/api/v1/map/sources/{id}", May(Action::ChangeRegister), query &[], body None, 204 Nothing, "Take a source away, and its tiles", sources::remove),
+    route!(GET "/api/v1/map/tiles/{source}/{z}/{x}/{y}", May(Action::Look), query &[opt("v", Text)], body None, 200 Media("image/png"), "A tile of a source: kept, or fetched by the gateway", sources::tile),
+    route!(GET "/api/v1/map/outlines.geojson", May(Action::Look), query &[], body None, 200 Media("application/geo+json"), "Outlines of regions, as far as there are some", outlines::list),
+    route!(PUT "/api/v1/regions/{region}/outline", May(Action::ChangeRegister), query &[opt("reference", Text)], body Some("Outline"), 200 One("OutlinePut"), "Give a region an outline: GeoJSON, up to 4 MiB and 20,000 corners", outlines::put),
+    route!(DELETE "/api/v1/regions/{region}/outline", May(Action::ChangeRegister), query &[], body None, 204 Nothing, "Take a region's outline away", outlines::remove),
     route!(GET "/api/v1/viewers", May(Action::Handle), query &[], body None, 200 Many("Viewer"), "Who watches now, and what reaches them", viewers::list),
     route!(GET "/api/v1/status", May(Action::ReadStatus), query &[], body None, 200 One("Status"), "How the gateway is", status::status),
     route!(GET "/api/v1/openapi.json", Public, query &[], body None, 200 Media("application/json"), "This description", openapi::document),

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use storage::Policy;
 
 use super::units::{Rate, Size, UtcOffset};
+use crate::tiles::{Source, hosts::Hosts};
 
 /// Which district.
 #[derive(Clone, Debug, Deserialize)]
@@ -516,5 +517,75 @@ impl Default for Log {
 impl fmt::Display for District {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.name, self.code)
+    }
+}
+
+/// The map's ground: where its tiles may come from.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Map {
+    /// Hosts that may be asked for tiles: `host`, `host:port`, or `*.host` for what lies below it.
+    pub hosts: Vec<String>,
+    /// Private networks in which a listed host may lie, such as `10.20.0.0/16`.
+    pub private: Vec<String>,
+    /// PEM of the authorities that map servers are trusted by.
+    pub authorities: PathBuf,
+    /// Most bytes of tiles on the disk.
+    pub cache: Size,
+    /// How long a tile is good for where its server does not say, hours.
+    pub keep_hours: u32,
+    /// Longest time for one tile, seconds.
+    pub timeout_s: u64,
+    /// Tiles that are fetched at once.
+    pub at_once: usize,
+    /// Sources that are there whatever the page says.
+    pub source: Vec<Source>,
+}
+
+impl Default for Map {
+    fn default() -> Self {
+        Self {
+            hosts: vec!["*.tianditu.gov.cn".into()],
+            private: Vec::new(),
+            authorities: "/etc/ssl/certs/ca-certificates.crt".into(),
+            cache: Size(media::ByteCount(512 << 20)),
+            keep_hours: 168,
+            timeout_s: 10,
+            at_once: 12,
+            source: Vec::new(),
+        }
+    }
+}
+
+impl Map {
+    /// The list of hosts.
+    ///
+    /// # Errors
+    /// Which entry is no host, or no network.
+    pub fn hosts(&self) -> Result<Hosts, String> {
+        Hosts::parse(&self.hosts, &self.private)
+    }
+
+    /// What is wrong with it: the key, and why.
+    pub(super) fn fault(&self) -> Option<(&'static str, String)> {
+        let hosts = match self.hosts() {
+            Ok(hosts) => hosts,
+            Err(text) => return Some(("map.hosts", text)),
+        };
+        for (n, source) in self.source.iter().enumerate() {
+            if let Err(wrong) = source.check(&hosts) {
+                return Some(("map.source", format!("{}: {wrong}", source.id)));
+            }
+            if self.source[..n].iter().any(|s| s.id == source.id) {
+                return Some(("map.source", format!("{} is there twice", source.id)));
+            }
+        }
+        let range = |key, value: u64, least: u64, most: u64| {
+            let out = !(least..=most).contains(&value);
+            out.then(|| (key, format!("{value}, expected {least} to {most}")))
+        };
+        range("map.keep_hours", self.keep_hours.into(), 1, 2160)
+            .or(range("map.timeout_s", self.timeout_s, 1, 60))
+            .or(range("map.at_once", self.at_once as u64, 1, 256))
     }
 }

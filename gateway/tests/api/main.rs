@@ -10,6 +10,8 @@ mod common;
 mod evidence;
 mod incidents;
 mod live;
+mod map;
 mod supervision;
+mod tiles;
 mod told;
 mod walls;

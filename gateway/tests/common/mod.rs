@@ -79,6 +79,11 @@ pub async fn add_admin(gateway: &Gateway) {
 
 impl Station {
     pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// The same, of another configuration.
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let cache = std::env::temp_dir().join("sightline-test-clips");
         let clip = tokio::task::spawn_blocking(move || {
@@ -91,7 +96,8 @@ impl Station {
             sub: Some(clip.clone()),
             ..CameraConfig::new("c1", clip)
         });
-        let config = config(&dir.path().join("data"));
+        let mut config = config(&dir.path().join("data"));
+        change(&mut config);
         let extras = Extras {
             regions: vec![
                 region("441403102", "石扇镇"),

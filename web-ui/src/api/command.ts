@@ -1,6 +1,7 @@
 /** Calls about incidents, tasks and plans: docs/reference/api.md. */
 import type {
   Attachment,
+  Drawing,
   EvidenceJob,
   Guest,
   Incident,
@@ -63,6 +64,9 @@ export const command = {
     post<Incident>(of(id, "plans"), { plan, owner, key }),
   attachments: (id: IncidentId) => request<Attachment[]>(of(id, "attachments")),
   attach: (id: IncidentId, file: Blob) => upload(id, file),
+  draw: (id: IncidentId, drawing: Pick<Drawing, "kind" | "points" | "text">, key: string) =>
+    post<Incident>(of(id, "drawings"), { ...drawing, key }),
+  erase: (id: IncidentId, number: number) => request<Incident>(of(id, `drawings/${number}`), { method: "DELETE" }),
   guests: (id: IncidentId) => request<Guest[]>(of(id, "guests")),
   invite: (id: IncidentId, name: string, hours: number) =>
     post<Guest & { readonly url: string }>(of(id, "guests"), { name, hours }),

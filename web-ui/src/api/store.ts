@@ -26,7 +26,7 @@ import { Stream } from "./stream";
 import { wallApi } from "./walls";
 
 /** Newest events that are kept for the strip and the map. */
-const KEPT_EVENTS = 300;
+const KEPT_EVENTS = 500;
 const STATUS_MS = 5000;
 /** Camera changes are gathered this long: a link that goes down changes forty at once. */
 const GATHER_MS = 150;
@@ -155,7 +155,7 @@ export async function load(): Promise<void> {
   const [inRegions, inCameras, inEvents, inIncidents, inPositions] = await Promise.all([
     api.regions(),
     api.cameras(),
-    api.events({ limit: 300, state: "all" }),
+    api.events({ limit: KEPT_EVENTS, state: "all" }),
     api.incidents("all"),
     command.positions(),
   ]);

@@ -44,6 +44,8 @@ export const LOG_ACTIONS = [
   "cameras",
   "seen",
   "guest",
+  "drawn",
+  "erased",
 ] as const;
 
 export interface LogEntry {
@@ -84,6 +86,18 @@ export interface Task {
   readonly last: { readonly step: Step; readonly by: string; readonly at: string } | null;
 }
 
+export const DRAWING_KINDS = ["point", "line", "area", "text"] as const;
+/** What is drawn on the map for an incident. */
+export interface Drawing {
+  readonly number: number;
+  readonly kind: (typeof DRAWING_KINDS)[number];
+  readonly points: readonly Place[];
+  readonly text: string;
+  readonly by: string;
+  readonly at: string;
+  readonly erased_at: string | null;
+}
+
 export interface IncidentWall {
   readonly tiles: number;
   readonly cameras: readonly CameraCode[];
@@ -110,6 +124,7 @@ export interface Incident {
   readonly told: readonly { readonly user: string; readonly at: string; readonly seen_at: string | null }[];
   readonly wall: IncidentWall | null;
   readonly reports: number;
+  readonly drawings: readonly Drawing[];
   /** How long the log is; `log` holds only its newest. */
   readonly entries: number;
   readonly log: readonly LogEntry[];

@@ -70,6 +70,7 @@ export interface Camera {
   readonly form?: string | null;
   readonly maker?: string | null;
   readonly address?: string | null;
+  readonly asset?: { readonly department?: string } | null;
   readonly recording: boolean;
   readonly recording_state: "recording" | "waiting" | "stopped" | "off";
   readonly profiles?: Partial<Record<Profile, ProfileInfo | null>> | null;

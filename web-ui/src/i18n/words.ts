@@ -103,6 +103,22 @@ export const delayWords = (ms: number | null): string => {
     : t("tile.delayS", { s: Math.round(ms / 1000) });
 };
 
+/** As people measure: to the metre, then to ten of them. */
+export const measuredWords = (metres: number): string =>
+  metres < 1000
+    ? t("field.distance", { m: metres.toFixed(metres < 100 ? 1 : 0) })
+    : t("field.distanceKm", { km: (metres / 1000).toFixed(metres < 100_000 ? 2 : 1) });
+export function areaWords(m2: number): string {
+  if (m2 < 10_000) return t("map.area.m2", { n: Math.round(m2).toLocaleString(locale()) });
+  if (m2 < 1_000_000) return t("map.area.ha", { n: (m2 / 10_000).toFixed(2) });
+  return t("map.area.km2", { n: (m2 / 1_000_000).toFixed(m2 < 100_000_000 ? 3 : 1) });
+}
+/** How long ago: now, minutes, hours. */
+export function ageWords(ms: number): string {
+  if (ms < 60_000) return t("map.now");
+  if (ms < 3_600_000) return t("map.minutesAgo", { n: Math.floor(ms / 60_000) });
+  return t("map.hoursAgo", { n: Math.floor(ms / 3_600_000) });
+}
 export const distanceWords = (metres: number): string =>
   metres < 1000
     ? t("field.distance", { m: Math.round(metres) })

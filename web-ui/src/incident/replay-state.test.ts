@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import type { LogEntry } from "../domain/command";
-import { countAt, stateAfter } from "./replay-state";
+import type { Drawing, LogEntry } from "../domain/command";
+import { countAt, drawnBy, stateAfter } from "./replay-state";
 
 const entry = (part: Partial<LogEntry>): LogEntry => ({
   n: 0,
@@ -39,4 +39,15 @@ it("tells tasks and stage from the log alone", () => {
   expect(stateAfter(log, 3).tasks[0]?.progress).toBe("assigned");
   expect(stateAfter(log, 5).tasks[0]?.progress).toBe("acknowledged");
   expect(stateAfter(log, 7).tasks[0]).toEqual({ number: 1, title: "close the bridge", progress: "underway" });
+});
+
+it("what was drawn is on the map from then until it is erased", () => {
+  const drawing = (number: number, at: string, erased_at: string | null) =>
+    ({ number, at, erased_at }) as unknown as Drawing;
+  const all = [drawing(1, "2026-11-30T08:00:00Z", "2026-11-30T08:10:00Z"), drawing(2, "2026-11-30T08:05:00Z", null)];
+  const numbers = (at: string | undefined) => drawnBy(all, at).map((one) => one.number);
+  expect(numbers("2026-11-30T08:04:00Z")).toEqual([1]);
+  expect(numbers("2026-11-30T08:05:00Z")).toEqual([1, 2]);
+  expect(numbers("2026-11-30T08:10:00Z")).toEqual([2]);
+  expect(numbers(undefined)).toEqual([]);
 });

@@ -1,5 +1,5 @@
 /** How an incident stood at a moment, told from its log alone. */
-import type { IncidentState, LogEntry, Progress } from "../domain/command";
+import type { Drawing, IncidentState, LogEntry, Progress } from "../domain/command";
 import { after } from "../domain/task";
 
 export interface TaskThen {
@@ -39,4 +39,11 @@ export function stateAfter(entries: readonly LogEntry[], count: number): Then {
     if (task && progress) tasks.set(entry.task, { ...task, progress });
   }
   return { state, tasks: [...tasks.values()] };
+}
+
+/** What the map showed at a moment: drawn by then, and not erased yet. */
+export function drawnBy(drawings: readonly Drawing[], at: string | undefined): Drawing[] {
+  if (at === undefined) return [];
+  const ms = Date.parse(at);
+  return drawings.filter((one) => Date.parse(one.at) <= ms && (!one.erased_at || Date.parse(one.erased_at) > ms));
 }

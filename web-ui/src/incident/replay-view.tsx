@@ -18,7 +18,7 @@ import { navigate, where } from "../ui/router";
 import { Button, Empty, Loading, problemWords } from "../ui/widgets";
 import { LogLine } from "./log-view";
 import { readPeople } from "./people";
-import { countAt, stateAfter } from "./replay-state";
+import { countAt, drawnBy, stateAfter } from "./replay-state";
 import { peopleWords } from "./words";
 
 /** Shown before the report and after the end, ms. */
@@ -269,7 +269,8 @@ function ReplayMap({ incident, log, count }: { incident: Incident; log: readonly
     }
     return [...newest.values()];
   }, [log, count]);
-  return <IncidentMapView incidents={shown} cameras={linked} marks={marks} />;
+  const drawings = useMemo(() => drawnBy(incident.drawings, log[count - 1]?.at), [incident, log, count]);
+  return <IncidentMapView incidents={shown} cameras={linked} marks={marks} drawings={drawings} />;
 }
 
 /** Where in time something was written down; many at once are one. */

@@ -15,9 +15,15 @@ import VectorSource from "ol/source/Vector";
 import { Circle, Fill, Stroke, Style, Text } from "ol/style";
 import View from "ol/View";
 import { SKETCH_URL } from "../api/client";
+import type { Drawing } from "../domain/command";
 import { wedge } from "../domain/geo";
 import type { Camera, Grade, Place } from "../domain/types";
+import { drawnFeatures } from "./drafting";
+import { Ground } from "./ground";
 import { cameraStyle, INK, incidentStyle, scale, sketchStyle, wedgeStyle } from "./layers";
+import { groundOf, readSettings } from "./settings";
+import { mapApi } from "./sources";
+import { drawnStyle } from "./styles";
 
 export interface Mark {
   readonly place: Place;
@@ -36,6 +42,8 @@ export class IncidentMap {
   #wedges = new VectorSource();
   #incident = new VectorSource();
   #marks = new VectorSource();
+  #drawings = new VectorSource();
+  #ground: Ground;
   #abort = new AbortController();
 
   constructor(target: HTMLElement, center: Place, english: boolean) {
@@ -47,12 +55,14 @@ export class IncidentMap {
           source: this.#sketch,
           style: (feature, resolution) => sketchStyle(feature, english, resolution),
           declutter: true,
+          zIndex: -30,
         }),
         new VectorLayer({ source: this.#wedges, style: wedgeStyle }),
         new VectorLayer({
           source: this.#cameras,
           style: (feature) => cameraStyle([(feature.get("camera") as Camera).state], false),
         }),
+        new VectorLayer({ source: this.#drawings, style: drawnStyle }),
         new VectorLayer({
           source: this.#incident,
           style: (feature) => incidentStyle(feature.get("grade") as Grade, String(feature.get("title"))),
@@ -66,7 +76,16 @@ export class IncidentMap {
       view: new View({ center: at(center), zoom: 13, minZoom: 7, maxZoom: 19 }),
       controls: controls({ zoom: false, rotate: false, attribution: false }),
     });
+    // What a tile is missing for is told on the large map; here the sketch beneath says enough.
+    this.#ground = new Ground(this.#map, () => undefined);
     void this.#loadSketch();
+    void this.#loadGround();
+  }
+
+  /** What was drawn for its incidents. */
+  setDrawings(drawings: readonly Pick<Drawing, "kind" | "points" | "text">[]): void {
+    this.#drawings.clear(true);
+    this.#drawings.addFeatures(drawings.flatMap((one) => drawnFeatures(one.kind, one.points, one.text)));
   }
 
   setCameras(cameras: readonly Camera[]): void {
@@ -108,8 +127,17 @@ export class IncidentMap {
 
   close(): void {
     this.#abort.abort();
+    this.#ground.close();
     this.#map.setTarget(undefined);
     this.#map.dispose();
+  }
+
+  /** The ground that the large map has in this browser, or opens with. */
+  async #loadGround(): Promise<void> {
+    const sources = await mapApi.sources();
+    if (this.#abort.signal.aborted || !sources.ok) return;
+    const settings = readSettings();
+    this.#ground.show(groundOf(sources.value, settings.ground), settings.dim);
   }
 
   async #loadSketch(): Promise<void> {

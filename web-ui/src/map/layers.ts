@@ -19,13 +19,13 @@ export const INK = {
   accent: "#4C9AFF",
 } as const;
 const GRADE_INK: Record<Grade, string> = { I: "#FF5A5F", II: "#FF9F40", III: "#FFD84D", IV: "#58A6FF" };
-const FONT = '"Noto Sans CJK SC","Microsoft YaHei",system-ui';
+export const FONT = '"Noto Sans CJK SC","Microsoft YaHei",system-ui';
 
 /** Pixels on the screen grow with the root font, as every other size of the page. */
 export const scale = (): number => Number.parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
 
 const kept = new Map<string, Style[]>();
-function keep(key: string, make: () => Style[]): Style[] {
+export function keep(key: string, make: () => Style[]): Style[] {
   let styles = kept.get(key);
   if (!styles) {
     styles = make();

@@ -1,36 +1,57 @@
 import "./map.css";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { api, snapshotUrl } from "../api/client";
-import { cameras, events, openIncidents, takeIncident, tree, user } from "../api/store";
-import { openDiagnosis } from "../diagnose/open";
+import { api } from "../api/client";
+import { cameras, events, openIncidents, positions, serverNow, tree, user } from "../api/store";
 import type { CameraCode, RegionCode } from "../domain/ids";
+import type { Hit } from "../domain/map-search";
+import { peopleAt } from "../domain/people";
 import { type Found, formatNear, parseNear, type Shape } from "../domain/select";
-import { CAMERA_STATES, type Camera, type CameraState, type MapConfig } from "../domain/types";
+import { CAMERA_STATES, type CameraState, type MapConfig, type Place } from "../domain/types";
 import { language, t } from "../i18n/t";
-import { distanceWords, reasonWords, regionName, shortTime } from "../i18n/words";
-import { IncidentForm } from "../incident/incident-form";
 import type { IconName } from "../ui/icon";
-import { GradeMark, StateMark } from "../ui/marks";
+import { lazyPart } from "../ui/lazy";
+import { StateMark } from "../ui/marks";
 import { navigate, where } from "../ui/router";
-import { Button, Dialog, Empty, problemWords, toast } from "../ui/widgets";
+import { Button, problemWords, toast } from "../ui/widgets";
 import { openedEvent } from "../wall/alarm-strip";
-import { LiveTile } from "../wall/live-tile";
 import { usePhone } from "../wall/phone-wall";
-import { sending } from "../wall/sending";
-import { formatWall, LAYOUTS, parseWall } from "../wall/url";
+import { CameraPanel } from "./camera-panel";
+import { DraftPanel, type DraftTool } from "./draft-panel";
+import { Foot } from "./foot";
+import { FoundPanel } from "./found-panel";
+import type { GroundState } from "./ground";
+import { ALL_CAMERAS, LayerPanel, passes } from "./layer-panel";
 import { MapView, type Tool } from "./map-view";
+import { OutlineDraft } from "./outline-draft";
+import { Preview } from "./preview";
+import { RegionList } from "./region-list";
+import { SearchBox } from "./search-box";
+import { groundOf, keepSettings, LAYERS, readSettings } from "./settings";
+import { type MapSource, mapApi, OUTLINES_URL } from "./sources";
+
+const SourcesDialog = lazyPart(() => import("./sources-dialog"));
 
 const FALLBACK: MapConfig = { center: { lon: 116.08, lat: 24.26 }, zoom: 10, approval: "", sketch: true };
 /** Acknowledged events leave the map after this. */
 const SHOWN_MS = 3_600_000;
-const PREVIEW_MS = 500;
-const PREVIEW_LIVE_MS = 2000;
+/** How old people's places are is said anew this often, ms. */
+const AGE_MS = 15_000;
 const TOOLS: readonly (readonly [Tool, IconName])[] = [
   ["near", "crosshair"],
   ["circle", "circleDashed"],
   ["box", "scan"],
   ["polygon", "polygon"],
   ["line", "route"],
+];
+/** What stands open beside the map. */
+type Side =
+  | { readonly kind: "layers" }
+  | { readonly kind: "draft"; readonly tool: DraftTool }
+  | { readonly kind: "outline"; readonly region: RegionCode };
+const DRAFTS: readonly (readonly ["line" | "area" | "draw", IconName, DraftTool])[] = [
+  ["line", "ruler", { measuring: true, kind: "line" }],
+  ["area", "landPlot", { measuring: true, kind: "area" }],
+  ["draw", "pencil", { measuring: false }],
 ];
 
 export default function MapPage() {
@@ -40,7 +61,14 @@ export default function MapPage() {
   const [config, setConfig] = useState<MapConfig>(FALLBACK);
   const [hover, setHover] = useState<{ code: CameraCode; x: number; y: number } | null>(null);
   const [states, setStates] = useState<ReadonlySet<CameraState>>(new Set(CAMERA_STATES));
+  const [filter, setFilter] = useState(ALL_CAMERAS);
   const [region, setRegion] = useState<RegionCode | null>(null);
+  const [side, setSide] = useState<Side | null>(null);
+  const [settings, setSettings] = useState(readSettings);
+  const [sources, setSources] = useState<readonly MapSource[]>([]);
+  const [editing, setEditing] = useState(false);
+  const [ground, setGround] = useState<GroundState | null>(null);
+  const [outlined, setOutlined] = useState<ReadonlySet<string>>(new Set());
   const code = where.value.search.get("c") as CameraCode | null;
   const chosen = code ? cameras.value.get(code) : undefined;
   const near = where.value.search.get("near");
@@ -59,8 +87,26 @@ export default function MapPage() {
     setDrawn(to);
     address(null, to?.kind === "near" ? formatNear(to.at) : null);
   };
-  const take = useRef(ask);
-  take.current = ask;
+  const drill = (to: RegionCode | null) => {
+    setRegion(to);
+    map?.chooseRegion(to);
+    if (!to) return map?.home();
+    const inside = [...cameras.value.values()].flatMap((one) =>
+      one.place && one.region.startsWith(to) ? [one.place] : [],
+    );
+    map?.fit(inside);
+  };
+  const take = useRef({ ask, drill });
+  take.current = { ask, drill };
+  const readOutlines = () =>
+    void fetch(OUTLINES_URL)
+      .then((answer) => (answer.ok ? answer.json() : null))
+      .then((collection: { features: { id: string }[] } | null) => {
+        if (!collection) return;
+        map?.setOutlines(collection);
+        setOutlined(new Set(collection.features.map((one) => one.id)));
+      })
+      .catch((error: unknown) => console.warn(`outlines: ${String(error)}`));
 
   useEffect(() => {
     let view: MapView | null = null;
@@ -76,25 +122,43 @@ export default function MapPage() {
         },
         incident: (incident) => navigate(`/incidents?id=${incident.id}`),
         hover: (camera, [x, y]) => setHover(camera ? { code: camera, x, y } : null),
+        region: (to) => take.current.drill(to),
+        person: (person) => take.current.ask({ kind: "near", at: person.place }),
         nothing: () => choose(null),
-        drawn: (found) => take.current(found),
+        drawn: (found) => take.current.ask(found),
+        ground: setGround,
       });
       setMap(view);
+    });
+    void mapApi.sources().then((result) => {
+      if (!gone && result.ok) setSources(result.value);
     });
     return () => {
       gone = true;
       view?.close();
     };
   }, []);
+  useEffect(readOutlines, [map]);
+
+  const shownGround = useMemo(() => groundOf(sources, settings.ground), [sources, settings.ground]);
+  const current = shownGround[0] ?? null;
+  useEffect(() => map?.setGround(shownGround, settings.dim), [map, shownGround, settings.dim]);
+  useEffect(() => {
+    for (const layer of LAYERS) map?.show(layer, !settings.hidden.includes(layer));
+  }, [map, settings.hidden]);
+  const change = (to: typeof settings) => {
+    setSettings(to);
+    keepSettings(to);
+  };
 
   const shown = useMemo(
     () =>
       [...cameras.value.values()].filter(
-        (camera) => states.has(camera.state) && (!region || camera.region.startsWith(region)),
+        (camera) => states.has(camera.state) && passes(camera, filter) && (!region || camera.region.startsWith(region)),
       ),
-    [cameras.value, states, region],
+    [cameras.value, states, filter, region],
   );
-  useEffect(() => map?.setCameras(shown), [map, shown]);
+  useEffect(() => map?.setCameras(shown, tree.value), [map, shown]);
   useEffect(() => {
     const since = Date.now() - SHOWN_MS;
     // One pin a camera: the newest that waits, else the newest.
@@ -107,8 +171,19 @@ export default function MapPage() {
     }
     map?.setEvents([...pins.values()]);
   }, [map, events.value]);
-  useEffect(() => map?.setIncidents(openIncidents.value), [map, openIncidents.value]);
+  useEffect(() => {
+    map?.setIncidents(openIncidents.value);
+    map?.setDrawings(openIncidents.value.flatMap((one) => one.drawings.filter((drawing) => !drawing.erased_at)));
+  }, [map, openIncidents.value]);
   useEffect(() => map?.setLanguage(language.value === "en"), [map, language.value]);
+  const [tick, setTick] = useState(0);
+  useEffect(() => {
+    if (positions.value.size === 0) return;
+    const timer = setInterval(() => setTick((n) => n + 1), AGE_MS);
+    return () => clearInterval(timer);
+  }, [positions.value.size]);
+  const people = useMemo(() => peopleAt(positions.value.values(), serverNow()), [positions.value, tick]);
+  useEffect(() => map?.setPeople(people), [map, people, language.value]);
   useEffect(() => {
     map?.choose(code);
     if (map && chosen?.place) map.go(chosen.place, 15, phone);
@@ -155,45 +230,77 @@ export default function MapPage() {
     return () => removeEventListener("keydown", key);
   }, [tool, map]);
 
+  const goTo = (place: Place | null | undefined, zoom: number) => {
+    if (place) map?.go(place, zoom, phone);
+  };
+  const hit = (to: Hit) => {
+    switch (to.kind) {
+      case "region":
+        setRegion(to.region.code);
+        map?.chooseRegion(to.region.code);
+        if (to.region.place) return goTo(to.region.place, to.region.level === "village" ? 14 : 12);
+        return drill(to.region.code);
+      case "camera":
+        return choose(to.camera.code);
+      case "incident":
+        if (to.incident.place) return goTo(to.incident.place, 14);
+        return navigate(`/incidents?id=${to.incident.id}`);
+      case "person":
+        return goTo(to.person.place, 15);
+    }
+  };
+  const open = (to: Side) => {
+    setTool(null);
+    map?.draw(null);
+    setSide(to);
+  };
+  const close = () => setSide(null);
   const placeless = [...cameras.value.values()].filter((camera) => !camera.place).length;
+  const administrator = user.value?.role === "administrator";
   return (
     <div class="map-page">
       <h1 class="hidden-title">{t("nav.map")}</h1>
       <RegionList
         region={region}
-        onRegion={(to) => {
-          setRegion(to);
-          if (!to) return map?.home();
-          const inside = [...cameras.value.values()].flatMap((one) =>
-            one.place && one.region.startsWith(to) ? [one.place] : [],
-          );
-          map?.fit(inside);
-        }}
+        outlined={outlined}
+        onRegion={drill}
         onCamera={choose}
+        onDraw={(to) => open({ kind: "outline", region: to })}
+        onOutlines={readOutlines}
       />
       <div class="map-stage">
         <div class="map-canvas" ref={target} tabIndex={0} role="application" aria-label={t("map.label")} />
-        <fieldset class="map-filter">
-          <legend class="hidden-title">{t("map.filter")}</legend>
-          {CAMERA_STATES.map((state) => (
-            <label key={state}>
-              <input
-                type="checkbox"
-                checked={states.has(state)}
-                onChange={() => {
-                  const next = new Set(states);
-                  if (!next.delete(state)) next.add(state);
-                  setStates(next);
-                }}
-              />
-              <StateMark state={state} words />
-            </label>
-          ))}
-        </fieldset>
+        <div class="map-top">
+          <SearchBox people={people} onHit={hit} />
+          <fieldset class="map-filter">
+            <legend class="hidden-title">{t("map.filter")}</legend>
+            {CAMERA_STATES.map((state) => (
+              <label key={state}>
+                <input
+                  type="checkbox"
+                  checked={states.has(state)}
+                  onChange={() => {
+                    const next = new Set(states);
+                    if (!next.delete(state)) next.add(state);
+                    setStates(next);
+                  }}
+                />
+                <StateMark state={state} words />
+              </label>
+            ))}
+          </fieldset>
+        </div>
         <div class="map-zoom">
           <Button icon="plus" label={t("map.zoomIn")} hideLabel onClick={() => map?.zoomBy(1)} />
           <Button icon="minus" label={t("map.zoomOut")} hideLabel onClick={() => map?.zoomBy(-1)} />
           <Button icon="house" label={t("map.home")} hideLabel onClick={() => map?.home()} />
+          <Button
+            icon="layers"
+            label={t("map.layers")}
+            hideLabel
+            aria-pressed={side?.kind === "layers"}
+            onClick={() => (side?.kind === "layers" ? close() : open({ kind: "layers" }))}
+          />
           <span class="map-tools" role="group" aria-label={t("map.find")}>
             {TOOLS.map(([one, icon]) => (
               <Button
@@ -203,6 +310,7 @@ export default function MapPage() {
                 hideLabel
                 aria-pressed={tool === one}
                 onClick={(event: MouseEvent) => {
+                  if (side?.kind !== "layers") close();
                   // Pressed by a key there is no pointer to draw with: the middle of the screen is meant.
                   if (event.detail === 0 && map) return ask(map.here(one));
                   const next = tool === one ? null : one;
@@ -212,302 +320,62 @@ export default function MapPage() {
               />
             ))}
           </span>
+          <span class="map-tools" role="group" aria-label={t("map.draw")}>
+            {DRAFTS.map(([one, icon, draft]) => (
+              <Button
+                key={one}
+                icon={icon}
+                label={t(one === "draw" ? "map.drawing" : `map.measure.${one}`)}
+                hideLabel
+                aria-pressed={side?.kind === "draft" && side.tool === draft}
+                onClick={() =>
+                  side?.kind === "draft" && side.tool === draft ? close() : open({ kind: "draft", tool: draft })
+                }
+              />
+            ))}
+          </span>
         </div>
         {tool && (
           <p class="map-hint" role="status">
             {t(`map.draw.${tool}`)}
           </p>
         )}
-        <div class="map-foot">
-          <strong>{t("map.sketch")}</strong>
-          <span>{config.approval ? t("map.approval", { number: config.approval }) : t("map.noApproval")}</span>
-          {placeless > 0 && <span>{t("map.noPlace", { n: placeless })}</span>}
-        </div>
+        {map && (side?.kind === "draft" || side?.kind === "outline") && <span class="map-cross" aria-hidden="true" />}
+        {side?.kind === "layers" && (
+          <LayerPanel
+            settings={settings}
+            ground={current?.id ?? "sketch"}
+            sources={sources}
+            filter={filter}
+            onSettings={change}
+            onFilter={setFilter}
+            onSources={() => setEditing(true)}
+            onClose={close}
+          />
+        )}
+        {map && side?.kind === "draft" && <DraftPanel map={map} tool={side.tool} onClose={close} />}
+        {map && side?.kind === "outline" && (
+          <OutlineDraft key={side.region} map={map} region={side.region} onClose={close} onDone={readOutlines} />
+        )}
+        <Foot
+          approval={config.approval}
+          source={current}
+          ground={ground}
+          placeless={placeless}
+          filtered={filter !== ALL_CAMERAS && Object.values(filter).some(Boolean)}
+        />
         {hover && hover.code !== code && <Preview key={hover.code} {...hover} />}
       </div>
       {chosen && <CameraPanel key={chosen.code} camera={chosen} onClose={() => choose(null)} />}
       {!chosen && shape && answer && <FoundPanel found={found} onCamera={choose} onClose={() => ask(null)} />}
-    </div>
-  );
-}
-
-/** A still at half a second, live at two. */
-function Preview({ code, x, y }: { code: CameraCode; x: number; y: number }) {
-  const [stage, setStage] = useState(0);
-  useEffect(() => {
-    const timers = [setTimeout(() => setStage(1), PREVIEW_MS), setTimeout(() => setStage(2), PREVIEW_LIVE_MS)];
-    return () => timers.forEach(clearTimeout);
-  }, []);
-  if (stage === 0) return null;
-  const camera = cameras.value.get(code);
-  return (
-    <div
-      class="map-preview"
-      style={{
-        left: `clamp(0px, ${x + 16}px, calc(100% - 21rem))`,
-        top: `clamp(0px, ${y + 16}px, calc(100% - 14rem))`,
-      }}
-    >
-      {stage === 2 && camera?.state !== "offline" ? (
-        <LiveTile code={code} />
-      ) : (
-        <div class="live-tile">
-          <div class="picture">
-            <img
-              src={snapshotUrl(code, { width: 320 })}
-              alt=""
-              onError={(event) => {
-                event.currentTarget.hidden = true;
-              }}
-            />
-          </div>
-          <div class="caption">
-            <span class="clip grow">{camera?.name ?? code}</span>
-            {camera && <StateMark state={camera.state} words />}
-          </div>
-        </div>
-      )}
-    </div>
-  );
-}
-
-function RegionList({
-  region,
-  onRegion,
-  onCamera,
-}: {
-  region: RegionCode | null;
-  onRegion: (to: RegionCode | null) => void;
-  onCamera: (code: CameraCode) => void;
-}) {
-  const all = tree.value;
-  const here = region ? all.regions.get(region) : undefined;
-  const inside = here
-    ? (all.children.get(here.code) ?? [])
-    : all.roots.flatMap((root) => all.children.get(root) ?? [root]);
-  const held = here ? (all.cameras.get(here.code) ?? []) : [];
-  return (
-    <aside class="regions" aria-label={t("map.regions")}>
-      <h2>{here ? regionName(here) : t("map.regions")}</h2>
-      {here && (
-        <Button
-          icon="chevronRight"
-          class="up"
-          label={t("map.up")}
-          onClick={() => {
-            const up = here.parent ? all.regions.get(here.parent) : undefined;
-            onRegion(up && !all.roots.includes(up.code) ? up.code : null);
-          }}
+      {editing && administrator && (
+        <SourcesDialog
+          sources={sources}
+          center={config.center}
+          onSources={setSources}
+          onClose={() => setEditing(false)}
         />
       )}
-      <ul class="scroll">
-        {inside.map((code) => {
-          const one = all.regions.get(code);
-          const counts = all.counts.get(code);
-          if (!one || !counts) return null;
-          return (
-            <li key={code}>
-              <button
-                type="button"
-                onClick={() => onRegion(code)}
-                title={t("map.offlineOf", { offline: counts.offline, total: counts.total })}
-              >
-                <span class="clip grow">{regionName(one)}</span>
-                {counts.offline > 0 && (
-                  <span class="off">
-                    <StateMark state="offline" /> {counts.offline}
-                  </span>
-                )}
-                <b>{counts.total}</b>
-              </button>
-            </li>
-          );
-        })}
-        {held.map((camera) => (
-          <li key={camera.code}>
-            <button type="button" onClick={() => onCamera(camera.code)}>
-              <StateMark state={camera.state} />
-              <span class="clip grow">{camera.name}</span>
-            </button>
-          </li>
-        ))}
-      </ul>
-    </aside>
+    </div>
   );
-}
-
-/** The cameras for a place: those that look at it first, then the nearest. */
-function FoundPanel({
-  found,
-  onCamera,
-  onClose,
-}: {
-  found: readonly Found[];
-  onCamera: (code: CameraCode) => void;
-  onClose: () => void;
-}) {
-  const codes = found.map((one) => one.camera.code);
-  const layout = LAYOUTS.find((n) => n >= codes.length) ?? 25;
-  return (
-    <aside class="camera-panel scroll" aria-label={t("map.found", { n: found.length })}>
-      <header>
-        <h2 class="grow">{t("map.found", { n: found.length })}</h2>
-        <Button icon="x" label={t("app.close")} hideLabel onClick={onClose} />
-      </header>
-      {found.length === 0 && <Empty icon="cctv" title={t("map.foundNone")} hint={t("map.foundNoneHint")} />}
-      {found.length > 0 && (
-        <div class="actions start">
-          <Button
-            icon="layoutGrid"
-            tone="accent"
-            label={t("map.allToWall")}
-            onClick={() => navigate(formatWall({ layout, slots: codes, focus: null }))}
-          />
-          {(user.value?.role === "administrator" || user.value?.role === "operator") && (
-            <Button
-              icon="send"
-              label={t("send.button")}
-              onClick={() => {
-                sending.value = codes;
-              }}
-            />
-          )}
-          <Button
-            icon="history"
-            label={t("map.playback")}
-            onClick={() => navigate(`/playback?c=${codes.slice(0, 9).join()}`)}
-          />
-        </div>
-      )}
-      <ol class="own-events found">
-        {found.map(({ camera, metres, covers }) => (
-          <li key={camera.code}>
-            <button type="button" onClick={() => onCamera(camera.code)}>
-              <StateMark state={camera.state} />
-              <span class="grow clip">{camera.name}</span>
-              {covers && <span class="mark">{t("map.covers")}</span>}
-              <span class="dim">{distanceWords(metres)}</span>
-            </button>
-          </li>
-        ))}
-      </ol>
-    </aside>
-  );
-}
-
-function CameraPanel({ camera, onClose }: { camera: Camera; onClose: () => void }) {
-  const [reporting, setReporting] = useState(false);
-  const own = events.value.filter((event) => event.camera === camera.code).slice(0, 4);
-  return (
-    <aside class="camera-panel scroll" aria-label={camera.name}>
-      <header>
-        <h2 class="grow">{camera.name}</h2>
-        <Button icon="x" label={t("app.close")} hideLabel onClick={onClose} />
-      </header>
-      <div class="picture-box">
-        <LiveTile code={camera.code} profile="sub" />
-      </div>
-      <div class="actions start">
-        <Button icon="layoutGrid" label={t("map.toWall")} onClick={() => toWall(camera.code)} />
-        <Button icon="history" label={t("map.playback")} onClick={() => navigate(`/playback?c=${camera.code}`)} />
-        {camera.place && (
-          <Button
-            icon="crosshair"
-            label={t("map.nearby")}
-            onClick={() => camera.place && navigate(`/map?near=${formatNear(camera.place)}`)}
-          />
-        )}
-        <Button icon="siren" label={t("events.report")} onClick={() => setReporting(true)} />
-        <Button icon="gauge" label={t("diagnose.open")} onClick={() => openDiagnosis(camera.code)} />
-      </div>
-      <dl class="facts">
-        <dt>{t("camera.state")}</dt>
-        <dd>
-          <StateMark state={camera.state} words />
-          {camera.since && <span class="dim"> {t("camera.since", { time: shortTime(camera.since) })}</span>}
-        </dd>
-        {camera.reason && (
-          <>
-            <dt />
-            <dd>{reasonWords(camera.reason)}</dd>
-          </>
-        )}
-        <dt>{t("camera.region")}</dt>
-        <dd>{camera.region_name ?? camera.region}</dd>
-        <dt>{t("camera.code")}</dt>
-        <dd>{camera.code}</dd>
-        {camera.address && (
-          <>
-            <dt>{t("camera.address")}</dt>
-            <dd>{camera.address}</dd>
-          </>
-        )}
-        <dt>{t("camera.recording")}</dt>
-        <dd>{t(`camera.rec.${camera.recording_state}`)}</dd>
-        {camera.heading !== null && (
-          <>
-            <dt />
-            <dd>
-              {t("map.facing", {
-                heading: camera.heading,
-                angle: camera.view_angle ?? "—",
-                distance: camera.view_distance ?? "—",
-              })}
-            </dd>
-          </>
-        )}
-      </dl>
-      {own.length > 0 && (
-        <ul class="own-events">
-          {own.map((event) => (
-            <li key={event.id}>
-              <button
-                type="button"
-                onClick={() => {
-                  openedEvent.value = event;
-                }}
-              >
-                <GradeMark grade={event.grade} />
-                <span class="grow clip">{t(`event.${event.kind}`)}</span>
-                <span class="dim">{shortTime(event.start)}</span>
-              </button>
-            </li>
-          ))}
-        </ul>
-      )}
-      {reporting && (
-        <Dialog title={t("events.report")} onClose={() => setReporting(false)}>
-          <div class="dialog-body">
-            <IncidentForm
-              title={camera.name}
-              grade="IV"
-              event={null}
-              camera={camera.code}
-              place={camera.place}
-              onCancel={() => setReporting(false)}
-              onDone={(incident) => {
-                takeIncident(incident);
-                setReporting(false);
-                toast(t("events.reported", { number: incident.number }));
-              }}
-            />
-          </div>
-        </Dialog>
-      )}
-    </aside>
-  );
-}
-
-const LAST_WALL = "sightline.wall";
-/** One camera, full; the layout that was there before is one step back. */
-function toWall(code: CameraCode): void {
-  let last = "";
-  try {
-    last = sessionStorage.getItem(LAST_WALL) ?? "";
-  } catch {
-    // No storage: a wall of its own.
-  }
-  const state = parseWall(new URLSearchParams(last));
-  const slots = [code, ...state.slots.filter((one) => one !== code)].slice(0, 25);
-  navigate(formatWall({ ...state, slots, focus: 0 }));
 }

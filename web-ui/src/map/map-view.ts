@@ -15,11 +15,22 @@ import ClusterSource from "ol/source/Cluster";
 import VectorSource from "ol/source/Vector";
 import View from "ol/View";
 import { SKETCH_URL } from "../api/client";
+import type { Drawing } from "../domain/command";
 import { metresBetween, wedge } from "../domain/geo";
-import type { CameraCode } from "../domain/ids";
+import type { CameraCode, RegionCode } from "../domain/ids";
+import type { DraftKind } from "../domain/measure";
+import type { Person } from "../domain/people";
 import type { Shape } from "../domain/select";
+import type { Tree } from "../domain/tree";
 import { type Camera, GRADES, type Incident, type Place, type SightEvent } from "../domain/types";
+import { ageWords } from "../i18n/words";
+import { type DraftEvents, Drafting, drawnFeatures } from "./drafting";
+import { Ground, type GroundState } from "./ground";
 import { cameraStyle, eventStyle, foundStyle, incidentStyle, sketchStyle, wedgeStyle } from "./layers";
+import { MARKS_FROM, markOf, RegionMarks } from "./region-marks";
+import type { LayerName } from "./settings";
+import type { MapSource } from "./sources";
+import { borderStyle, drawnStyle, outlineStyle, personStyle } from "./styles";
 
 /** Metres a pixel under which fields of view are drawn. */
 const WEDGE_RESOLUTION = 12;
@@ -34,7 +45,11 @@ export interface Picks {
   readonly incident: (incident: Incident) => void;
   /** A camera under the pointer, and where; `null` when it left. */
   readonly hover: (code: CameraCode | null, pixel: [number, number]) => void;
+  readonly region: (code: RegionCode) => void;
+  readonly person: (person: Person) => void;
   readonly nothing: () => void;
+  /** What the tiles of the ground did. */
+  readonly ground: (state: GroundState) => void;
   /** A shape was drawn, or the drawing was given up. */
   readonly drawn: (shape: Shape | null) => void;
 }
@@ -56,7 +71,15 @@ export class MapView {
   #incidents = new VectorSource();
   #selection = new VectorSource<Feature<Geometry>>();
   #draw: Draw | null = null;
-  #layers: { sketch: VectorLayer; cameras: VectorLayer; wedges: VectorLayer; events: VectorLayer };
+  #people = new VectorSource<Feature<Point>>();
+  #outlines = new VectorSource();
+  #drawings = new VectorSource<Feature<Geometry>>();
+  #layers: Record<LayerName | "sketch" | "border", VectorLayer>;
+  #marks: RegionMarks;
+  #ground: Ground;
+  #drafting: Drafting | null = null;
+  #shown = new Map<CameraCode, { camera: Camera; feature: Feature<Point>; wedge: Feature | null }>();
+  #region: RegionCode | null = null;
   #keys: EventsKey[] = [];
   #pulse: ReturnType<typeof setInterval> | undefined;
   #chosen: CameraCode | null = null;
@@ -80,6 +103,8 @@ export class MapView {
     });
     const cameras = new VectorLayer({
       source: clusters,
+      maxResolution: MARKS_FROM,
+      zIndex: 4,
       style: (feature) => {
         const members = camerasOf(feature);
         const chosen = members.length === 1 && members[0]?.code === this.#chosen;
@@ -89,8 +114,32 @@ export class MapView {
         );
       },
     });
-    const wedges = new VectorLayer({ source: this.#wedges, style: wedgeStyle, maxResolution: WEDGE_RESOLUTION });
+    const wedges = new VectorLayer({
+      source: this.#wedges,
+      style: wedgeStyle,
+      maxResolution: WEDGE_RESOLUTION,
+      zIndex: 2,
+    });
+    const people = new VectorLayer({
+      source: this.#people,
+      style: (feature) => {
+        const person = feature.get("person") as Person;
+        return personStyle(person.name, ageWords(person.ageMs), person.stale);
+      },
+      zIndex: 7,
+    });
+    const outlines = new VectorLayer({
+      source: this.#outlines,
+      style: (feature, resolution) => {
+        const name = String((this.#english && feature.get("name_en")) || feature.get("name") || "");
+        return outlineStyle(name, feature.get("code") === this.#region, resolution);
+      },
+      zIndex: 1,
+    });
+    const drawings = new VectorLayer({ source: this.#drawings, style: drawnStyle, zIndex: 6 });
+    const border = new VectorLayer({ source: this.#sketch, style: borderStyle, zIndex: 0, visible: false });
     const events = new VectorLayer({
+      zIndex: 8,
       source: new ClusterSource({ distance: CLUSTER_PX, source: this.#events }),
       style: (feature) => {
         const members = eventsOf(feature);
@@ -101,26 +150,35 @@ export class MapView {
       },
     });
     const incidents = new VectorLayer({
+      zIndex: 6,
       source: this.#incidents,
       style: (feature) => {
         const incident = feature.get("incident") as Incident;
         return incidentStyle(incident.grade, incident.title);
       },
     });
-    this.#layers = { sketch, cameras, wedges, events };
+    sketch.setZIndex(-30);
+    this.#layers = { sketch, border, cameras, wedges, events, incidents, people, outlines, drawings };
     this.#map = new OlMap({
       target,
       layers: [
         sketch,
+        border,
+        outlines,
         wedges,
-        new VectorLayer({ source: this.#selection, style: foundStyle }),
+        new VectorLayer({ source: this.#selection, style: foundStyle, zIndex: 3 }),
         cameras,
+        drawings,
         incidents,
+        people,
         events,
       ],
       view: new View({ center: at(center), zoom, minZoom: 7, maxZoom: 19 }),
       controls: controls({ zoom: false, rotate: false, attribution: false }),
     });
+    this.#marks = new RegionMarks(this.#map, 4);
+    this.#ground = new Ground(this.#map, picks.ground);
+    this.#map.once("rendercomplete", () => performance.mark("map-ground"));
     this.#keys = [
       this.#map.on("singleclick", (event) => this.#press(event.pixel)),
       this.#map.on("pointermove", (event) => {
@@ -132,23 +190,91 @@ export class MapView {
 
   setLanguage(english: boolean): void {
     this.#english = english;
-    this.#layers.sketch.changed();
+    this.#marks.setLanguage(english);
+    for (const layer of Object.values(this.#layers)) layer.changed();
   }
 
-  setCameras(cameras: readonly Camera[]): void {
-    const placed = cameras.filter((camera) => camera.place !== null);
-    this.#cameras.clear(true);
-    this.#cameras.addFeatures(
-      placed.map((camera) => new Feature({ geometry: new Point(at(camera.place as Place)), camera })),
-    );
-    this.#wedges.clear(true);
-    this.#wedges.addFeatures(
-      placed.flatMap((camera) => {
-        if (camera.heading === null || !camera.view_angle || !camera.view_distance) return [];
-        const ring = wedge(camera.place as Place, camera.heading, camera.view_angle, camera.view_distance);
-        return [new Feature(new Polygon([ring.map((point) => fromLonLat(point))]))];
-      }),
-    );
+  /** What has not changed is left as it is: of thousands, a few change every second. */
+  setCameras(cameras: readonly Camera[], tree: Tree): void {
+    const gone = new Map(this.#shown);
+    const added: Feature<Point>[] = [];
+    const wedges: Feature[] = [];
+    for (const camera of cameras) {
+      if (!camera.place) continue;
+      const old = this.#shown.get(camera.code);
+      if (old && sameSpot(old.camera, camera)) {
+        gone.delete(camera.code);
+        if (old.camera === camera) continue;
+        old.camera = camera;
+        // Silently: the layer is drawn once, below.
+        old.feature.set("camera", camera, true);
+        continue;
+      }
+      const feature = new Feature({ geometry: new Point(at(camera.place)), camera });
+      const looks = wedgeOf(camera);
+      added.push(feature);
+      if (looks) wedges.push(looks);
+      this.#shown.set(camera.code, { camera, feature, wedge: looks });
+    }
+    for (const [code, old] of gone) {
+      if (this.#shown.get(code) === old) this.#shown.delete(code);
+    }
+    if (gone.size > 0) {
+      this.#cameras.removeFeatures([...gone.values()].map((one) => one.feature));
+      this.#wedges.removeFeatures([...gone.values()].flatMap((one) => one.wedge ?? []));
+    }
+    if (added.length > 0) this.#cameras.addFeatures(added);
+    if (wedges.length > 0) this.#wedges.addFeatures(wedges);
+    this.#layers.cameras.changed();
+    this.#marks.set(tree, cameras);
+    if (cameras.length > 0 && performance.getEntriesByName("map-picture").length === 0) {
+      this.#map.once("rendercomplete", () => performance.mark("map-picture"));
+    }
+  }
+
+  setPeople(people: readonly Person[]): void {
+    this.#people.clear(true);
+    this.#people.addFeatures(people.map((person) => new Feature({ geometry: new Point(at(person.place)), person })));
+  }
+
+  /** A FeatureCollection of the gateway. */
+  setOutlines(collection: unknown): void {
+    this.#outlines.clear(true);
+    this.#outlines.addFeatures(new GeoJSON().readFeatures(collection, { featureProjection: "EPSG:3857" }));
+  }
+
+  /** Whose outline is marked. */
+  chooseRegion(code: RegionCode | null): void {
+    this.#region = code;
+    this.#layers.outlines.changed();
+  }
+
+  setDrawings(drawings: readonly Pick<Drawing, "kind" | "points" | "text">[]): void {
+    this.#drawings.clear(true);
+    this.#drawings.addFeatures(drawings.flatMap((one) => drawnFeatures(one.kind, one.points, one.text)));
+  }
+
+  /** Begins to draw or to measure; what was begun before is given up. */
+  draft(kind: DraftKind, measuring: boolean, events: DraftEvents): Drafting {
+    this.draw(null);
+    this.endDraft();
+    this.#drafting = new Drafting(this.#map, kind, measuring, events);
+    return this.#drafting;
+  }
+  endDraft(): void {
+    this.#drafting?.close();
+    this.#drafting = null;
+  }
+
+  show(layer: LayerName, visible: boolean): void {
+    this.#layers[layer].setVisible(visible);
+    if (layer === "cameras") this.#marks.show(visible);
+  }
+
+  /** The tiles of these sources, the lowest first; none: the sketch. */
+  setGround(sources: readonly MapSource[], dim: boolean): void {
+    this.#ground.show(sources, dim);
+    this.#layers.border.setVisible(sources.length > 0);
   }
 
   setEvents(events: readonly SightEvent[]): void {
@@ -274,6 +400,8 @@ export class MapView {
 
   close(): void {
     this.#aborted.abort();
+    this.endDraft();
+    this.#ground.close();
     clearInterval(this.#pulse);
     for (const key of this.#keys) unByKey(key);
     this.#map.setTarget(undefined);
@@ -300,12 +428,15 @@ export class MapView {
   }
 
   #press(pixel: number[]): void {
-    if (this.#draw) return;
+    if (this.#draw || this.#drafting) return;
+    const pressed = ["incident", "features", "mark", "person"];
     const hit = this.#map.forEachFeatureAtPixel(
       pixel,
-      (feature) => (feature.get("incident") || feature.get("features") ? feature : undefined),
+      (feature) => (pressed.some((name) => feature.get(name)) ? feature : undefined),
       { hitTolerance: 6 },
     );
+    if (hit?.get("mark")) return this.picks.region(markOf(hit).code);
+    if (hit?.get("person")) return this.picks.person(hit.get("person") as Person);
     const events = hit ? eventsOf(hit) : [];
     const event = events[0];
     const incident = hit?.get("incident") as Incident | undefined;
@@ -401,6 +532,20 @@ function eventsOf(pin: FeatureLike): SightEvent[] {
   });
   const rank = (event: SightEvent): number => (event.acknowledged ? 10 : 0) + GRADES.indexOf(event.grade);
   return members.sort((a, b) => rank(a) - rank(b));
+}
+
+/** Whether a camera stands and looks where it did. */
+const sameSpot = (a: Camera, b: Camera): boolean =>
+  a.place?.lon === b.place?.lon &&
+  a.place?.lat === b.place?.lat &&
+  a.heading === b.heading &&
+  a.view_angle === b.view_angle &&
+  a.view_distance === b.view_distance;
+
+function wedgeOf(camera: Camera): Feature | null {
+  if (!camera.place || camera.heading === null || !camera.view_angle || !camera.view_distance) return null;
+  const ring = wedge(camera.place, camera.heading, camera.view_angle, camera.view_distance);
+  return new Feature(new Polygon([ring.map((point) => fromLonLat(point))]));
 }
 
 /** Whether zooming in can part them. */

@@ -2,42 +2,25 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { cameras, tree } from "../api/store";
 import type { CameraCode } from "../domain/ids";
-import { type Initials, matcher } from "../domain/search";
+import { matcher } from "../domain/search";
 import { flatten, type Row } from "../domain/tree";
 import { t } from "../i18n/t";
 import { reasonWords, regionName } from "../i18n/words";
 import { Icon } from "./icon";
+import { knownInitials, loadInitials } from "./initials";
 import { StateMark } from "./marks";
 import { useVirtual } from "./rows";
 import { Empty } from "./widgets";
 
 export const CAMERA_MIME = "application/x-sightline-camera";
 
-let initials: Initials | null = null;
-let loading: Promise<void> | null = null;
-/** The table of pinyin is 100 kB: fetched when someone first searches. */
-function loadInitials(): Promise<void> {
-  loading ??= import("pinyin-pro").then(({ pinyin }) => {
-    const known = new Map<string, string>();
-    initials = (text) => {
-      let found = known.get(text);
-      if (found === undefined) {
-        found = pinyin(text, { pattern: "first", toneType: "none", type: "array" }).join("").toLowerCase();
-        known.set(text, found);
-      }
-      return found;
-    };
-  });
-  return loading;
-}
-
 export function CameraTree({ onPick, chosen }: { onPick: (code: CameraCode) => void; chosen: ReadonlySet<string> }) {
   const [query, setQuery] = useState("");
-  const [ready, setReady] = useState(initials !== null);
+  const [ready, setReady] = useState(knownInitials() !== null);
   const [open, setOpen] = useState<ReadonlySet<string>>(() => firstOpen());
   const [at, setAt] = useState(0);
   const rows = useMemo(() => {
-    const only = query.trim() ? matcher(query, ready ? initials : null) : undefined;
+    const only = query.trim() ? matcher(query, ready ? knownInitials() : null) : undefined;
     return flatten(tree.value, open, only);
   }, [tree.value, open, query, ready]);
   const scroller = useRef<HTMLDivElement>(null);

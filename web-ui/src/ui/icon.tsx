@@ -25,8 +25,10 @@ import image from "lucide-static/icons/image.svg?raw";
 import imageDown from "lucide-static/icons/image-down.svg?raw";
 import info from "lucide-static/icons/info.svg?raw";
 import keyboard from "lucide-static/icons/keyboard.svg?raw";
+import landPlot from "lucide-static/icons/land-plot.svg?raw";
 import languages from "lucide-static/icons/languages.svg?raw";
 import shape from "lucide-static/icons/lasso.svg?raw";
+import layers from "lucide-static/icons/layers.svg?raw";
 import layoutGrid from "lucide-static/icons/layout-grid.svg?raw";
 import link from "lucide-static/icons/link.svg?raw";
 import lock from "lucide-static/icons/lock.svg?raw";
@@ -49,6 +51,7 @@ import plus from "lucide-static/icons/plus.svg?raw";
 import radio from "lucide-static/icons/radio.svg?raw";
 import refresh from "lucide-static/icons/refresh-cw.svg?raw";
 import route from "lucide-static/icons/route.svg?raw";
+import ruler from "lucide-static/icons/ruler.svg?raw";
 import save from "lucide-static/icons/save.svg?raw";
 import search from "lucide-static/icons/search.svg?raw";
 import send from "lucide-static/icons/send.svg?raw";
@@ -62,7 +65,9 @@ import sun from "lucide-static/icons/sun.svg?raw";
 import trash from "lucide-static/icons/trash-2.svg?raw";
 import trendingDown from "lucide-static/icons/trending-down.svg?raw";
 import triangleAlert from "lucide-static/icons/triangle-alert.svg?raw";
+import text from "lucide-static/icons/type.svg?raw";
 import undo from "lucide-static/icons/undo-2.svg?raw";
+import upload from "lucide-static/icons/upload.svg?raw";
 import user from "lucide-static/icons/user.svg?raw";
 import videoOff from "lucide-static/icons/video-off.svg?raw";
 import volume from "lucide-static/icons/volume-2.svg?raw";
@@ -137,6 +142,11 @@ const ICONS = {
   volumeOff,
   circleDashed,
   crosshair,
+  landPlot,
+  layers,
+  ruler,
+  text,
+  upload,
   pin,
   steer,
   shape,

@@ -2,7 +2,7 @@
 import "./incident-map-view.css";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { district } from "../api/store";
-import type { Incident } from "../domain/command";
+import type { Drawing, Incident } from "../domain/command";
 import type { Camera, Place } from "../domain/types";
 import { language, t } from "../i18n/t";
 import { IncidentMap, type Mark } from "../map/incident-map";
@@ -11,9 +11,11 @@ import { Button } from "./widgets";
 const NOWHERE: Place = { lon: 116.08, lat: 24.26 };
 
 export function IncidentMapView(props: {
-  incidents: readonly Pick<Incident, "place" | "grade" | "title">[];
+  incidents: readonly (Pick<Incident, "place" | "grade" | "title"> & { readonly drawings?: readonly Drawing[] })[];
   cameras: readonly Camera[];
   marks: readonly Mark[];
+  /** What is drawn; else what the incidents show now. */
+  drawings?: readonly Drawing[];
 }) {
   const box = useRef<HTMLDivElement>(null);
   const [map, setMap] = useState<IncidentMap | null>(null);
@@ -33,6 +35,11 @@ export function IncidentMapView(props: {
   }, [language.value]);
   useEffect(() => map?.setIncidents(incidents), [map, incidents]);
   useEffect(() => map?.setCameras(cameras), [map, cameras]);
+  const drawn = props.drawings;
+  useEffect(() => {
+    const shown = drawn ?? incidents.flatMap((one) => one.drawings ?? []).filter((one) => !one.erased_at);
+    map?.setDrawings(shown);
+  }, [map, drawn, incidents]);
   useEffect(() => {
     map?.setMarks(marks);
     if (map && !led.current && places.length > 0) {

@@ -2,7 +2,7 @@
 import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { t } from "../i18n/t";
-import { Button, Empty, Loading } from "./widgets";
+import { Button, Empty, Loading, toast } from "./widgets";
 
 export function lazyPage(load: () => Promise<{ default: ComponentType }>): ComponentType {
   let Ready: ComponentType | null = null;
@@ -31,5 +31,32 @@ export function lazyPage(load: () => Promise<{ default: ComponentType }>): Compo
         <Button label={t("app.retry")} onClick={() => setError(null)} />
       </div>
     );
+  };
+}
+
+/** A part of a page that is fetched when it is first wanted; until then there is nothing. */
+export function lazyPart<Props extends object>(
+  load: () => Promise<{ default: ComponentType<Props> }>,
+): ComponentType<Props> {
+  let Ready: ComponentType<Props> | null = null;
+  return function LazyPart(props: Props) {
+    const [, again] = useState(0);
+    useEffect(() => {
+      if (Ready) return;
+      let gone = false;
+      load().then(
+        (module) => {
+          Ready = module.default;
+          if (!gone) again((n) => n + 1);
+        },
+        (reason: unknown) => {
+          if (!gone) toast(t("app.failed", { detail: String(reason) }), true);
+        },
+      );
+      return () => {
+        gone = true;
+      };
+    }, []);
+    return Ready ? <Ready {...props} /> : null;
   };
 }

@@ -156,6 +156,15 @@ pub enum Detail {
         /// Latitude as given.
         lat: f64,
     },
+    /// Outside the outline of its own town or village.
+    OutsideRegion {
+        /// Longitude as given.
+        lon: f64,
+        /// Latitude as given.
+        lat: f64,
+        /// Whose outline.
+        region: RegionCode,
+    },
     /// Outside the district, and inside if it is GCJ-02.
     InsideIfShifted {
         /// Longitude as given.
@@ -312,6 +321,12 @@ impl fmt::Display for Detail {
                 "{lon}, {lat}: longitude is -180 to 180, latitude -90 to 90"
             ),
             Self::Outside { lon, lat } => write!(f, "{lon}, {lat} lies outside the district"),
+            Self::OutsideRegion { lon, lat, region } => {
+                write!(
+                    f,
+                    "{lon}, {lat} lies outside the outline of region {region}"
+                )
+            }
             Self::InsideIfShifted { lon, lat } => write!(
                 f,
                 "{lon}, {lat} lies outside the district, but inside if it is GCJ-02: say so in the column '坐标系'"

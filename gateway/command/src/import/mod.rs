@@ -27,7 +27,7 @@ pub use export::{Headings, export, filing};
 use row::{Row, Seen};
 pub use table::{Error, Table, read};
 
-use crate::{camera::Camera, outline::Outline, register::Register};
+use crate::{boundary::Boundaries, camera::Camera, outline::Outline, register::Register};
 
 /// How bad a fault is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -192,6 +192,21 @@ pub fn check_mapped(
     outline: Option<&Outline>,
     mapping: &Mapping,
 ) -> Report {
+    check_within(table, register, outline, &Boundaries::default(), mapping)
+}
+
+/// The same, with the outlines of towns and villages as far as they are known: a place outside its own is told of.
+pub fn check_within(
+    table: &Table,
+    register: &Register,
+    outline: Option<&Outline>,
+    boundaries: &Boundaries,
+    mapping: &Mapping,
+) -> Report {
+    let within = row::Within {
+        district: outline,
+        regions: boundaries,
+    };
     let mut report = Report {
         rows: table.rows.len(),
         ..Report::default()
@@ -212,7 +227,7 @@ pub fn check_mapped(
             mandatory: &mandatory,
             table,
         };
-        row.read(register, outline, &mut seen, &mut report);
+        row.read(register, within, &mut seen, &mut report);
     }
     report
 }

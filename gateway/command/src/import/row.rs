@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     asset::Reference,
+    boundary::Boundaries,
     camera::Camera,
     coordinates::{from_gcj02, to_gcj02, to_wgs84},
     outline::Outline,
@@ -35,6 +36,15 @@ pub(super) fn mandatory(columns: &Columns) -> Mandatory {
         (c, there.map(|(i, _)| *i))
     };
     COLUMNS.iter().filter(|c| c.mandatory).map(place).collect()
+}
+
+/// What a place should lie in.
+#[derive(Clone, Copy)]
+pub(super) struct Within<'a> {
+    /// The district, by the sketch.
+    pub(super) district: Option<&'a Outline>,
+    /// Towns and villages, as far as they have outlines.
+    pub(super) regions: &'a Boundaries,
 }
 
 /// One row of the file.
@@ -116,7 +126,7 @@ impl Row<'_> {
     pub(super) fn read(
         &self,
         register: &Register,
-        outline: Option<&Outline>,
+        within: Within<'_>,
         seen: &mut Seen,
         report: &mut Report,
     ) {
@@ -154,7 +164,7 @@ impl Row<'_> {
         }
         self.mandatory(&camera, &draft, before.is_none(), report);
         self.region(&camera, register, report);
-        self.place(&mut camera, &draft, outline, report);
+        self.place(&mut camera, &draft, within, report);
         self.addresses(&draft, seen, report);
         if errors(report) == 0
             && let Some((field, text)) = camera.file_fault()
@@ -231,13 +241,7 @@ impl Row<'_> {
         }
     }
 
-    fn place(
-        &self,
-        camera: &mut Camera,
-        draft: &Draft,
-        outline: Option<&Outline>,
-        report: &mut Report,
-    ) {
+    fn place(&self, camera: &mut Camera, draft: &Draft, within: Within<'_>, report: &mut Report) {
         let (lon, lat) = match (draft.lon, draft.lat) {
             (Some(lon), Some(lat)) => (lon, lat),
             (None, None) => {
@@ -254,6 +258,7 @@ impl Row<'_> {
         let heading = self.heading("lon");
         let given = Place { lon, lat };
         let swapped = Place { lon: lat, lat: lon };
+        let outline = within.district;
         let inside = |p: &Place| outline.is_none_or(|o| o.contains(p));
         let looks_swapped = swapped.is_valid()
             && (!given.is_valid() || (outline.is_some() && !inside(&given) && inside(&swapped)));
@@ -278,6 +283,11 @@ impl Row<'_> {
             looks_shifted(camera.place, place, given, camera.asset.reference)
         {
             report.warn(self.number, &heading, "gcj-02", detail);
+        } else if let Some((region, own)) = within.regions.around(&camera.region)
+            && !own.contains(&place)
+        {
+            let detail = Detail::OutsideRegion { lon, lat, region };
+            report.warn(self.number, &heading, "outside-region", detail);
         }
         // What was written out to the centimetre and comes back is the same place.
         match camera.place {

@@ -146,6 +146,8 @@ impl Incident {
                 let entry = Entry::new(at, by, Action::Guest, note.into());
                 self.log.push(Arc::new(entry));
             }
+            Change::Draw { by, sketch, .. } => self.draw(at, by, sketch),
+            Change::Erase { by, drawing, .. } => self.erase(at, by, drawing),
             Change::Uninvite { by, guest, .. } => {
                 let same = |g: &&mut super::Guest| g.number == guest && g.ended_at.is_none();
                 if let Some(guest) = self.guests.iter_mut().find(same) {
@@ -156,6 +158,33 @@ impl Incident {
                 }
             }
         }
+    }
+
+    fn draw(&mut self, at: WallTime, by: String, mut sketch: super::Sketch) {
+        let number = self.drawings.len() as u32 + 1;
+        let words = Words {
+            note: format!("{number} {}", sketch.text.trim())
+                .trim_end()
+                .to_owned(),
+            key: sketch.key.take(),
+            ..Words::default()
+        };
+        let drawing = sketch.into_drawing(number, by.clone(), at);
+        self.drawings.push(Arc::new(drawing));
+        self.log
+            .push(Arc::new(Entry::new(at, by, Action::Drawn, words)));
+    }
+
+    fn erase(&mut self, at: WallTime, by: String, number: u32) {
+        let index = (number as usize).saturating_sub(1);
+        let shown = |d: &&mut Arc<super::Drawing>| d.erased_at.is_none() && d.number == number;
+        let Some(drawing) = self.drawings.get_mut(index).filter(shown) else {
+            return;
+        };
+        Arc::make_mut(drawing).erased_at = Some(at);
+        let note = format!("{number} {}", drawing.text);
+        let entry = Entry::new(at, by, Action::Erased, note.trim_end().to_owned().into());
+        self.log.push(Arc::new(entry));
     }
 
     fn link(

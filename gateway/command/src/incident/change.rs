@@ -3,7 +3,7 @@
 use media::{CameraId, EventId, Grade, WallTime};
 use serde::{Deserialize, Serialize};
 
-use super::{Attachment, Invitation, Opening, Order, Progress, Stage, Step, Wall, Words};
+use super::{Attachment, Invitation, Opening, Order, Progress, Sketch, Stage, Step, Wall, Words};
 
 /// A change of one incident. The last field of each is what the person said; a journal from before there were places and
 /// pictures holds a text there.
@@ -163,6 +163,24 @@ pub enum Change {
         /// The guest's number.
         guest: u32,
     },
+    /// Something is drawn on the map.
+    Draw {
+        /// Which.
+        id: EventId,
+        /// By whom.
+        by: String,
+        /// What.
+        sketch: Sketch,
+    },
+    /// And erased.
+    Erase {
+        /// Which.
+        id: EventId,
+        /// By whom.
+        by: String,
+        /// The drawing's number.
+        drawing: u32,
+    },
 }
 
 /// Why a change is refused.
@@ -233,6 +251,14 @@ pub enum Error {
         /// The guest's.
         guest: u32,
     },
+    /// No such drawing, or none any more.
+    #[error("incident {number} shows no drawing {drawing}")]
+    NoDrawing {
+        /// The incident's number.
+        number: String,
+        /// The drawing's.
+        drawing: u32,
+    },
     /// The incident is over.
     #[error("incident {number} is {}: it takes no more tasks", stage.as_str())]
     Over {
@@ -290,7 +316,9 @@ impl Change {
             | Self::Seen { id, .. }
             | Self::Attach { id, .. }
             | Self::Invite { id, .. }
-            | Self::Uninvite { id, .. } => id,
+            | Self::Uninvite { id, .. }
+            | Self::Draw { id, .. }
+            | Self::Erase { id, .. } => id,
         }
     }
 }

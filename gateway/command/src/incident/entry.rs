@@ -33,6 +33,10 @@ pub enum Action {
     Seen,
     /// A guest was let in or shut out; the note names them.
     Guest,
+    /// Something was drawn on the map; the note says what is written beside it.
+    Drawn,
+    /// It was erased.
+    Erased,
 }
 
 /// One line of an incident's log. The whole history can be told from the log alone.

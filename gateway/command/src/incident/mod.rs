@@ -8,6 +8,7 @@
 mod apply;
 mod attachment;
 mod change;
+mod drawing;
 mod entry;
 mod guest;
 mod rules;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use attachment::{Attachment, Kind as AttachmentKind, is_id as is_attachment};
 pub use change::{Change, Error};
+pub use drawing::{Drawing, DrawingKind, Sketch};
 pub use entry::{Action, Entry, Words};
 pub use guest::{Guest, Invitation};
 pub use rules::{MAX_ATTACHMENTS, MAX_CAMERAS, MAX_KEPT, MAX_LOG, MAX_NOTE, MAX_TASKS};
@@ -107,6 +109,8 @@ pub struct Incident {
     pub attachments: Vec<Arc<Attachment>>,
     /// Who else may look at it.
     pub guests: Vec<Guest>,
+    /// What is drawn on the map for it, and what was, in the order of drawing.
+    pub drawings: Vec<Arc<Drawing>>,
     /// Everything that happened to it, oldest first.
     pub log: Vec<Arc<Entry>>,
 }
@@ -115,6 +119,12 @@ impl Incident {
     /// A task by its number.
     pub fn task(&self, number: u32) -> Option<&Task> {
         self.tasks.get((number as usize).checked_sub(1)?)
+    }
+
+    /// A drawing that is shown, by its number.
+    pub fn drawing(&self, number: u32) -> Option<&Arc<Drawing>> {
+        let index = (number as usize).checked_sub(1)?;
+        self.drawings.get(index).filter(|d| d.erased_at.is_none())
     }
 
     /// What is kept with it under this id.
@@ -210,6 +220,8 @@ impl State for Incidents {
             Change::Attach { .. } => "attachment",
             Change::Invite { .. } => "guest",
             Change::Uninvite { .. } => "guest-gone",
+            Change::Draw { .. } => "drawn",
+            Change::Erase { .. } => "erased",
         }
     }
 
@@ -257,6 +269,7 @@ impl Incidents {
             reports: 0,
             attachments: Vec::new(),
             guests: Vec::new(),
+            drawings: Vec::new(),
             log: vec![Arc::new(first.between(None, Stage::Reported))],
         };
         self.all.insert(o.id, Arc::new(incident));

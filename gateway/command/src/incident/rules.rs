@@ -2,7 +2,11 @@
 
 use media::Place;
 
-use super::{Change, Error, Incident, Opening, Order, Stage, Step, Task, Words, task::Who};
+use super::{
+    Change, Error, Incident, Opening, Order, Sketch, Stage, Step, Task, Words,
+    drawing::{MAX_DRAWINGS, MAX_DRAWN_POINTS},
+    task::Who,
+};
 
 /// Most log entries that people may add to one incident; what its tasks do is written beyond it.
 pub const MAX_LOG: usize = 20_000;
@@ -166,6 +170,14 @@ impl Incident {
                 bounded("name", &guest.name, 1, 50)?;
                 self.room(LOG_RESERVE)
             }
+            Change::Draw { sketch, .. } => self.check_sketch(sketch),
+            Change::Erase { drawing, .. } => match self.drawing(*drawing) {
+                Some(_) => self.room(LOG_RESERVE),
+                None => Err(Error::NoDrawing {
+                    number: self.number.clone(),
+                    drawing: *drawing,
+                }),
+            },
             Change::Uninvite { guest, .. } => {
                 match self.guests.iter().any(|g| g.number == *guest) {
                     true => Ok(()),
@@ -175,6 +187,20 @@ impl Incident {
                     }),
                 }
             }
+        }
+    }
+
+    fn check_sketch(&self, sketch: &Sketch) -> Result<(), Error> {
+        self.check_key(sketch.key.as_ref())?;
+        sketch.check()?;
+        if self.drawings.len() >= MAX_DRAWINGS {
+            return Err(many("drawing", self.drawings.len() + 1, MAX_DRAWINGS));
+        }
+        let shown = self.drawings.iter().filter(|d| d.erased_at.is_none());
+        let points = shown.map(|d| d.points.len()).sum::<usize>() + sketch.points.len();
+        match points > MAX_DRAWN_POINTS {
+            true => Err(many("points", points, MAX_DRAWN_POINTS)),
+            false => self.room(0),
         }
     }
 

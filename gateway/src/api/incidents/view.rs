@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ::media::{CameraId, EventId, Grade, Place, RegionCode, WallTime};
 use command::{
     Incident, Stage, Task,
-    incident::{Entry, Told, Wall},
+    incident::{Drawing, Entry, Told, Wall},
 };
 use serde::Serialize;
 
@@ -37,6 +37,7 @@ pub struct View<'a> {
     told: &'a [Told],
     wall: Option<&'a Wall>,
     reports: u32,
+    drawings: &'a [Arc<Drawing>],
     /// How many entries there are in all.
     entries: usize,
     log: Vec<Numbered<'a>>,
@@ -87,6 +88,7 @@ impl<'a> View<'a> {
             told: &i.told,
             wall: i.wall.as_ref(),
             reports: i.reports,
+            drawings: &i.drawings,
             entries: i.log.len(),
             log: numbered(&i.log, from, i.log.len()),
         }

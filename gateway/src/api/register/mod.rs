@@ -52,14 +52,16 @@ pub(super) async fn import(call: Call) -> Answer {
     let (file, register) = (call.body.clone(), call.gateway.register.read());
     let checked = Arc::clone(&register);
     let sketch = call.gateway.sketch.clone();
+    let boundaries = call.gateway.boundaries.read();
     let read = tokio::task::spawn_blocking(move || -> Result<Report, import::Error> {
         let table = import::read(&file)?;
         // A sketch that is no GeoJSON was refused at the start.
         let outline = sketch.and_then(|s| Outline::of_geojson(&s).ok().flatten());
-        Ok(import::check_mapped(
+        Ok(import::check_within(
             &table,
             &checked,
             outline.as_ref(),
+            &boundaries,
             &mapping,
         ))
     });

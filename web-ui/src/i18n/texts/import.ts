@@ -51,6 +51,7 @@ export const IMPORT = {
   "fault.swapped": ["经纬度疑似颠倒", "Longitude and latitude swapped"],
   "fault.gcj-02": ["疑似 GCJ-02（火星坐标）", "Looks like GCJ-02"],
   "fault.outside": ["在本区边界之外", "Outside the district"],
+  "fault.outside-region": ["在所属镇村边界之外", "Outside its own town or village"],
   "fault.unknown-column": ["不认识的列", "Unknown column"],
   "fault.missing-column": ["缺少必需的列", "Missing column"],
   "fault.formula": ["单元格是公式", "A formula"],
@@ -90,6 +91,10 @@ export const IMPORT = {
     "{lon}, {lat}: longitude is -180 to 180, latitude -90 to 90",
   ],
   "fd.outside": ["{lon}，{lat} 在本区边界之外", "{lon}, {lat} lies outside the district"],
+  "fd.outside-region": [
+    "{lon}，{lat} 在区划 {region} 的边界之外",
+    "{lon}, {lat} lies outside the outline of region {region}",
+  ],
   "fd.inside-if-shifted": [
     "{lon}，{lat} 在本区之外，按 GCJ-02 则在区内：请在“坐标系”列注明",
     "{lon}, {lat} lies outside the district, but inside if it is GCJ-02: say so in the column “Coordinate system”",

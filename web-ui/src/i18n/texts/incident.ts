@@ -42,6 +42,8 @@ export const INCIDENT = {
   "incident.log.cameras": ["关联摄像机", "Cameras linked"],
   "incident.log.seen": ["已知悉", "Has been told"],
   "incident.log.guest": ["访客", "Guest"],
+  "incident.log.drawn": ["地图标绘", "Drawn on the map"],
+  "incident.log.erased": ["擦除标绘", "Erased from the map"],
   "incident.reportN": ["续报 {n}", "Report {n}"],
   "incident.state.reported": ["已上报", "Reported"],
   "incident.state.verified": ["已核实", "Verified"],

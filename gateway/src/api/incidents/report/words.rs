@@ -150,6 +150,8 @@ impl Words {
             Action::Report => self.pick("续报", "Report"),
             Action::Cameras => self.pick("关联摄像机", "Cameras linked"),
             Action::Seen => self.pick("已知悉", "Has been told"),
+            Action::Drawn => self.pick("地图标绘", "Drawn on the map"),
+            Action::Erased => self.pick("擦除标绘", "Erased from the map"),
             Action::Guest => self.pick("访客", "Guest"),
         }
     }

@@ -1,5 +1,8 @@
 //! What the map is drawn from.
 
+pub mod outlines;
+pub mod sources;
+
 use ::media::Place;
 use http::{HeaderValue, header};
 use serde::Serialize;
