@@ -11,4 +11,6 @@ target/release/network pull --seconds 4
 target/release/command all
 target/release/register --searches 100
 target/release/events
+# In Chromium, where there is one.
+(cd web-ui && node e2e/map-bench.mjs)
 target/release/fanout --markdown

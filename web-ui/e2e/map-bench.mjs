@@ -4,16 +4,12 @@
 //   map-first-picture (s)  from opening the page until the map has drawn its cameras; floor: the same page's answers alone
 //   map-frame-rate (1/s)   frames while the map is dragged and zoomed; floor: frames while nothing moves, in the same run
 //   first-script (kB)      gzipped, what the browser must have before anything is shown; map and player come later
-import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
-import { launch, SIZES, settings, signedIn, until } from "./lib.mjs";
+import { launch, SIZES, signedIn, until } from "./lib.mjs";
+import { root, serve } from "./serve.mjs";
 
-const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const option = (name, otherwise) => {
   const at = process.argv.indexOf(`--${name}`);
   return at < 0 ? otherwise : process.argv[at + 1];
@@ -25,13 +21,21 @@ const regions = join(root, "configs/meixian/regions.csv");
 const ROUNDS = 5;
 const MOVE_MS = 4000;
 
-const work = mkdtempSync(join(tmpdir(), "map-bench-"));
-let child;
+// It watches and records nobody: what is measured is the page.
+const QUIET = `[diagnosis]
+enabled = false
+[recording]
+enabled = false
+[events]
+intake_per_minute = 100000
+first_answer_s = 3600
+connection_lost_s = 3600
+`;
+
+const gateway = await serve(binary, QUIET);
 try {
-  const url = await district();
-  const api = await client(url);
-  await fill(api);
-  const figures = [await firstScript(), ...(await measure(url))];
+  await fill(gateway);
+  const figures = [await firstScript(), ...(await measure(gateway.url))];
   for (const { bench, value, unit, floor, ratio } of figures) {
     console.log(
       `${bench.padEnd(20)} ${value.toFixed(2).padStart(9)} ${unit.padEnd(4)} floor ${floor?.toFixed(2) ?? "-"}, ratio ${ratio?.toFixed(2) ?? "-"}`,
@@ -39,84 +43,11 @@ try {
   }
   if (!process.argv.includes("--dry")) keep(figures);
 } finally {
-  child?.kill("SIGTERM");
-  if (child && child.exitCode === null) await new Promise((done) => child.once("exit", done));
-  rmSync(work, { recursive: true, force: true });
-}
-
-/** A gateway with an empty district, which watches and records nobody: what is measured is the page. */
-async function district() {
-  const password = join(work, "password");
-  settings.user = "admin";
-  settings.password = "bench-district-password";
-  writeFileSync(password, settings.password);
-  run([
-    "user",
-    "add",
-    "admin",
-    "--role",
-    "administrator",
-    "--region",
-    "441403",
-    "--new-password-file",
-    password,
-    "--data",
-    join(work, "data"),
-  ]);
-  const port = await freePort();
-  const config = join(work, "sightline.toml");
-  const sketch = join(root, "configs/meixian/sketch.geojson");
-  writeFileSync(
-    config,
-    `[district]\ncode = "441403"\nname = "梅县区"\nregions = "${regions}"\nsketch = "${sketch}"\n[data]\ndir = "data"\n` +
-      `[listen]\naddress = "127.0.0.1:${port}"\nplain_http = true\n[log]\nlevel = "warn"\n[diagnosis]\nenabled = false\n` +
-      `[recording]\nenabled = false\n[events]\nintake_per_minute = 100000\nfirst_answer_s = 3600\nconnection_lost_s = 3600\n`,
-  );
-  child = spawn(binary, ["serve", "--config", config], { stdio: ["ignore", "inherit", "inherit"] });
-  const url = `http://127.0.0.1:${port}`;
-  settings.url = url;
-  for (let n = 0; ; n += 1) {
-    if (child.exitCode !== null || n > 300) throw new Error("the gateway did not come up");
-    const up = await fetch(`${url}/api/v1/openapi.json`).catch(() => null);
-    if (up?.ok) return url;
-    await new Promise((done) => setTimeout(done, 100));
-  }
-}
-
-function run(args) {
-  const done = spawnSync(binary, args, { encoding: "utf8" });
-  if (done.status !== 0) throw new Error(`sightline ${args[0]} ${args[1]}: ${done.stderr}`);
-}
-
-function freePort() {
-  return new Promise((done) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => done(port));
-    });
-  });
-}
-
-async function client(url) {
-  const answer = await fetch(`${url}/api/v1/session?token=1`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ user: settings.user, password: settings.password }),
-  });
-  const { token } = await answer.json();
-  return async (method, path, body) => {
-    const got = await fetch(`${url}/api/v1/${path}`, {
-      method,
-      headers: { authorization: `Bearer ${token}` },
-      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
-    });
-    if (!got.ok) throw new Error(`${method} ${path}: ${got.status} ${(await got.text()).slice(0, 300)}`);
-    return got.status === 204 ? null : got.json();
-  };
+  await gateway.close();
 }
 
 /** The cameras of a sample, tagged and recorded by nobody, and events at a tenth of them, each by itself. */
-async function fill(api) {
+async function fill({ api, run, work }) {
   const sheet = join(work, "cameras.csv");
   run(["camera", "sample", sheet, "--regions", regions, "--cameras", String(cameras)]);
   // On this machine, where nobody answers, as long as they are asked at all.

@@ -1,4 +1,5 @@
 /** A map source while it is written: what the form holds, and what comes of it. Pure. */
+import { MESSAGES } from "../i18n/messages";
 import type { MapGrid, MapSource, NewMapSource, SourceTest } from "./sources";
 
 export interface SourceDraft extends Omit<NewMapSource, "subdomains" | "labels" | "token"> {
@@ -36,7 +37,9 @@ export const emptyDraft = (): SourceDraft => ({
 });
 
 /** Tianditu's services, of which only the layer differs; its token is one's own. */
-function tianditu(layer: string, name: string, name_en: string, more: Partial<SourceDraft> = {}): SourceDraft {
+function tianditu(layer: "vec" | "img" | "cva", more: Partial<SourceDraft> = {}): SourceDraft {
+  // A source has its names in both languages, whichever is shown now.
+  const [name, name_en] = MESSAGES[`map.preset.tdt-${layer}`];
   return {
     ...emptyDraft(),
     id: `tdt-${layer}`,
@@ -50,18 +53,15 @@ function tianditu(layer: string, name: string, name_en: string, more: Partial<So
     style: "default",
     matrix_set: "c",
     format: "tiles",
-    attribution: "国家地理信息公共服务平台 天地图",
+    attribution: MESSAGES["map.preset.by"][0],
     ...more,
   };
 }
 
 export const PRESETS = [
-  {
-    id: "tdt-cva",
-    draft: () => tianditu("cva", "天地图 注记", "Tianditu names", { base: false }),
-  },
-  { id: "tdt-vec", draft: () => tianditu("vec", "天地图 矢量", "Tianditu streets", { default: true }) },
-  { id: "tdt-img", draft: () => tianditu("img", "天地图 影像", "Tianditu imagery") },
+  { id: "tdt-cva", draft: () => tianditu("cva", { base: false }) },
+  { id: "tdt-vec", draft: () => tianditu("vec", { default: true }) },
+  { id: "tdt-img", draft: () => tianditu("img") },
 ] as const;
 
 export function draftOf(source: MapSource): SourceDraft {
