@@ -35,6 +35,19 @@ const PAGES = [
 ];
 /** What opens over a page: where, what opens it, what must be there. */
 const DIALOGS = [
+  { path: "map", opener: ".map-zoom > .button:nth-of-type(4)", there: ".map-panel fieldset" },
+  {
+    path: "map",
+    opener: ".map-zoom > .button:nth-of-type(4)",
+    there: ".map-panel fieldset .button",
+    press: ".map-panel fieldset .button",
+    then: "dialog[open] .actions .button",
+  },
+  ...[1, 2, 3].map((n) => ({
+    path: "map",
+    opener: `.map-tools:last-child .button:nth-child(${n})`,
+    there: ".map-panel",
+  })),
   { path: "incidents?view=plans", opener: ".plans-view .page-head .button", there: "dialog[open] .plan-editor" },
   { path: "walls", opener: ".walls-head .button", there: "dialog[open] input[name=id]" },
   ...[
@@ -120,7 +133,7 @@ try {
       await page.waitForSelector("main footer");
       await check(page, `${size}/${theme}/report`);
     }
-    for (const { path, opener, keys, nth = 0, there, press, wide = false } of DIALOGS) {
+    for (const { path, opener, keys, nth = 0, there, press, then, wide = false } of DIALOGS) {
       if (wide && size === "phone") continue;
       await page.goto(`${settings.url}/${path}${path.endsWith("=") ? code : ""}`);
       if (opener) await page.locator(opener).filter({ visible: true }).nth(nth).click();
@@ -131,6 +144,7 @@ try {
       }
       await page.waitForSelector(there);
       if (press) await page.click(press);
+      if (then) await page.waitForSelector(then);
       await check(page, `${size}/${theme}/${path} > ${opener ?? keys}`);
     }
     for (const stray of strays) found.push({ page: size, rule: "other-origin", nodes: [stray], count: 1 });

@@ -42,6 +42,74 @@ const pages = ({ code, codes, incident }) => [
   ["map", "/map", (page) => still(page, ".map-canvas canvas")],
   ["map-camera", `/map?c=${code}`, (page) => live(page, 1)],
   ["map-near", `/map?near=116.1,24.27`, (page) => still(page, ".map-canvas canvas")],
+  [
+    "map-layers",
+    "/map",
+    async (page) => {
+      await still(page, ".map-canvas canvas");
+      await page.click(".map-zoom > .button >> nth=3");
+      await page.waitForSelector(".map-panel fieldset");
+    },
+  ],
+  [
+    "map-search",
+    "/map",
+    async (page) => {
+      await still(page, ".map-canvas canvas");
+      await page.fill(".map-search input", "ss");
+      await page.waitForSelector(".map-hits [role=option]");
+    },
+  ],
+  ...["measure-line", "measure-area", "drawing"].map((name, n) => [
+    `map-${name}`,
+    "/map",
+    async (page) => {
+      await still(page, ".map-canvas canvas");
+      await page.click(`.map-tools >> nth=1 >> .button >> nth=${n}`);
+      await page.waitForSelector(".map-panel");
+      const box = await page.locator(".map-canvas").boundingBox();
+      for (const [x, y] of [
+        [0.3, 0.25],
+        [0.5, 0.3],
+        [0.45, 0.42],
+      ]) {
+        await page.mouse.click(box.x + box.width * x, box.y + box.height * y, { delay: 20 });
+        await page.waitForTimeout(350);
+      }
+    },
+  ]),
+  [
+    "map-sources",
+    "/map",
+    async (page) => {
+      await still(page, ".map-canvas canvas");
+      await page.click(".map-zoom > .button >> nth=3");
+      await page.click(".map-panel fieldset .button");
+      await page.waitForSelector("dialog[open] .actions .button");
+    },
+  ],
+  [
+    "map-source-form",
+    "/map",
+    async (page) => {
+      await still(page, ".map-canvas canvas");
+      await page.click(".map-zoom > .button >> nth=3");
+      await page.click(".map-panel fieldset .button");
+      await page.click("dialog[open] .actions .button >> nth=2");
+      await page.waitForSelector(".source-preview canvas");
+    },
+  ],
+  [
+    "map-outline",
+    "/map",
+    async (page, phone) => {
+      if (phone) return;
+      await still(page, ".map-canvas canvas");
+      await page.click(".regions li button");
+      await page.click(".outline-tools .button");
+      await page.waitForSelector("dialog[open] form");
+    },
+  ],
   ["playback", `/playback?c=${codes.slice(0, 2).join()}`, (page) => still(page, ".pane[data-state=ready]")],
   ["playback-9", `/playback?c=${codes.slice(0, 9).join()}`, (page) => still(page, ".pane[data-state=ready]")],
   ["playback-empty", "/playback", (page) => still(page, ".empty")],
