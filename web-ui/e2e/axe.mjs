@@ -41,7 +41,7 @@ const DIALOGS = [
     opener: ".map-zoom > .button:nth-of-type(4)",
     there: ".map-panel fieldset .button",
     press: ".map-panel fieldset .button",
-    then: "dialog[open] .actions .button",
+    opens: "dialog[open] .actions .button",
   },
   ...[1, 2, 3].map((n) => ({
     path: "map",
@@ -133,7 +133,7 @@ try {
       await page.waitForSelector("main footer");
       await check(page, `${size}/${theme}/report`);
     }
-    for (const { path, opener, keys, nth = 0, there, press, then, wide = false } of DIALOGS) {
+    for (const { path, opener, keys, nth = 0, there, press, opens, wide = false } of DIALOGS) {
       if (wide && size === "phone") continue;
       await page.goto(`${settings.url}/${path}${path.endsWith("=") ? code : ""}`);
       if (opener) await page.locator(opener).filter({ visible: true }).nth(nth).click();
@@ -144,7 +144,7 @@ try {
       }
       await page.waitForSelector(there);
       if (press) await page.click(press);
-      if (then) await page.waitForSelector(then);
+      if (opens) await page.waitForSelector(opens);
       await check(page, `${size}/${theme}/${path} > ${opener ?? keys}`);
     }
     for (const stray of strays) found.push({ page: size, rule: "other-origin", nodes: [stray], count: 1 });
