@@ -47,6 +47,8 @@ export function DraftPanel({ map, tool, onClose }: { map: MapView; tool: DraftTo
   const again = () => setRound((n) => n + 1);
   useEffect(() => {
     const key = (event: KeyboardEvent) => {
+      // A dialog over the map has the keys.
+      if (document.querySelector("dialog[open]")) return;
       const target = event.target as HTMLElement | null;
       const typing = target?.matches("input, textarea, select") ?? false;
       if (event.key === "Escape") {

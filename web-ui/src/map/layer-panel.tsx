@@ -39,9 +39,10 @@ export function LayerPanel(props: {
   onClose: () => void;
 }) {
   const { settings, filter } = props;
-  const grounds = [["sketch", t("map.sketch")] as const].concat(
-    props.sources.filter((source) => source.base).map((source) => [source.id, sourceName(source)] as const) as never[],
-  );
+  const grounds: readonly (readonly [string, string])[] = [
+    ["sketch", t("map.sketch")],
+    ...props.sources.filter((source) => source.base).map((source) => [source.id, sourceName(source)] as const),
+  ];
   useEffect(() => {
     const key = (event: KeyboardEvent) => {
       // A dialog over it closes first.

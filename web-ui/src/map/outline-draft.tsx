@@ -27,11 +27,14 @@ export function OutlineDraft(props: { map: MapView; region: RegionCode; onClose:
   }, [map, round]);
   useEffect(() => {
     const key = (event: KeyboardEvent) => {
-      const onMap = (event.target as HTMLElement | null)?.matches(".map-canvas") ?? false;
+      if (document.querySelector("dialog[open]")) return;
+      const target = event.target as HTMLElement | null;
+      const onMap = target?.matches(".map-canvas") ?? false;
       if (event.key === "Escape") {
         if (points.length > 0) setRound((n) => n + 1);
         else onClose();
-      } else if (event.key === "Backspace") drafting.current?.undo();
+      } else if (target?.matches("input, textarea, select")) return;
+      else if (event.key === "Backspace") drafting.current?.undo();
       else if (event.key === "Enter" && onMap) drafting.current?.addMiddle();
       else return;
       event.preventDefault();
