@@ -384,6 +384,7 @@ export class MapView {
   /** Shows all of these places. */
   fit(places: readonly Place[]): void {
     if (places.length === 0) return;
+    this.#led = true;
     const extent = boundingExtent(places.map(at));
     if (!isEmpty(extent)) this.#fit(extent);
     else if (places[0]) this.go(places[0], 14);
