@@ -29,22 +29,33 @@ async function district(listen) {
   throw new Error("the district did not come up");
 }
 
+/** What happens in a page, or a word of what did not. */
+const inTime = (what, happens) => {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`did not come: ${what}`)), DEADLINE_MS);
+  });
+  return Promise.race([happens, late]).finally(() => clearTimeout(timer));
+};
 /** When something first holds in a page, by its clock, which is the machine's and so that of every page here. */
 const whenever = (page, selector) =>
-  page.evaluate(
-    (wanted) =>
-      new Promise((resolve) => {
-        const look = () => {
-          if (!document.querySelector(wanted)) return false;
-          watcher.disconnect();
-          resolve(Date.now());
-          return true;
-        };
-        const watcher = new MutationObserver(look);
-        watcher.observe(document, { subtree: true, childList: true, attributes: true });
-        look();
-      }),
+  inTime(
     selector,
+    page.evaluate(
+      (wanted) =>
+        new Promise((resolve) => {
+          const look = () => {
+            if (!document.querySelector(wanted)) return false;
+            watcher.disconnect();
+            resolve(Date.now());
+            return true;
+          };
+          const watcher = new MutationObserver(look);
+          watcher.observe(document, { subtree: true, childList: true, attributes: true });
+          look();
+        }),
+      selector,
+    ),
   );
 const call = (page, method, path, body) =>
   page.evaluate(
@@ -166,18 +177,21 @@ try {
         }),
       [from, 5000],
     );
-  const late = await Promise.all([turn(left, since[0]), turn(right, since[1])]);
+  const late = await inTime("a page of the tours", Promise.all([turn(left, since[0]), turn(right, since[1])]));
   times.turn_late_ms = late.map(Math.round);
-  const ahead = await left.evaluate(
-    () =>
-      new Promise((resolve) => {
-        const timer = setInterval(() => {
-          const tiles = document.querySelectorAll(".grid .tile.ahead .live-tile").length;
-          if (tiles === 0) return;
-          clearInterval(timer);
-          resolve(tiles);
-        }, 20);
-      }),
+  const ahead = await inTime(
+    "the next page, connected",
+    left.evaluate(
+      () =>
+        new Promise((resolve) => {
+          const timer = setInterval(() => {
+            const tiles = document.querySelectorAll(".grid .tile.ahead .live-tile").length;
+            if (tiles === 0) return;
+            clearInterval(timer);
+            resolve(tiles);
+          }, 20);
+        }),
+    ),
   );
   holds("the next page is connected before it shows", ahead > 0);
 

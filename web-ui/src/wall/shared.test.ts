@@ -64,6 +64,7 @@ describe("what a director does to a screen", () => {
     expect(withFocus(kept, 1).focus).toBe(1);
     expect(withFocus(withFocus(kept, 1), 1).focus).toBeNull();
     expect(withFocus(kept, 3).focus).toBeNull();
+    expect(withFocus(kept, 2).focus, "nothing stands there").toBeNull();
     expect(emptyTile(withFocus(kept, 1), 1)).toMatchObject({ focus: null, cells: [{ camera: camera(1) }] });
   });
   it("ends a tour by putting a camera, and holds what is held", () => {

@@ -166,9 +166,11 @@ export function withAlarm(face: Face, at: number | null): Face {
   return { ...face, alarm: tile, focus: face.focus === tile ? null : face.focus };
 }
 
-/** Shows a tile large, or no more. */
-export const withFocus = (face: Face, at: number | null): Face =>
-  at === null || face.focus === at || at === face.alarm ? { ...face, focus: null } : { ...face, focus: at };
+/** Shows a tile large, or no more. An empty one has nothing to show. */
+export function withFocus(face: Face, at: number | null): Face {
+  const there = at !== null && at !== face.alarm && (face.tour !== null || Boolean(face.cells[at]));
+  return { ...face, focus: there && face.focus !== at ? at : null };
+}
 
 /** Cameras into tiles, past the one for alarms. */
 function filled(cameras: readonly CameraCode[], layout: Layout, alarm: number | null): (Cell | null)[] {

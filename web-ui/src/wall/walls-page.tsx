@@ -5,7 +5,7 @@ import { wallApi } from "../api/walls";
 import { t } from "../i18n/t";
 import { navigate, where } from "../ui/router";
 import { Button, Dialog, Empty, Loading, problemWords, toastProblem } from "../ui/widgets";
-import { Director } from "./director";
+import { chosenScreen, Director } from "./director";
 import { KeySheet } from "./key-sheet";
 import { LinksDialog } from "./links-dialog";
 import { EditWallDialog, NewWallDialog } from "./new-wall";
@@ -24,8 +24,7 @@ export default function WallsPage() {
   const all = [...walls.value.values()].filter((wall) => wall.seat === null);
   const asked = where.value.search.get("w");
   const wall = all.find((one) => one.id === asked) ?? all[0];
-  const number = Number(where.value.search.get("s") ?? 0);
-  const screen = wall?.screens.find((one) => one.screen === number) ?? wall?.screens[0];
+  const screen = wall && chosenScreen(wall);
   useEffect(() => {
     if (wall) void loadPresent(wall.id);
   }, [wall?.id]);

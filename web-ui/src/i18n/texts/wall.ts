@@ -86,7 +86,7 @@ export const WALL = {
   "wall.alarmNext": ["下一条告警", "Next alarm"],
   "wall.alarmBefore": ["上一条告警", "Alarm before"],
   "wall.alarmPlace": ["第 {n} 条，共 {all} 条告警", "Alarm {n} of {all}"],
-  "wall.alarmDone": ["确认这台摄像机的告警", "Acknowledge this camera’s alarms"],
+  "wall.alarmDone": ["确认这台摄像机的告警", "Acknowledge the alarms of this camera"],
   "wall.window": ["再开一个窗口", "Another window"],
   "wall.full": ["全屏", "Full screen"],
   "wall.freeze": ["定格", "Freeze"],
