@@ -9,8 +9,9 @@ import { type CameraCode, incidentId } from "../domain/ids";
 import { t } from "../i18n/t";
 import { clock, dayClock, duration } from "../i18n/words";
 import type { Mark } from "../map/incident-map";
+import { keepPlayback } from "../playback/open-playback";
 import { MOST_CAMERAS } from "../playback/place";
-import { WindowPlayer } from "../playback/window-player";
+import type { PaneView, Playback } from "../playback/playback";
 import { Icon } from "../ui/icon";
 import { IncidentMapView } from "../ui/incident-map-view";
 import { GradeMark } from "../ui/marks";
@@ -27,8 +28,8 @@ const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 16, 60, 300] as const;
 /** Faster than this no film plays; the pictures are then sought one after the other. */
 const FILM_SPEED = 16;
 const SEEK_EVERY_MS = 900;
-/** A film further off than this from the clock jumps, ms at speed one. */
-const APART_MS = 700;
+/** Films that stand still for so long while they should play (there are none any more, or the line is dead) are not waited for, ms. */
+const PATIENCE_MS = 4000;
 const TICK_MS = 100;
 const SHOWN_ENTRIES = 40;
 
@@ -73,46 +74,42 @@ function Replay({ incident, log }: { incident: Incident; log: readonly LogEntry[
   const [at, setAt] = useState(from + MARGIN_MS);
   const [playing, setPlaying] = useState(false);
   const [speed, setSpeed] = useState<number>(4);
-  const players = usePlayers(codes);
-  const now = useRef({ at, speed, playing });
-  now.current = { at, speed, playing };
+  const playback = usePlayback(codes, at);
+  /** The films' clock stands still: the log goes on by its own. */
+  const [alone, setAlone] = useState(false);
+  const films = playback !== null && speed <= FILM_SPEED && !alone;
+  const now = useRef({ at });
+  now.current = { at };
   const seek = (time: number) => {
     const there = Math.min(Math.max(time, from), to);
     setAt(there);
-    for (const player of players) void player.seek(there);
+    setAlone(false);
+    playback?.seek(there);
   };
-  useEffect(() => {
-    for (const player of players) void player.seek(now.current.at);
-  }, [players]);
-  useEffect(() => {
-    for (const player of players) {
-      if (playing && speed <= FILM_SPEED) {
-        player.rate = speed;
-        player.play();
-      } else player.pause();
-    }
-  }, [players, playing, speed]);
+  useEffect(() => playback?.seek(now.current.at), [playback]);
+  useEffect(() => playback?.setRate(playing && films ? speed : 0), [playback, playing, films, speed]);
   useEffect(() => {
     if (!playing) return;
     let before = performance.now();
     let sought = 0;
+    let moved = before;
     const timer = setInterval(() => {
       const passed = performance.now() - before;
       before += passed;
-      const next = Math.min(to, now.current.at + passed * speed);
+      // Where there are films, all goes by their clock; else by this one, and pictures are sought now and then.
+      const next = Math.min(to, films ? (playback.at.peek() ?? now.current.at) : now.current.at + passed * speed);
+      if (next !== now.current.at) moved = before;
       setAt(next);
       if (next >= to) setPlaying(false);
-      const film = speed <= FILM_SPEED;
-      if (!film && before - sought < SEEK_EVERY_MS) return;
-      sought = before;
-      for (const player of players) {
-        const wall = player.wall.value;
-        const off = wall === null ? 0 : Math.abs(wall - next);
-        if (player.state.value !== "loading" && (!film || off > APART_MS * Math.max(1, speed))) void player.seek(next);
+      if (films) {
+        if (before - moved > PATIENCE_MS) setAlone(true);
+      } else if (before - sought >= SEEK_EVERY_MS) {
+        sought = before;
+        playback?.seek(next);
       }
     }, TICK_MS);
     return () => clearInterval(timer);
-  }, [playing, speed, players]);
+  }, [playing, speed, playback, films]);
   const count = countAt(times, at);
   const then = useMemo(() => stateAfter(log, count), [log, count]);
   const shown = useMemo(() => log.slice(Math.max(0, count - SHOWN_ENTRIES), count).reverse(), [log, count]);
@@ -130,7 +127,7 @@ function Replay({ incident, log }: { incident: Incident; log: readonly LogEntry[
       <section class="replay-films" aria-label={t("incident.cameras")} data-count={codes.length}>
         {codes.length === 0 && <Empty icon="cctv" title={t("replay.noCameras")} />}
         {codes.map((code, i) => (
-          <Film key={code} code={code} player={players[i]} />
+          <Film key={code} code={code} pane={playback?.panes[i]} />
         ))}
       </section>
       <section class="replay-map card">
@@ -218,33 +215,38 @@ function Replay({ incident, log }: { incident: Incident; log: readonly LogEntry[
   );
 }
 
-function usePlayers(codes: readonly CameraCode[]): readonly WindowPlayer[] {
-  const [players, setPlayers] = useState<readonly WindowPlayer[]>([]);
-  useEffect(() => {
-    const made = codes.map((code) => new WindowPlayer(code));
-    setPlayers(made);
-    return () => {
-      for (const player of made) player.close();
-    };
-  }, [codes]);
-  return players;
+/** The cameras' recordings on one clock, once there is one. */
+function usePlayback(codes: readonly CameraCode[], at: number): Playback | null {
+  const [playback, setPlayback] = useState<Playback | null>(null);
+  useEffect(() => (codes.length > 0 ? keepPlayback(codes, at, "wait", setPlayback) : undefined), [codes]);
+  return playback;
 }
 
-function Film({ code, player }: { code: CameraCode; player: WindowPlayer | undefined }) {
+function Film({ code, pane }: { code: CameraCode; pane: PaneView | undefined }) {
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    if (player) box.current?.append(player.element);
-  }, [player]);
-  const state = player?.state.value ?? "empty";
-  const wall = player?.wall.value ?? null;
+    const element = pane?.element;
+    if (element) box.current?.append(element);
+    return () => element?.remove();
+  }, [pane]);
+  const state = pane?.state.value ?? "empty";
+  const wall = pane?.wall.value ?? null;
+  const none = state === "nothing" || state === "cannot-play" || state === "forbidden";
   return (
     <div class="replay-film" data-camera={code} data-state={state}>
       <div class="picture" ref={box}>
-        {(state === "nothing" || state === "cannot-play") && (
+        {none ? (
           <div class="words">
             <Icon name="videoOff" size={1.5} />
             <strong>{t("events.noMoment")}</strong>
           </div>
+        ) : (
+          wall === null && (
+            <div class="words" role="status">
+              <span class="spinner" />
+              <strong>{t("playback.loading")}</strong>
+            </div>
+          )
         )}
       </div>
       <div class="caption">

@@ -6,7 +6,7 @@ import { type CameraCode, parseTime, toRfc3339 } from "../domain/ids";
 import type { Recordings } from "../domain/types";
 import { navigate, where } from "../ui/router";
 import { problemWords } from "../ui/widgets";
-import { openFiles, openPlayback } from "./open-playback";
+import { keepPlayback } from "./open-playback";
 import { Pane } from "./pane";
 import { MOST_CAMERAS, share, urlOf } from "./place";
 import type { Playback } from "./playback";
@@ -27,32 +27,15 @@ export function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: ()
   const [pending, setPending] = useState<number | null>(asked);
   const [error, setError] = useState<string | null>(null);
   const opened = useRef(false);
-  const made = useRef<Playback | null>(null);
-  const left = useRef(false);
+  const end = useRef<() => void>(() => undefined);
   const cursor = playback?.at.value ?? pending;
 
-  useEffect(
-    () => () => {
-      left.current = true;
-      made.current?.close();
-    },
-    [],
-  );
-  const start = async (at: number) => {
-    const take = (one: Playback, time: number) => {
-      made.current = one;
+  useEffect(() => () => end.current(), []);
+  const start = (at: number) => {
+    end.current = keepPlayback(codes, at, "skip", (one, time) => {
       one.seek(time);
       setPlayback(one);
-    };
-    const one = await openPlayback(codes, at, (why) => {
-      if (left.current) return;
-      console.warn(`playback: not by the wire: ${why}`);
-      const time = made.current?.at.peek() ?? at;
-      made.current?.close();
-      take(openFiles(codes), time);
     });
-    if (left.current) one.close();
-    else take(one, at);
   };
 
   const seek = (time: number) => {
@@ -61,7 +44,7 @@ export function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: ()
     if (playback) playback.seek(at);
     else if (!opened.current) {
       opened.current = true;
-      void start(at);
+      start(at);
     }
     navigate(urlOf(codes, at), "replace");
   };
@@ -105,7 +88,7 @@ export function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: ()
     if (at === null) return;
     opened.current = true;
     setPending(at);
-    void start(at);
+    start(at);
   }, [own]);
 
   useEffect(() => playback?.setRate(playing ? speed : 0), [playback, playing, speed]);

@@ -3,22 +3,58 @@ import { cameras, mediaWays } from "../api/store";
 import type { CameraCode } from "../domain/ids";
 import { playable, whenDecodable } from "../player/codecs";
 import { mediaSourceClass } from "../player/mse";
+import type { Gaps } from "../wire/control";
 import { ElementPlayer } from "./element-player";
 import { FilePlayback } from "./file-playback";
 import { FramePlayer } from "./frame-player";
 import type { Playback } from "./playback";
 import { WirePlayback } from "./wire-playback";
 
-/** `onFailed`: the wire is not to be had after all. */
-export async function openPlayback(
+/**
+ * Opens a playback and keeps one open: where the wire is lost for good, files take its place. `take` gets each, and the moment that
+ * it is to be at. The answer ends it.
+ */
+export function keepPlayback(
   codes: readonly CameraCode[],
   at: number,
+  gaps: Gaps,
+  take: (playback: Playback, at: number) => void,
+): () => void {
+  let made: Playback | null = null;
+  let closed = false;
+  const use = (one: Playback, time: number) => {
+    made = one;
+    take(one, time);
+  };
+  const failed = (why: string) => {
+    if (closed) return;
+    console.warn(`playback: not by the wire: ${why}`);
+    const time = made?.at.peek() ?? at;
+    made?.close();
+    use(openFiles(codes), time);
+  };
+  void openPlayback(codes, at, gaps, failed).then((one) => {
+    // It may have failed before it was there.
+    if (closed || made) one.close();
+    else use(one, at);
+  });
+  return () => {
+    closed = true;
+    made?.close();
+  };
+}
+
+/** `onFailed`: the wire is not to be had after all. */
+async function openPlayback(
+  codes: readonly CameraCode[],
+  at: number,
+  gaps: Gaps,
   onFailed: (why: string) => void,
 ): Promise<Playback> {
   const bare = await whenDecodable();
   const { webtransport, websocket } = mediaWays();
   const ways = webtransport ? [webtransport, websocket] : [websocket];
-  const options = { codes, at, ways, onFailed };
+  const options = { codes, at, gaps, ways, onFailed };
   if (bare.includes("h264")) {
     return new WirePlayback({ ...options, decodes: bare, player: (onError) => new FramePlayer(onError) });
   }

@@ -1,24 +1,30 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { cameraCode, feedId, mediaTicks, utcMicros } from "../domain/ids";
 import { FakeLine, fakeWays } from "../player/testing";
+import type { Gaps } from "../wire/control";
 import { RecordedLine, type RecordedSignal } from "./recorded-line";
 
 const CAMERA = cameraCode("44140300001320000001");
 const NOON = 1_763_925_133_000;
 const FEED = 2 ** 31;
 
-function rig() {
+function rig(gaps?: Gaps) {
   FakeLine.made = [];
   const ways = fakeWays();
   const heard: RecordedSignal[] = [];
   const clocks: [number, number][] = [];
   const failed: string[] = [];
   const all = ways.webtransport ? [ways.webtransport, ways.websocket] : [ways.websocket];
-  const line = new RecordedLine(all, NOON, {
-    clock: (at, rate) => clocks.push([at, rate]),
-    failed: (why) => failed.push(why),
-    away: () => undefined,
-  });
+  const line = new RecordedLine(
+    all,
+    NOON,
+    {
+      clock: (at, rate) => clocks.push([at, rate]),
+      failed: (why) => failed.push(why),
+      away: () => undefined,
+    },
+    gaps,
+  );
   line.open(1, { camera: CAMERA, format: "raw", decodes: ["h264"] }, (signal) => heard.push(signal));
   return { line, heard, clocks, failed };
 }
@@ -51,6 +57,17 @@ describe("the wire of a playback", () => {
     line.reached(NOON + 40);
     expect(last("reached")).toMatchObject({ clock: 1, run: 1, at: (NOON + 40) * 1000 });
     line.close();
+  });
+
+  it("runs through what nobody recorded where that is wanted, and goes on to what comes next else", () => {
+    const { line } = rig();
+    FakeLine.last.hello();
+    expect(last("clock")?.gaps).toBe("skip");
+    line.close();
+    const through = rig("wait").line;
+    FakeLine.last.hello();
+    expect(last("clock")?.gaps).toBe("wait");
+    through.close();
   });
 
   it("passes over what belongs to before a seek", () => {

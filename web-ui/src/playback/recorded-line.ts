@@ -7,7 +7,7 @@ import type { Reason } from "../domain/types";
 import { Backoff } from "../player/backoff";
 import { CLOSED, type Line, type LineEvents } from "../player/line";
 import { Session, WATCH_MS } from "../player/session";
-import type { ClockSet, Codec, Format, TrackInfo } from "../wire/control";
+import type { ClockSet, Codec, Format, Gaps, TrackInfo } from "../wire/control";
 import type { MediaMessage } from "../wire/media";
 
 export type RecordedSignal =
@@ -66,11 +66,12 @@ export class RecordedLine {
   #watch: ReturnType<typeof setInterval>;
   bytes = 0;
 
-  /** `ways`: the best first. */
+  /** `ways`: the best first. `gaps`: where no camera has anything the clock goes on to what comes next, or runs through. */
   constructor(
     private readonly ways: readonly ((events: LineEvents) => Line)[],
     at: number,
     private readonly events: RecordedLineEvents,
+    private readonly gaps: Gaps = "skip",
   ) {
     this.#at = at;
     this.#watch = setInterval(() => this.#look(), WATCH_MS);
@@ -91,7 +92,7 @@ export class RecordedLine {
   seek(at: number, rate: number): void {
     this.#at = at;
     this.#rate = rate;
-    this.#session?.send({ type: "clock", clock: CLOCK, run: this.#next(), at: micros(at), rate });
+    this.#session?.send({ type: "clock", clock: CLOCK, run: this.#next(), at: micros(at), rate, gaps: this.gaps });
   }
 
   /** Goes on from where it is. */

@@ -2,7 +2,7 @@
 import { type Signal, signal } from "@preact/signals";
 import type { CameraCode } from "../domain/ids";
 import type { Line, LineEvents } from "../player/line";
-import type { Codec, TrackInfo } from "../wire/control";
+import type { Codec, Gaps, TrackInfo } from "../wire/control";
 import type { PaneView, Playback, PlayState } from "./playback";
 import { RecordedLine, type RecordedSignal } from "./recorded-line";
 import { modeOf, mustHold, SharedClock, type Standing } from "./shared-clock";
@@ -21,6 +21,7 @@ const EARLY_MS = 200;
 export interface WireOptions {
   readonly codes: readonly CameraCode[];
   readonly at: number;
+  readonly gaps?: Gaps;
   readonly ways: readonly ((events: LineEvents) => Line)[];
   readonly decodes: readonly Codec[];
   /** `onError` ends it: what it cannot decode it will not. */
@@ -115,16 +116,21 @@ export class WirePlayback implements Playback {
     this.at = signal(options.at);
     this.#clock = new SharedClock(options.at, performance.now());
     this.panes = options.codes.map(() => new Pane(options.player));
-    this.#line = new RecordedLine(options.ways, options.at, {
-      clock: (at, rate) => this.#set(at, rate),
-      failed: (why) => {
-        if (!this.#closed) options.onFailed(why);
+    this.#line = new RecordedLine(
+      options.ways,
+      options.at,
+      {
+        clock: (at, rate) => this.#set(at, rate),
+        failed: (why) => {
+          if (!this.#closed) options.onFailed(why);
+        },
+        away: () => {
+          for (const pane of this.panes) pane.anew();
+          this.#hold();
+        },
       },
-      away: () => {
-        for (const pane of this.panes) pane.anew();
-        this.#hold();
-      },
-    });
+      options.gaps,
+    );
     options.codes.forEach((camera, n) => {
       const pane = this.panes[n] as Pane;
       const request = { camera, format: pane.player.format, decodes: options.decodes };
