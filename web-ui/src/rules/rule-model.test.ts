@@ -39,6 +39,6 @@ describe("a rule", () => {
   });
   it("has a name for addresses whatever its name is", () => {
     expect(idOf("Night: climbing!", 0)).toBe("night-climbing");
-    expect(idOf("夜间", 1234567)).toMatch(/^rule-[a-z0-9]+$/);
+    expect(idOf("夜间", 1234567.25)).toMatch(/^rule-[a-z0-9]+$/);
   });
 });

@@ -106,7 +106,8 @@ export function idOf(name: string, now: number): string {
     .replace(/[^a-z0-9]+/g, "-")
     .replace(/^-+|-+$/g, "")
     .slice(0, 40);
-  return latin || `rule-${now.toString(36)}`;
+  // The gateway's time comes with fractions of a millisecond.
+  return latin || `rule-${Math.round(now).toString(36)}`;
 }
 
 export function ruleOf(draft: Draft): Rule {
