@@ -265,7 +265,7 @@ function Holders({ link }: { link: Link }) {
   if (link.pulls.length === 0) return <p class="dim">{t("links.noHolders")}</p>;
   const sorted = [...link.pulls].sort((a, b) => rank(a.priority) - rank(b.priority) || b.bps - a.bps);
   return (
-    <div class="scroll-x">
+    <div class="scroll-x" tabIndex={0} role="region" aria-label={t("links.holders")}>
       <table class="holders">
         <thead>
           <tr>
