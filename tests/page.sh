@@ -39,12 +39,16 @@ leave() {
 judge() {
   echo "-- e2e/$1"
   local args=()
-  [[ $1 != screens ]] || args=("$SHOTS")
+  # shellcheck disable=SC2206 # which of them: SIZE LANGUAGE NAMES
+  [[ $1 != screens ]] || args=("$SHOTS" ${SCREENS:-})
+  local start=$SECONDS
   (cd web-ui && node "e2e/$1.mjs" "${args[@]}") || { tail -n 40 "$work/log" >&2; exit 1; }
+  echo "-- e2e/$1: $((SECONDS - start)) s"
 }
 
 # shellcheck disable=SC2048 # several judges may come in one word
 plain=() secure=() own=()
+export BUDGET_MS=${BUDGET_MS:-40000}
 # The others by name: docs/design/limits.md says why.
 for one in ${*:-wall flow}; do
   case $one in

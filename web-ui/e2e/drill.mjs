@@ -2,7 +2,7 @@
 // network in the middle and is closed, comes back, and nothing is lost or sent twice; review closes it, the replay shows it all.
 //   URL=... SIGHTLINE_USER=admin PASSWORD=... node e2e/drill.mjs
 import { connect, createServer } from "node:net";
-import { DEADLINE_MS, launch, SIZES, settings, signedIn, until } from "./lib.mjs";
+import { DEADLINE_MS, eventually, launch, SIZES, settings, signedIn, until } from "./lib.mjs";
 
 const RESCUER = { user: "drill-rescuer", password: "drill rescuer password" };
 /** The phone's clock is so far behind. The gateway's counts. */
@@ -88,11 +88,16 @@ try {
   let phoneContext;
   let phone;
   let id;
+  let code;
   let photo;
   const phoneErrors = [];
   const openPhone = async () => {
     phone = await phoneContext.newPage();
     phone.on("pageerror", (error) => phoneErrors.push(String(error)));
+    phone.on("request", (request) => {
+      const to = new globalThis.URL(request.url());
+      if (!["data:", "blob:"].includes(to.protocol) && to.origin !== phoneUrl) desk.strays.push(request.url());
+    });
     pages = [page, phone];
     await phone.goto(`${phoneUrl}/m`);
   };
@@ -102,7 +107,10 @@ try {
   const wholeLog = async () => (await ask(`/incidents/${id}/log?limit=1000`)).entries;
 
   await step("a responder has an account, and their phone opens the field's page", async () => {
-    const [{ code }] = (await ask("/cameras")).filter((one) => one.place && one.state !== "disabled");
+    code = await eventually(page, async () => {
+      const all = await fetch("/api/v1/cameras").then((answer) => answer.json());
+      return all.find((one) => one.place && one.recording && one.state === "live")?.code;
+    });
     const region = (await ask("/session")).region;
     await ask("/users", "POST", { ...RESCUER, name: "演练处置员", role: "responder", region }).catch(() => undefined);
     photo = Buffer.from(
@@ -111,16 +119,6 @@ try {
         return [...new Uint8Array(await answer.arrayBuffer())];
       }, code),
     );
-    const opened = await ask("/incidents", "POST", {
-      title: "演练：水漫公路",
-      grade: "II",
-      kind: "flood",
-      note: "雨量站报警",
-      event: null,
-      camera: code,
-      place: null,
-    });
-    id = opened.id;
     phoneContext = await browser.newContext({
       viewport: SIZES.phone,
       locale: "zh-CN",
@@ -148,7 +146,26 @@ try {
     await phone.click("button[type=submit]");
     await phone.waitForSelector(".field-page .outbox-bar");
     // What it needs without a network is on the phone.
-    await until(phone, async () => (await caches.open("sightline-page").then((cache) => cache.keys())).length > 8);
+    await eventually(phone, async () => (await caches.open("sightline-page").then((cache) => cache.keys())).length > 8);
+  });
+  await step("another system tells of an alarm, the desk sees it, opens it and makes an incident of it", async () => {
+    await page.goto(`${settings.url}/events`);
+    await page.waitForSelector(".events-page table, .events-page .empty");
+    const key = `drill-${Date.now()}`;
+    await ask("/intake", "POST", { key, text: "梅江站水位超警戒", grade: "II", camera: code });
+    const row = page.locator("tr[data-open=true]", { hasText: "外部系统" }).first();
+    await row.locator(".button").click();
+    await page.waitForSelector("dialog[open] .event-text:has-text('梅江站水位超警戒')");
+    await page.click("dialog[open] .button:has-text('转为事件')");
+    await page.fill("dialog[open] form input >> nth=0", "演练：水漫公路");
+    await page.check("dialog[open] .grades label:nth-of-type(2) input");
+    await page.selectOption("dialog[open] form select", "flood");
+    await page.fill("dialog[open] form textarea", "雨量站报警");
+    await page.click("dialog[open] form button[type=submit]");
+    await page.waitForSelector(".incident-detail h2:has-text('演练：水漫公路')");
+    id = new globalThis.URL(page.url()).searchParams.get("id");
+    const opened = await incident();
+    expect(opened.grade === "II" && opened.kind === "flood" && opened.cameras.includes(code), JSON.stringify(opened));
   });
   await step("a plan is written at the desk: a task, the wall, and who is told", async () => {
     await page.goto(`${settings.url}/incidents?view=plans`);
@@ -190,10 +207,10 @@ try {
     await page.waitForSelector(".task[data-progress=underway]");
   });
   await step("the phone shares its place, and the desk's map has it", async () => {
-    await phone.click(".field-page .page-head .button >> nth=0");
+    await phone.click(".field-page .page-head .actions .button >> nth=0");
     await page.click(".linked-card header .button >> nth=0");
     await page.waitForSelector(".linked-map canvas");
-    await until(
+    await eventually(
       page,
       async (wanted) => {
         const all = await fetch("/api/v1/positions").then((answer) => answer.json());
@@ -311,7 +328,7 @@ try {
       refused.join(),
     );
     await page.click(".guests li .button");
-    await until(guest, () => fetch("/api/v1/session").then((answer) => answer.status === 401));
+    await eventually(guest, () => fetch("/api/v1/session").then((answer) => answer.status === 401));
     await context.close();
     await page.click("dialog[open] header .button");
   });
@@ -349,6 +366,19 @@ try {
     await page.waitForSelector(".replay-tasks [data-task='1'][data-progress=done]");
     await page.waitForSelector(".replay > header .state-word:has-text('已归档')");
     return `${log.length} entries`;
+  });
+  await step("it plays: the film and the log go by one clock", async () => {
+    await page.goto(`${settings.url}/incidents?replay=${id}`);
+    await page.waitForSelector(".replay-film[data-state=ready]");
+    const from = Number(await page.locator(".replay").getAttribute("data-at"));
+    await page.click(".replay > footer .button.accent");
+    await until(page, (at) => Number(document.querySelector(".replay").dataset.at) > at + 6000, from);
+    const { clock, film } = await page.evaluate(() => ({
+      clock: Number(document.querySelector(".replay").dataset.at),
+      film: Number(document.querySelector(".replay-film [data-at]").dataset.at),
+    }));
+    expect(Math.abs(clock - film) < 4000, `the film is ${clock - film} ms from the log's clock`);
+    return `${Math.round(clock - film)} ms apart at four times the speed`;
   });
   await step("the report is made from the record, and prints", async () => {
     const report = await page.context().newPage();

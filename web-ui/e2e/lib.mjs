@@ -17,6 +17,17 @@ export const DEADLINE_MS = Number(process.env.DEADLINE_MS ?? 120_000);
 /** Waits until `test` holds in the page. Asked by a timer: a busy page may draw no frame for seconds. */
 export const until = (page, test, arg) => page.waitForFunction(test, arg, { polling: 100, timeout: DEADLINE_MS });
 
+/** The same for a test that takes its time (a call, a cache): `until` would take its promise for a yes. What it answers. */
+export async function eventually(page, test, arg) {
+  const deadline = performance.now() + DEADLINE_MS;
+  for (;;) {
+    const said = await page.evaluate(test, arg);
+    if (said) return said;
+    if (performance.now() > deadline) throw new Error(`still not: ${String(test).slice(0, 200)}`);
+    await new Promise((done) => setTimeout(done, 200));
+  }
+}
+
 export const SIZES = {
   desk: { width: 1920, height: 1080 },
   hall: { width: 3840, height: 2160 },
@@ -34,14 +45,14 @@ export async function launch(more = []) {
 /** A page that is signed in; `strays` fills with requests to other origins, `errors` with what the page threw. */
 export async function signedIn(
   browser,
-  { size = SIZES.desk, locale = "zh-CN", path = "/wall", touch = false, url = settings.url } = {},
+  { size = SIZES.desk, locale = "zh-CN", path = "/wall", touch = false, mobile = touch, url = settings.url } = {},
 ) {
   const context = await browser.newContext({
     viewport: size,
     locale,
     ignoreHTTPSErrors: true,
     hasTouch: touch,
-    isMobile: touch,
+    isMobile: mobile,
   });
   context.setDefaultTimeout(DEADLINE_MS);
   context.setDefaultNavigationTimeout(DEADLINE_MS);
