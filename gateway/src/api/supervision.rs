@@ -225,6 +225,7 @@ impl Asked {
             by,
             period,
             region,
+            own: call.query_within("own", 0, 1)? == Some(1),
             maker: call.query.get("maker").cloned(),
             department: call.query.get("department").cloned(),
             camera: None,

@@ -51,6 +51,8 @@ export interface Question {
   from: string;
   to: string;
   region?: string;
+  /** "1": a town's own cameras, without those of its villages. */
+  own?: string;
   by: By;
   period: Period;
   maker?: string;

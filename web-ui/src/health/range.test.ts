@@ -41,6 +41,10 @@ describe("the address", () => {
     const village = deeper(town, "441403102");
     expect([village.by, village.region]).toEqual(["village", "441403102"]);
     expect(deeper(village, "441403102201").by).toBe("camera");
+    expect(deeper(village, "441403102201").own).toBeUndefined();
+    const own = deeper(village, "441403102");
+    expect(own).toMatchObject({ by: "camera", region: "441403102", own: "1" });
+    expect(questionOf(new URLSearchParams(addressOf(own).split("?")[1]), "2026-11-30")).toEqual(own);
     expect(deeper({ ...town, by: "maker" }, "H").maker).toBe("H");
   });
 });

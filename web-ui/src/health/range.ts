@@ -50,6 +50,7 @@ export function questionOf(search: URLSearchParams, today: string): Question {
     by: ([...BYS, "all"] as readonly string[]).includes(by ?? "") ? (by as By) : "town",
     period: (PERIODS as readonly string[]).includes(period ?? "") ? (period as Period) : "all",
     ...(region ? { region } : {}),
+    ...(region && search.get("own") === "1" ? { own: "1" } : {}),
     ...(maker ? { maker } : {}),
     ...(department ? { department } : {}),
   };
@@ -62,13 +63,17 @@ export function addressOf(question: Question, more: Record<string, string | unde
   return `/health?${search.toString()}`;
 }
 
+/** Digits of a village's code. */
+export const VILLAGE = 12;
+
 /** What a line of one kind opens into. */
 export function deeper(question: Question, key: string): Question {
   switch (question.by) {
     case "town":
       return { ...question, by: "village", region: key };
     case "village":
-      return { ...question, by: "camera", region: key };
+      // A town among its villages stands for the cameras of its own.
+      return { ...question, by: "camera", region: key, ...(key.length < VILLAGE ? { own: "1" } : {}) };
     case "maker":
       return { ...question, by: "camera", maker: key };
     case "department":

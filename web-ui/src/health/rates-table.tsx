@@ -5,7 +5,7 @@ import type { CameraCode } from "../domain/ids";
 import { language, t } from "../i18n/t";
 import { Button } from "../ui/widgets";
 import { type Line, type Question, RATES, type Rate, type RateName, type Supervision } from "./api";
-import { addressOf, deeper, percentOf } from "./range";
+import { addressOf, deeper, percentOf, VILLAGE } from "./range";
 
 /** Lines shown at first: 3,500 rows at once nobody reads. */
 const AT_ONCE = 100;
@@ -27,8 +27,11 @@ export function RatesTable({ answer, question }: { answer: Supervision; question
   const timed = answer.period !== "all";
   const [sort, setSort] = useState<Sort>(timed ? "period" : "online");
   const [shown, setShown] = useState(AT_ONCE);
-  const words = (line: Line): string =>
-    (language.value === "en" && line.name_en ? line.name_en : line.name) || t("supervision.unnamed");
+  const words = (line: Line): string => {
+    const name = (language.value === "en" && line.name_en ? line.name_en : line.name) || t("supervision.unnamed");
+    return answer.by === "village" && line.key.length < VILLAGE ? t("supervision.ownOf", { name }) : name;
+  };
+  const counted = answer.by !== "camera";
   const lines = sorted(answer.lines, sort, words);
   const head = (key: Sort, label: string, number = true) => (
     <th class={number ? "number" : ""} aria-sort={sort === key ? "ascending" : "none"}>
@@ -46,7 +49,7 @@ export function RatesTable({ answer, question }: { answer: Supervision; question
             <tr>
               {head("name", answer.by === "all" ? t("app.all") : t(`supervision.by.${answer.by}`), false)}
               {timed && head("period", t("supervision.since"), false)}
-              <th class="number">{t("supervision.cameras")}</th>
+              {counted && <th class="number">{t("supervision.cameras")}</th>}
               {RATES.map((name) => head(name, t(`rate.${name}`)))}
             </tr>
           </thead>
@@ -58,7 +61,7 @@ export function RatesTable({ answer, question }: { answer: Supervision; question
                   {answer.by === "camera" && <small class="dim">{place(line.key)}</small>}
                 </th>
                 {timed && <td>{line.period}</td>}
-                <td class="number">{line.cameras}</td>
+                {counted && <td class="number">{line.cameras}</td>}
                 {RATES.map((name) => (
                   <RateCell key={name} rate={line.rates[name]} name={t(`rate.${name}`)} />
                 ))}

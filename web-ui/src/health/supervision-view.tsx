@@ -221,7 +221,7 @@ function Filters({
 
 /** Where one is, and the way back up. */
 export function Crumbs({ question, leaf }: { question: Question; leaf?: string }) {
-  const { maker, department, region, ...rest } = question;
+  const { maker, department, region, own, ...rest } = question;
   const regions = tree.value.regions;
   const path: RegionCode[] = [];
   for (let at = region ? regions.get(region as RegionCode) : undefined; at; ) {
@@ -234,6 +234,7 @@ export function Crumbs({ question, leaf }: { question: Question; leaf?: string }
     if (!of || of.level === "district" || of.level === "city" || of.level === "province") continue;
     crumbs.push([regionName(of), addressOf({ ...rest, region: code, by: of.level === "town" ? "village" : "camera" })]);
   }
+  if (own && region) crumbs.push([t("supervision.own"), addressOf({ ...rest, region, own, by: "camera" })]);
   if (maker) crumbs.push([maker, addressOf({ ...rest, maker, by: "camera" })]);
   if (department) crumbs.push([department, addressOf({ ...rest, department, by: "camera" })]);
   if (crumbs.length === 1 && !leaf) return null;

@@ -96,7 +96,7 @@ export function PlaceTab({ editing }: { editing: Editing }) {
       </div>
       <p class="dim small">
         {draft.place ? "" : `${t("reg.noPlace")}. `}
-        {t("reg.mapHint")} {t("reg.wgs")}.
+        {t("reg.mapHint")} {t("reg.wgs")}
       </p>
       <div class="form-grid">
         {degree("lon", 180)}

@@ -56,6 +56,8 @@ pub struct Question {
     pub period: Period,
     /// Only of this region and what lies below.
     pub region: RegionCode,
+    /// Not of what lies below: a town's own cameras, without those of its villages.
+    pub own: bool,
     /// Only of this maker.
     pub maker: Option<String>,
     /// Only of this department.
@@ -165,6 +167,7 @@ pub fn answer(table: &Table, q: &Question) -> Result<Vec<Line>, TooMany> {
     let mut known: BTreeMap<String, u32> = BTreeMap::new();
     let fits = |group: &super::table::Group| {
         group.region.is_within(&q.region)
+            && (!q.own || group.region == q.region)
             && q.maker.as_ref().is_none_or(|m| *m == group.maker)
             && q.department.as_ref().is_none_or(|d| *d == group.department)
     };
@@ -320,6 +323,7 @@ mod tests {
             by,
             period,
             region: "441403".parse().unwrap(),
+            own: false,
             maker: None,
             department: None,
             camera: None,
@@ -414,6 +418,17 @@ mod tests {
             answer(&table, &q).unwrap().is_empty(),
             "it stands elsewhere"
         );
+    }
+
+    #[test]
+    fn a_towns_own_cameras_are_told_apart_from_those_of_its_villages() {
+        let table = table();
+        let mut q = question(By::Camera, Period::All);
+        q.region = "441403102".parse().unwrap();
+        assert_eq!(answer(&table, &q).unwrap().len(), 2);
+        q.own = true;
+        let own = answer(&table, &q).unwrap();
+        assert_eq!((own.len(), &own[0].key), (1, &camera(2).to_string()));
     }
 
     /// The size of a whole district for 13 months: kept small and quick by design, printed for the record.

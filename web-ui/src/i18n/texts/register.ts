@@ -72,7 +72,7 @@ export const REGISTER = {
   "reg.noPlace": ["还没有位置", "No place yet"],
   "reg.clearPlace": ["清除位置", "Take the place away"],
   "reg.asGiven": ["原坐标系", "Given in"],
-  "reg.wgs": ["一律按 WGS-84 保存和显示", "Kept and shown as WGS-84"],
+  "reg.wgs": ["一律按 WGS-84 保存和显示。", "Kept and shown as WGS-84."],
 
   "reg.device": ["设备自述（ONVIF）", "What the device says (ONVIF)"],
   "reg.deviceAddress": ["设备地址", "Device address"],

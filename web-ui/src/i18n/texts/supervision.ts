@@ -65,6 +65,8 @@ export const SUPERVISION = {
   "supervision.lines": ["分组指标", "Rates by group"],
   "supervision.since": ["起始日", "From"],
   "supervision.cameras": ["摄像机", "Cameras"],
+  "supervision.own": ["直属", "Its own"],
+  "supervision.ownOf": ["{name}（直属）", "{name} (its own)"],
   "supervision.unnamed": ["未填写", "Not given"],
   "supervision.shown": ["已显示 {n} / {all} 行", "{n} of {all} lines"],
   "supervision.earlier": ["更早", "Earlier"],
