@@ -91,7 +91,7 @@ async function walk(browser, name) {
     await go("/register", ".reg-line[data-camera]");
     await shot("register");
     cameras = await ask("/cameras");
-    await go("/register?q=cktc", ".reg-table, .empty");
+    await go("/register?q=xxmk", ".reg-table, .empty");
     await shot("register-search");
     const one = cameras.find((camera) => camera.state === "offline") ?? cameras[0];
     for (const tab of ["record", "place", "streams", "history"]) {
