@@ -76,6 +76,7 @@ pub(super) async fn tell(gateway: &Gateway, day: Day, judged: bool) {
         by: By::Level(level),
         period: Period::All,
         region: gateway.config.district.code,
+        own: false,
         maker: None,
         department: None,
         camera: None,

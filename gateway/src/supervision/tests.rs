@@ -55,6 +55,7 @@ impl Station {
             by: By::All,
             period: Period::All,
             region: "441403".parse().unwrap(),
+            own: false,
             maker: None,
             department: None,
             camera: None,
