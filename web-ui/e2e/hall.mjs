@@ -152,6 +152,21 @@ try {
   times.other_screen_ms = (await there) - sent;
   await shot(director, "director");
 
+  // What stands there is kept under a name, cleared, and opened again: by keys.
+  await director.focus(".director .grid .tile[tabindex='0']");
+  await director.keyboard.press("l");
+  await director.fill("dialog[open] input[name=layout]", "汛期");
+  await director.keyboard.press("Enter");
+  await director.waitForSelector("dialog[open] [data-layout]");
+  await director.keyboard.press("Escape");
+  await director.waitForSelector("dialog[open]", { state: "detached" });
+  await director.keyboard.press("c");
+  await until(right, () => !document.querySelector(".grid .live-tile"));
+  await director.keyboard.press("l");
+  await director.waitForSelector("dialog[open] .layout-open:focus");
+  await director.keyboard.press("Enter");
+  await right.waitForSelector(".grid .live-tile");
+
   // A second director who saw what was before is told, and nothing of theirs is done.
   const stale = await call(director, "PUT", "walls/hall/screens/2", { revision: 1, face: { layout: 1, cells: [] } });
   holds("a second director is told", stale.status === 409 && stale.json.by === settings.user);
@@ -221,8 +236,16 @@ try {
   settings.user = "li";
   const { page: li } = await signedIn(browser, { ...at, path: "/wall?l=1" });
   await li.waitForSelector(".wall .grid");
-  await director.goto(`${url}/wall?l=4&c=${codes.slice(0, 3).join()}`);
+  await director.goto(`${url}/wall?l=4&c=${codes.slice(0, 3).join()}&a=3`);
   await director.waitForSelector(".wall .grid .live-tile");
+  // The alarm of a camera that does not stand here: in its tile, without the focus, and acknowledged by a key.
+  const raised = (await call(director, "POST", "events", { text: "落石", grade: "I", camera: codes[5] })).json.id;
+  await director.waitForSelector(`.tile.alarmed[data-alarm='${raised}']`);
+  holds("an alarm never takes the focus", await director.evaluate(() => !document.activeElement?.closest(".alarmed")));
+  await director.keyboard.press("k");
+  await director.waitForSelector(`.tile.alarmed[data-alarm='${raised}']`, { state: "detached" });
+  const noted = (await call(director, "GET", `events/${raised}`)).json;
+  holds("an alarm is acknowledged by a key", noted.acknowledged?.by === "admin");
   await director.keyboard.press("d");
   const came = whenever(li, ".seat-notice");
   await director.waitForSelector("dialog[open] [data-to=li]");
