@@ -50,7 +50,7 @@ judge() {
 plain=() secure=() own=()
 export BUDGET_MS=${BUDGET_MS:-40000}
 # The others by name: docs/design/limits.md says why.
-for one in ${*:-wall flow}; do
+for one in ${*:-wall flow drill recordings}; do
   case $one in
     transport) secure+=("$one") ;;
     hall) own+=("$one") ;;
