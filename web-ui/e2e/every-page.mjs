@@ -202,6 +202,7 @@ const keys =
     for (const name of names) await page.keyboard.press(name);
   };
 
+const DIALOG = "dialog[open] .dialog-body, dialog[open] form, dialog[open] .chooser";
 const LAYERS = ".map-zoom > .button:nth-of-type(4)";
 /** What `furnish` reported, in a table or as a card. */
 const REPORTED = ["人工上报", "Reported"]
@@ -214,7 +215,7 @@ const REPORTED = ["人工上报", "Reported"]
  */
 export const pages = ({ code, codes, incident, region }) => {
   const some = (n) => codes.slice(0, n).join();
-  const dialog = "dialog[open] .dialog-body, dialog[open] form, dialog[open] .chooser";
+  const dialog = DIALOG;
   const camera = `/register?c=${code}`;
   return [
     // Watching.
@@ -233,7 +234,16 @@ export const pages = ({ code, codes, incident, region }) => {
       }),
     ),
     { name: "walls", path: "/walls", there: ".walls-page .empty, .director .mini" },
-    { name: "wall-new", path: "/walls", there: "dialog[open] input[name=id]", act: opens(".walls-head .button") },
+    // In the order of their buttons; keys are the last.
+    ...["edit", "links", "remove", "new", "keys"].map((what, n) => ({
+      name: `walls-${what}`,
+      path: "/walls",
+      there: `${DIALOG}, dialog[open] kbd`,
+      act: async (page) => {
+        await page.waitForSelector(".director");
+        await press(page, `.walls-head .button >> nth=${n}`);
+      },
+    })),
     {
       name: "wall-figures",
       path: `/wall?l=1&c=${code}&f=0`,

@@ -6,7 +6,7 @@ const DIR = join(import.meta.dirname, "../src/i18n/texts");
 const CJK = /[\u3400-\u9fff]/;
 /** Said in Latin letters by everybody, in Chinese too. */
 const SAME =
-  /^(admin|administrator|sightline|webtransport|websocket|webcodecs|onvif|rtsp|h\.?26[45]|tcp|udp|quic|sub|main|mjpeg|camsim)$/i;
+  /^(admin|administrator|sightline|webtransport|websocket|webcodecs|onvif|rtsp|h\.?26[45]|tcp|udp|quic|sub|main|cgcs2000|cgcs|gcj|wgs|mjpeg|camsim)$/i;
 
 /** Every text that differs, as `[zh, en]`. */
 export function texts() {

@@ -30,7 +30,11 @@ export function SourcePreview({ source, center }: { source: MapSource | null; ce
         new VectorLayer({ source: sketch, style: borderStyle }),
       ],
       view: new View({ center: fromLonLat([center.lon, center.lat]), zoom: 11, minZoom: 7, maxZoom: 19 }),
-      controls: controls({ rotate: false, attribution: false }),
+      controls: controls({
+        rotate: false,
+        attribution: false,
+        zoomOptions: { zoomInTipLabel: t("map.zoomIn"), zoomOutTipLabel: t("map.zoomOut") },
+      }),
     });
     const abort = new AbortController();
     void fetch(SKETCH_URL, { signal: abort.signal })

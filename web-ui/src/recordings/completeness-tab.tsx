@@ -248,7 +248,7 @@ function Heat({
 
 const cellWords = (row: Row, at: number, cell: Cell): string =>
   [
-    `${row.name}, ${day(at)}: ${cell.share === null ? t("complete.notPlanned") : percentWords(cell.share)}`,
+    `${row.name}, ${day(at)}: ${cell.share === null ? t("complete.notPlanned") : `${shortShare(cell.share)} %`}`,
     ...cell.missing.map(missingWords),
   ].join(". ");
 const missingWords = (one: { code: string; gaps: number; ms: number }): string =>

@@ -278,7 +278,7 @@ function TrialResult({ trial }: { trial: Trial }) {
         </ul>
       )}
       {trial.fired.length > 0 && (
-        <ul class="fired-lines scroll">
+        <ul class="fired-lines scroll" tabIndex={0} aria-label={t("rules.fired")}>
           {trial.fired.slice(0, 50).map((one) => (
             <li key={`${one.at}${one.event}`}>
               <span>{dayClock(Date.parse(one.at))}</span>
