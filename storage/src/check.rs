@@ -18,8 +18,8 @@ use crate::{
     hold::Holds,
     index::{Entry, Segments},
     journal::{self, Options},
-    ledger, playback, recover,
-    segment::{Header, Layout, Seal, Summary, reader},
+    ledger, recover,
+    segment::{Header, Layout, Seal, reader},
     signature,
     volume::{self, Policy, Volumes},
 };
@@ -325,7 +325,6 @@ struct Found {
     path: PathBuf,
     bytes: u64,
     volume: u16,
-    summary: Option<Summary>,
 }
 
 impl Found {
@@ -337,7 +336,6 @@ impl Found {
             bytes: self.bytes,
             volume: self.volume,
             origin: self.header.origin,
-            summary: self.summary,
         }
     }
 }
@@ -457,8 +455,6 @@ fn check_file(
         );
     }
     Ok(Some(Found {
-        // Also of a file that says none itself: it is from before there were any.
-        summary: playback::mux::summary(&layout.tracks, &layout.fragments, seal.end),
         header: layout.header,
         seal,
         path: path.to_owned(),

@@ -327,7 +327,6 @@ mod tests {
                 bytes: 1,
                 volume: 0,
                 origin: Origin::Gateway,
-                summary: None,
             })
             .collect();
         for entry in &entries {

@@ -210,7 +210,6 @@ impl Disk {
                 bytes: 0,
                 volume: place.0.number,
                 origin: Origin::Gateway,
-                summary: None,
             };
             let header = Header {
                 camera: self.feed.camera,
@@ -553,7 +552,6 @@ impl Open {
             bytes: writer.len(),
             volume: self.place.0.number,
             origin: writer.header().origin,
-            summary: writer.summary(),
         }
     }
 }

@@ -73,7 +73,6 @@ mod tests {
             bytes: 0,
             volume: 0,
             origin: Default::default(),
-            summary: None,
         };
         assert_eq!(
             segment(Path::new("/r"), feed, &entry),

@@ -1,4 +1,4 @@
-//! Any recorded range as one seekable MP4, assembled on the fly: the file is laid out by what the index says of its segments, the
+//! Any recorded range as one seekable MP4, assembled on the fly: the file is laid out by what its segments say at their ends, the
 //! tables are filled in from the segments' own when they are asked for, and so are the samples. Nothing is re-encoded, and nothing
 //! is read that is not sent.
 //!
@@ -11,7 +11,7 @@ mod pins;
 pub mod reel;
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::IoSliceMut,
     ops::Range,
     os::unix::fs::FileExt,
@@ -37,7 +37,13 @@ use self::{
     buffers::Buffers,
     mux::{INLINE, MARGIN, Mux, Plan, Seen},
 };
-use crate::{Error, archive::Shared, events::blocking, index::Entry, segment::Layout};
+use crate::{
+    Error,
+    archive::Shared,
+    events::blocking,
+    index::Entry,
+    segment::{Layout, Summary, reader},
+};
 
 /// A stretch of a playback's file in which wall time runs on without a jump.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,7 +70,7 @@ struct Inner {
     making: Mutex<()>,
     sources: Vec<Source>,
     etag: String,
-    /// A file is not what the index says: the next one who asks gets another plan.
+    /// A file is not what it says at its end: the next one who asks gets another plan.
     broken: AtomicBool,
 }
 
@@ -121,7 +127,7 @@ impl Playback {
 
     /// The bytes of `range` (clipped to the file), in chunks of at most 512 KiB, read as they are asked for. The first of a file are
     /// there at once; the tables behind them when the segments' own were read. Ends after an error, among them that a segment is
-    /// not what the index says: the next [`crate::Archive::playback`] of the range leaves it out then. Within a tokio runtime.
+    /// not what it says at its end: the next [`crate::Archive::playback`] of the range leaves it out then. Within a tokio runtime.
     pub fn read(
         &self,
         range: Range<u64>,
@@ -214,7 +220,7 @@ impl Inner {
         let part = &self.plan.parts[part];
         let source = &self.sources[part.source as usize];
         let found = layout(&source.path, source.bytes).and_then(|layout| {
-            let what = "its samples are not those that the index speaks of";
+            let what = "its samples are not those that its end speaks of";
             let found = self.plan.read(part, &layout);
             found.ok_or_else(|| Error::content(&source.path, layout.whole, what))
         });
@@ -391,19 +397,25 @@ pub(crate) fn plan(
 ) -> Result<Option<Playback>, Error> {
     let mut mux = Mux::new(from, to);
     let mut sources: Vec<Source> = Vec::new();
-    for (entry, path, until) in candidates(shared, feed, from, to)? {
-        let pin = shared.pins.pin(&path);
+    let files: Vec<Pinned> = candidates(shared, feed, from, to)?
+        .into_iter()
+        .map(|(entry, path, until)| Pinned {
+            pin: shared.pins.pin(&path),
+            // Of a segment that is taken whole no more need be known than it says of itself; not where it was found to be wrong.
+            is_whole: entry.end + MARGIN <= until && !shared.pins.is_doubted(&path),
+            bytes: entry.bytes,
+            entry,
+            path,
+            until,
+        })
+        .collect();
+    let summaries = summaries(&files);
+    for (file, summary) in files.into_iter().zip(summaries) {
         let source = sources.len() as u32;
-        // Of a segment that is taken whole, no more need be known than the index does; not where its file is another one.
-        let summary = entry.summary.filter(|_| {
-            entry.end + MARGIN <= until
-                && !shared.pins.is_doubted(&path)
-                && fs::metadata(&path).is_ok_and(|meta| meta.len() == entry.bytes)
-        });
-        let is_enough = |summary| mux.whole(source, &summary, entry.start, entry.end);
-        if !summary.is_some_and(is_enough) {
-            match layout(&path, entry.bytes) {
-                Ok(layout) => mux.segment(source, &layout, until),
+        let (start, end) = (file.entry.start, file.entry.end);
+        if !summary.is_some_and(|summary| mux.whole(source, &summary, start, end)) {
+            match layout(&file.path, file.bytes) {
+                Ok(layout) => mux.segment(source, &layout, file.until),
                 Err(e) => {
                     // Deleted under our eyes, or damaged: the rest is still to be seen.
                     tracing::warn!(%feed, error = %e, "playback: a segment is left out");
@@ -412,9 +424,9 @@ pub(crate) fn plan(
             }
         }
         sources.push(Source {
-            path,
-            bytes: entry.bytes,
-            pin,
+            path: file.path,
+            bytes: file.bytes,
+            pin: file.pin,
         });
     }
     let Some(plan) = mux.plan() else {
@@ -437,6 +449,47 @@ pub(crate) fn plan(
         etag: format!("\"{etag}\""),
         broken: AtomicBool::new(false),
     }))))
+}
+
+/// A segment that a playback is made of.
+struct Pinned {
+    entry: Entry,
+    path: PathBuf,
+    bytes: u64,
+    until: WallTime,
+    is_whole: bool,
+    pin: Pin,
+}
+
+/// Files whose ends are looked at by one thread: those of an hour.
+const A_THREAD: usize = 60;
+/// Threads that look at the ends of a day's files: a disk that has to seek does better when it knows of some.
+const THREADS: usize = 4;
+
+/// What those that are taken whole say of themselves at their ends. Blocking.
+fn summaries(files: &[Pinned]) -> Vec<Option<Summary>> {
+    let look = |files: &[Pinned]| -> Vec<Option<Summary>> {
+        let each = files.iter().map(|file| {
+            let open = file.is_whole.then(|| File::open(&file.path).ok())??;
+            // What is wrong with it is told when it is read for the plan.
+            reader::read_summary(&file.path, &open, file.bytes).ok()?
+        });
+        each.collect()
+    };
+    let share = files.len().div_ceil(THREADS).max(A_THREAD);
+    let mut shares = files.chunks(share);
+    let own = shares.next().unwrap_or_default();
+    std::thread::scope(|scope| {
+        let others: Vec<_> = shares
+            .map(|share| (share.len(), scope.spawn(move || look(share))))
+            .collect();
+        let mut all = look(own);
+        for (len, other) in others {
+            // A look that panicked says nothing of its files: they are read.
+            all.extend(other.join().unwrap_or_else(|_| vec![None; len]));
+        }
+        all
+    })
 }
 
 fn layout(path: &Path, bytes: u64) -> Result<Layout, Error> {

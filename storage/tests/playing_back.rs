@@ -342,10 +342,10 @@ async fn deletion_while_a_download_runs_lets_it_finish() {
     assert_eq!(decode(&path), 1500);
 }
 
-/// Of a range only the first and the last files are opened before its first byte is sent. One in between that is not what the
-/// index says of it ends the download that comes to it, and the next one does without it.
+/// Of a range only the first and the last files are read before its first byte is sent, and of the others their ends. One that is
+/// not what its end says ends the download that comes to it, and the next one does without it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_range_is_laid_out_from_the_index_and_a_damaged_file_is_left_out_the_next_time() {
+async fn a_range_is_laid_out_from_its_files_ends_and_a_damaged_file_is_left_out_the_next_time() {
     let store = Store::new();
     let mut source = Source::new(1, base());
     let recorder = store.archive.record(source.lease(), 36_500);

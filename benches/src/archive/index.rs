@@ -12,10 +12,7 @@ use media::{ByteCount, CameraId, FeedId, Profile, WallTime};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use serde::{Deserialize, Serialize};
 use sightline_bench::{process::Helper, results::Figure};
-use storage::{
-    index::{Entry, Origin, Segments},
-    segment::{Counts, Summary},
-};
+use storage::index::{Entry, Origin, Segments};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -61,43 +58,16 @@ fn feed(n: u32) -> FeedId {
     }
 }
 
-/// The minute of a camera: none begins on the full minute, and no two are of a size, or have pictures that last alike.
+/// The minute of a camera: none begins on the full minute, and no two are of a size.
 fn entry(rng: &mut SmallRng, camera: u32, minute: u64) -> Entry {
-    let bytes = rng.random_range(14_000_000..16_000_000);
-    let samples = 1500 + rng.random_range(0..3);
-    let audio = 2812 + rng.random_range(0..3);
-    let summary = Summary {
-        tracks: 0x1234_5678_9abc_def0 + u64::from(camera),
-        // The boxes around them.
-        bytes: bytes - 2_600 - u64::from(samples + audio) * 16 - 60 * 240,
-        delay: 0,
-        span: 5_400_000 + rng.random_range(0..7200),
-        video: Counts {
-            samples,
-            keys: 60,
-            chunks: 60,
-            times: rng.random_range(700..1500),
-            delays: 1,
-        },
-        audio: Counts {
-            samples: audio,
-            keys: audio,
-            chunks: 60,
-            times: rng.random_range(1..60),
-            delays: 1,
-        },
-        audio_first: rng.random_range(0..1920),
-        audio_end: 5_400_000 + rng.random_range(0..1920),
-    };
     let start = FIRST * 1_000_000 + minute as i64 * 60_000_000 + i64::from(camera) * 77_777;
     Entry {
         start: WallTime(start),
         end: WallTime(start + 60_000_000 + rng.random_range(0..40_000)),
         sequence: minute + 1,
-        bytes,
+        bytes: rng.random_range(14_000_000..16_000_000),
         volume: 0,
         origin: Origin::Gateway,
-        summary: Some(summary),
     }
 }
 

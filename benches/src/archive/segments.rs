@@ -32,9 +32,13 @@ pub(crate) async fn template(bytes: usize) -> Result<Vec<u8>> {
         },
     );
     let recorder = archive.record(Lease::new(Arc::clone(&camera.feed), ()), 30);
+    // Their times are even, as a camera's are, and not those of this loop.
+    let began = WallTime::now() - Duration::from_secs(600);
     let mut pushed = 0;
     while pushed < bytes {
-        let frame = camera.frame();
+        let mut frame = camera.frame();
+        let own = Arc::get_mut(&mut frame).context("a frame of one's own")?;
+        own.captured = began + own.dts.to_duration();
         pushed += frame.data.len();
         camera.feed.ring.push(frame);
         // The recorder keeps up: its ring is bounded.

@@ -1,18 +1,14 @@
 //! The segments of one camera, profile and hour as one value: a version byte, then the entries in order of start, delta-coded.
 //!
 //! ```text
-//! version u8 | count | per entry: start, sequence, duration, bytes, place, which, numbers
+//! version u8 | count | per entry: start, sequence, duration, bytes, place
 //! ```
 //! All are variable-length integers (LEB128). `start` is microseconds behind the start before (the first: behind the hour's
 //! start); `sequence` is the zigzag of what it differs from the one before plus one (the first: from 0); `place` is the volume's
-//! number times four and the origin. `which` is 0 where there is no summary; else 1, and a bit for each of its numbers that is
-//! another than in the summary before in the row (of nothing but zeros, for the first), by as much as its zigzag in `numbers`.
-//! Version 2 had no summaries. Version 1 had no places either: all lay on volume 0 and came from the gateway.
+//! number times four and the origin. Version 1 had no places: all lay on volume 0 and came from the gateway.
 
 use media::WallTime;
 use serde::{Deserialize, Serialize};
-
-use crate::segment::{Summary, summary::NUMBERS};
 
 /// Who recorded a segment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -58,13 +54,9 @@ pub struct Entry {
     pub volume: u16,
     /// Who recorded it.
     pub origin: Origin,
-    /// What a playback's tables take of it; none while it is written, and of files from before there were summaries.
-    pub summary: Option<Summary>,
 }
 
-const VERSION: u8 = 3;
-/// Without summaries.
-const VERSION_2: u8 = 2;
+const VERSION: u8 = 2;
 /// Without places.
 const VERSION_1: u8 = 1;
 /// An hour of one-second segments, ten times over.
@@ -82,7 +74,6 @@ pub(crate) fn encode(hour: u32, entries: &[Entry]) -> Vec<u8> {
     out.push(VERSION);
     put(&mut out, entries.len() as u64);
     let (mut start, mut sequence) = (hour_start(hour), 0u64);
-    let mut before = [0; NUMBERS];
     for entry in entries {
         put(&mut out, entry.start.0.saturating_sub(start).max(0) as u64);
         put(
@@ -98,65 +89,21 @@ pub(crate) fn encode(hour: u32, entries: &[Entry]) -> Vec<u8> {
             &mut out,
             u64::from(entry.volume) << 2 | u64::from(entry.origin.code()),
         );
-        put_summary(&mut out, entry, &mut before);
         (start, sequence) = (entry.start.0, entry.sequence.wrapping_add(1));
     }
     out
-}
-
-/// A summary's numbers as they stand in a row: of its samples' bytes, what the file has besides; that differs the least.
-fn in_row(mut numbers: [u64; NUMBERS], bytes: u64) -> [u64; NUMBERS] {
-    numbers[1] = bytes.wrapping_sub(numbers[1]);
-    numbers
-}
-
-fn put_summary(out: &mut Vec<u8>, entry: &Entry, before: &mut [u64; NUMBERS]) {
-    let Some(summary) = &entry.summary else {
-        return put(out, 0);
-    };
-    let numbers = in_row(summary.numbers(), entry.bytes);
-    let both = || numbers.iter().zip(before.iter());
-    let which = both().rev().fold(0, |which, (now, before)| {
-        which << 1 | u64::from(now != before)
-    });
-    put(out, which << 1 | 1);
-    for (now, before) in both().filter(|(now, before)| now != before) {
-        put(out, zigzag(now.wrapping_sub(*before) as i64));
-    }
-    *before = numbers;
-}
-
-fn take_summary(
-    rest: &mut &[u8],
-    bytes: u64,
-    before: &mut [u64; NUMBERS],
-) -> Option<Option<Summary>> {
-    let which = take(rest)?;
-    if which == 0 {
-        return Some(None);
-    }
-    if which & 1 == 0 || which >> (NUMBERS + 1) != 0 {
-        return None;
-    }
-    for (n, number) in before.iter_mut().enumerate() {
-        if which >> (n + 1) & 1 == 1 {
-            *number = number.wrapping_add(unzigzag(take(rest)?) as u64);
-        }
-    }
-    Summary::of_numbers(in_row(*before, bytes)).map(Some)
 }
 
 /// The inverse of [`encode`]; none where the bytes are not of its making.
 pub(crate) fn decode(hour: u32, value: &[u8]) -> Option<Vec<Entry>> {
     let (version, mut rest) = value.split_first()?;
     let count = take(&mut rest)?;
-    if !matches!(*version, VERSION | VERSION_2 | VERSION_1) || count > MAX_ENTRIES {
+    if !matches!(*version, VERSION | VERSION_1) || count > MAX_ENTRIES {
         return None;
     }
     // An entry has four bytes at least.
     let mut out = Vec::with_capacity((count as usize).min(rest.len() / 4));
     let (mut start, mut sequence) = (hour_start(hour), 0u64);
-    let mut before = [0; NUMBERS];
     for _ in 0..count {
         start = start.checked_add(i64::try_from(take(&mut rest)?).ok()?)?;
         sequence = sequence.wrapping_add(unzigzag(take(&mut rest)?) as u64);
@@ -166,10 +113,6 @@ pub(crate) fn decode(hour: u32, value: &[u8]) -> Option<Vec<Entry>> {
             VERSION_1 => 0,
             _ => take(&mut rest)?,
         };
-        let summary = match *version {
-            VERSION => take_summary(&mut rest, bytes, &mut before)?,
-            _ => None,
-        };
         out.push(Entry {
             start: WallTime(start),
             end: WallTime(start.checked_add(duration)?),
@@ -177,7 +120,6 @@ pub(crate) fn decode(hour: u32, value: &[u8]) -> Option<Vec<Entry>> {
             bytes,
             volume: u16::try_from(place >> 2).ok()?,
             origin: Origin::of_code((place & 3) as u8)?,
-            summary,
         });
         sequence = sequence.wrapping_add(1);
     }
@@ -222,30 +164,15 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Those of a summary as a rule, else of none.
-    fn numbers() -> impl Strategy<Value = [u64; NUMBERS]> {
-        let small = proptest::array::uniform12(0u64..5_000_000);
-        (any::<u64>(), any::<u64>(), small, any::<bool>()).prop_map(|(tracks, bytes, small, is)| {
-            let mut all = [0; NUMBERS];
-            (all[0], all[1]) = (tracks, bytes);
-            all[2..].copy_from_slice(&small);
-            if !is {
-                all[2] = u64::MAX;
-            }
-            all
-        })
-    }
-
     proptest! {
         #[test]
         fn a_row_round_trips(
             hour in 0u32..2_000_000,
             mut starts in proptest::collection::vec(0i64..3_600_000_000, 0..80),
             rest in proptest::collection::vec((any::<u64>(), 0i64..100_000_000_000, any::<u64>(), any::<u16>(), 0u8..3), 80),
-            summaries in proptest::collection::vec(numbers(), 80),
         ) {
             starts.sort_unstable();
-            let entries: Vec<Entry> = starts.iter().zip(&rest).zip(&summaries).map(|((start, (sequence, duration, bytes, volume, origin)), numbers)| {
+            let entries: Vec<Entry> = starts.iter().zip(&rest).map(|(start, (sequence, duration, bytes, volume, origin))| {
                 let start = hour_start(hour) + start;
                 Entry {
                     start: WallTime(start),
@@ -254,7 +181,6 @@ mod tests {
                     bytes: *bytes,
                     volume: *volume,
                     origin: Origin::of_code(*origin).unwrap(),
-                    summary: Summary::of_numbers(*numbers),
                 }
             }).collect();
             prop_assert_eq!(decode(hour, &encode(hour, &entries)), Some(entries));
@@ -267,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_from_before_there_were_volumes_or_summaries_are_read() {
+    fn a_row_from_before_there_were_volumes_is_read() {
         // Two segments of a minute each at the hour's start: count, then start, sequence, duration and bytes of each.
         let mut row = vec![VERSION_1];
         for n in [
@@ -290,26 +216,8 @@ mod tests {
             bytes,
             volume: 0,
             origin: Origin::Gateway,
-            summary: None,
         };
         let expected = vec![entry(5, 7, 1000), entry(60_000_005, 8, 900)];
-        assert_eq!(decode(400_000, &row), Some(expected.clone()));
-        let mut row = vec![VERSION_2];
-        for n in [
-            2,
-            5,
-            zigzag(7),
-            60_000_000,
-            1000,
-            0,
-            60_000_000,
-            zigzag(0),
-            60_000_000,
-            900,
-            0,
-        ] {
-            put(&mut row, n);
-        }
         assert_eq!(decode(400_000, &row), Some(expected));
     }
 
@@ -323,27 +231,9 @@ mod tests {
                 bytes: 15_000_000,
                 volume: 5,
                 origin: Origin::Gateway,
-                // A camera whose clock is no better than most: pictures that last by a tick more or less, a group more or less.
-                summary: Summary::of_numbers([
-                    0x1234_5678_9abc_def0,
-                    14_950_000 - 37 * n as u64,
-                    3600,
-                    5_403_600 + n as u64 % 7 * 3600,
-                    1500 + n as u64 % 2,
-                    60,
-                    60,
-                    900 + 13 * (n as u64 % 5),
-                    1,
-                    2812 + n as u64 % 2,
-                    60,
-                    3,
-                    n as u64 % 5 * 300,
-                    5_401_000 + n as u64 % 11,
-                ]),
             })
             .collect();
-        assert!(entries.iter().all(|e| e.summary.is_some()));
         let len = encode(400_000, &entries).len();
-        assert!(len < 60 * 32, "{len} bytes");
+        assert!(len < 60 * 15, "{len} bytes");
     }
 }

@@ -3,8 +3,8 @@
 //! All samples of a codec lie in one *lane*, which becomes a track. Parameters that change within a codec (another resolution)
 //! are another sample entry of the lane; another codec is another lane, with an edit list that says when it begins to be seen.
 //!
-//! A segment whose summary is in the index is added without its file being opened: what it puts into the tables is then counted,
-//! and filled in when the tables are asked for.
+//! A segment whose summary is at hand is added without a look at its fragments: what it puts into the tables is then counted, and filled
+//! in when the tables are asked for.
 
 mod lane;
 mod part;

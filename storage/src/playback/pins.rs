@@ -18,7 +18,7 @@ pub(crate) struct Pins(Arc<Known>);
 #[derive(Debug, Default)]
 struct Known {
     pinned: Mutex<HashMap<PathBuf, usize>>,
-    /// Files that are not what the index says of them.
+    /// Files that are not what they say of themselves at their ends.
     doubted: Mutex<HashSet<PathBuf>>,
 }
 
@@ -64,7 +64,7 @@ impl Pins {
 }
 
 impl Pin {
-    /// The file is not what the index says of it: from now on it is read before anything is said of it.
+    /// The file is not what it says of itself at its end: from now on it is read before anything is said of it.
     pub(crate) fn doubt(&self) {
         let mut doubted = self.pins.doubted();
         if doubted.len() < MAX_DOUBTED {

@@ -189,7 +189,6 @@ fn bring(path: &Path, volume: u16, in_doubt: bool) -> Result<Taken, Error> {
             bytes,
             volume,
             origin: header.origin,
-            summary: ends.summary,
         };
         let feed = FeedId {
             camera: header.camera,
@@ -229,7 +228,6 @@ fn bring(path: &Path, volume: u16, in_doubt: bool) -> Result<Taken, Error> {
         bytes: writer.len(),
         volume,
         origin: writer.header().origin,
-        summary: writer.summary(),
     };
     Ok(Taken::Sealed(feed, entry, cut))
 }

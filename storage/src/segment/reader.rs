@@ -225,14 +225,12 @@ pub(crate) struct Ends {
     pub(crate) seal: Seal,
     /// Of all of it.
     pub(crate) bytes: u64,
-    /// Files from before there were summaries have none.
-    pub(crate) summary: Option<Summary>,
 }
 
 /// The two ends of a complete file; none where the end is not that of a complete file.
 pub(crate) fn read_ends(path: &Path, file: &File) -> Result<Option<Ends>, Error> {
     let size = size(path, file)?;
-    let Some((seal, summary)) = read_seal(path, file, size)? else {
+    let Some((seal, _)) = read_seal(path, file, size)? else {
         return Ok(None);
     };
     let seal_at = seal.covered_bytes;
@@ -243,8 +241,20 @@ pub(crate) fn read_ends(path: &Path, file: &File) -> Result<Option<Ends>, Error>
         header: head.header,
         seal,
         bytes: size,
-        summary,
     }))
+}
+
+/// The summary at the end of a complete file of so many bytes: one read, as a rule. None where it is no such file, or one from before
+/// there were summaries.
+pub(crate) fn read_summary(
+    path: &Path,
+    file: &File,
+    bytes: u64,
+) -> Result<Option<Summary>, Error> {
+    if size(path, file)? != bytes {
+        return Ok(None);
+    }
+    Ok(read_seal(path, file, bytes)?.and_then(|(_, summary)| summary))
 }
 
 /// Whether a file ends as a complete one does, whatever the rest of it is.

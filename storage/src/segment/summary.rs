@@ -1,5 +1,5 @@
-//! What a playback's tables take of a whole segment, in a few numbers: so a day's file has its length, and its first bytes are
-//! sent, before one of its segments is opened.
+//! What a playback's tables take of a whole segment, in a few numbers at its end: so a day's file has its length, and its first bytes
+//! are sent, when one piece of each of its segments was read.
 
 use media::{
     Tracks,

@@ -17,7 +17,6 @@ use sha2::{Digest, Sha256};
 use super::{
     format::{self, Header, KeyFrame, Seal},
     reader::{self, Fragment, Layout},
-    summary::Summary,
 };
 use crate::{
     Error,
@@ -50,8 +49,6 @@ pub(crate) struct Writer {
     end: WallTime,
     fragments: Vec<Fragment>,
     keys: Vec<KeyFrame>,
-    /// Once it is sealed.
-    summary: Option<Summary>,
 }
 
 /// So much of a file is written out at once, and then not kept in memory: a reader of old footage finds its own there, and the
@@ -83,7 +80,6 @@ impl Writer {
             end: header.start,
             fragments: Vec::new(),
             keys: Vec::new(),
-            summary: None,
             path,
             header,
             tracks,
@@ -124,7 +120,6 @@ impl Writer {
             tracks: Arc::new(layout.tracks),
             fragments: layout.fragments,
             keys,
-            summary: None,
             path,
         };
         writer.clean()?;
@@ -146,10 +141,6 @@ impl Writer {
     }
     pub(crate) fn end(&self) -> WallTime {
         self.end
-    }
-    /// What a playback's tables take of it, once it is sealed.
-    pub(crate) fn summary(&self) -> Option<Summary> {
-        self.summary
     }
     /// Whether there is anything to play.
     pub(crate) fn has_pictures(&self) -> bool {
@@ -250,7 +241,6 @@ impl Writer {
             return Err(e);
         }
         self.end = seal.end;
-        self.summary = summary;
         self.files.let_go(&self.file, 0, self.len);
         Ok(seal)
     }

@@ -14,7 +14,6 @@ fn entries(list: &[(i64, i64)]) -> Vec<Entry> {
             bytes: 1000,
             volume: 0,
             origin: Default::default(),
-            summary: None,
         })
         .collect()
 }

@@ -16,7 +16,6 @@ fn entry(minute: i64, sequence: u64) -> Entry {
         bytes: 100,
         volume: 0,
         origin: Origin::Gateway,
-        summary: None,
     }
 }
 fn at(minute: i64) -> WallTime {
@@ -135,7 +134,6 @@ fn a_segment_that_began_in_the_week_before_is_found() {
         bytes: 1,
         volume: 0,
         origin: Origin::Gateway,
-        summary: None,
     };
     segments.insert(feed(1), long).unwrap();
     let from = WallTime::from_secs(border + 10);
