@@ -246,11 +246,7 @@ pub(crate) fn read_ends(path: &Path, file: &File) -> Result<Option<Ends>, Error>
 
 /// The summary at the end of a complete file of so many bytes: one read, as a rule. None where it is no such file, or one from before
 /// there were summaries.
-pub(crate) fn read_summary(
-    path: &Path,
-    file: &File,
-    bytes: u64,
-) -> Result<Option<Summary>, Error> {
+pub(crate) fn read_summary(path: &Path, file: &File, bytes: u64) -> Result<Option<Summary>, Error> {
     if size(path, file)? != bytes {
         return Ok(None);
     }
