@@ -130,9 +130,9 @@ async function walk(browser, name) {
   await step(`${name}: health, and a diagnosis from it`, async () => {
     await go("/health", ".health-grid");
     await shot("health");
-    const diagnose = page.locator(".lines .in-line").first();
-    expect((await diagnose.count()) > 0, "nothing is offline");
-    await diagnose.click();
+    // Cameras are looked at in turn: the first that does not answer is there within moments.
+    await page.waitForSelector(".lines .in-line");
+    await page.locator(".lines .in-line").first().click();
     await page.waitForSelector(".diagnosis[data-running=false]");
     await shot("diagnosis");
     return page.locator(".diagnosis .verdict strong").textContent();
