@@ -1,6 +1,6 @@
 // Every page and dialog, in both languages: against WCAG 2.2 AA by axe-core, dark and light, wide and narrow; whether all of it
 // fits screens of four sizes; whether all of it is in the language that was chosen; and no request to another origin.
-//   URL=... SIGHTLINE_USER=admin PASSWORD=... node e2e/axe.mjs [NAME,...]
+//   URL=... SIGHTLINE_USER=admin PASSWORD=... node e2e/axe.mjs [NAME,...]   (or ONLY=NAME,... tests/page.sh axe)
 // Prints one JSON object; the status is 1 when something was found.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -9,7 +9,7 @@ import { misfits, words } from "./fits.mjs";
 import { launch, SIZES, settings, signedIn } from "./lib.mjs";
 import { judge } from "./texts.mjs";
 
-const only = process.argv[2]?.split(",");
+const only = (process.argv[2] ?? process.env.ONLY)?.split(",");
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 /** A page has so long: longer is a fault of the page, or of the way to it. */
