@@ -55,6 +55,9 @@ impl Watcher {
                 reason: "scenario".into(),
             })
             .await?;
+        if let Some(at) = set.at {
+            client.reached(1, 1, at).await?;
+        }
         Ok(Self {
             client,
             run: 1,
@@ -67,17 +70,22 @@ impl Watcher {
     async fn set(&mut self, set: Setting) -> anyhow::Result<()> {
         self.run += 1;
         self.client.clock(1, self.run, set).await?;
+        if let Some(at) = set.at.filter(|_| !self.silent) {
+            self.client.reached(1, self.run, at).await?;
+        }
         self.answer().await?;
         Ok(())
     }
 
-    /// Where the clock is, once it says so.
+    /// Where the clock is, once it says so. What is on its way of before is of another feed than what will be opened: by QUIC it may
+    /// come after this.
     async fn answer(&mut self) -> anyhow::Result<i64> {
         loop {
             if let Message::Control(ServerMessage::Clock { run, at, .. }) =
                 next(&mut self.client).await?
                 && run == self.run
             {
+                self.feed = 0;
                 return Ok(at);
             }
         }
@@ -90,9 +98,9 @@ impl Watcher {
                 Message::Control(ServerMessage::Opened { feed, .. }) => self.feed = feed,
                 Message::Control(ServerMessage::Finished { .. }) => return Ok(None),
                 Message::Control(ServerMessage::Refused { reason, .. }) => anyhow::bail!(reason),
-                Message::Control(ServerMessage::Skipped { .. } | ServerMessage::Gap { .. }) => {
-                    anyhow::bail!("something is missing")
-                }
+                Message::Control(
+                    missing @ (ServerMessage::Skipped { .. } | ServerMessage::Gap { .. }),
+                ) => anyhow::bail!("something is missing: {missing:?}"),
                 Message::Control(_) => {}
                 Message::Media(header, payload) => {
                     if header.kind == Kind::AccessUnit && header.feed == self.feed {
@@ -121,12 +129,13 @@ impl Watcher {
     }
 }
 
-/// All of it, by one transport. `sizes`: of the pictures in the same range, by what a player that is not ours finds in the file.
+/// All of it, by one transport. `sizes`: of the pictures in the same range, by what a player that is not ours finds in the file, which
+/// may end so many pictures sooner or later.
 async fn plays(
     connect: impl AsyncFn() -> anyhow::Result<Client>,
     camera: &str,
     from: WallTime,
-    sizes: &[usize],
+    (sizes, apart): (&[usize], usize),
 ) -> anyhow::Result<()> {
     let set = |at, rate| Setting {
         at: Some(at),
@@ -151,11 +160,10 @@ async fn plays(
             .all(|h| h[1].media_time > h[0].media_time)
     );
     assert!(headers.windows(2).all(|h| h[1].frame == h[0].frame + 1));
-    // The file's end is by the frame's arrival, ours by its time: on a busy machine up to a second apart.
     let same = bytes.len().min(sizes.len());
     assert_eq!(bytes[..same], sizes[..same]);
     assert!(
-        bytes.len().abs_diff(sizes.len()) <= 25,
+        bytes.len().abs_diff(sizes.len()) <= apart,
         "{} and {}",
         bytes.len(),
         sizes.len()
@@ -271,7 +279,8 @@ async fn watched(demo: &Demo, api: &Api, camera: &str) -> anyhow::Result<()> {
     let connect = async || -> anyhow::Result<Client> {
         Ok(Client::connect_ws(&demo.url, &api.token, &Trust::Anything).await?)
     };
-    plays(connect, camera, from, &sizes).await
+    // The download's end is by the frames' arrival, ours by their time: on a busy machine up to a second apart.
+    plays(connect, camera, from, (&sizes, 25)).await
 }
 
 #[test]
@@ -302,7 +311,6 @@ fn by_websocket_every_picture_once_speeds_seeks_steps_and_two_viewers() {
 }
 
 #[test]
-#[ignore = "on a busy machine the file that is pulled misses its end: docs/design/limits.md"]
 fn by_quic_the_same_and_pulled_into_a_file() {
     block_on(async {
         let gateway = Secure::start(2, "[log]\nlevel = \"info\"\n").await?;
@@ -350,7 +358,7 @@ fn by_quic_the_same_and_pulled_into_a_file() {
         let connect = async || -> anyhow::Result<Client> {
             Ok(Client::connect_quic(&gateway.url(), &gateway.token, &Trust::Anything).await?)
         };
-        plays(connect, &camera, from, &sizes).await
+        plays(connect, &camera, from, (&sizes, 3)).await
     });
 }
 

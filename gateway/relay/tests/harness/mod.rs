@@ -8,6 +8,7 @@ pub mod session;
 pub mod shelf;
 pub mod socket;
 pub mod thin;
+pub mod watcher;
 
 use std::{
     collections::HashMap,
