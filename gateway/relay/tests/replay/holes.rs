@@ -9,7 +9,6 @@ use crate::harness::{
     watcher::{Watcher, all, one},
 };
 
-
 #[test]
 fn a_hole_is_told_with_its_reason_and_skipped() {
     let (_, mut w) = one(&[(0.0, 10.0), (3610.0, 3700.0)]);
