@@ -182,7 +182,9 @@ async fn it_plays_everywhere_and_holds_the_recordings_themselves() {
     let manifest = report.manifest.as_ref().unwrap();
     assert_eq!(manifest.reason, "case 17");
     let gaps = &manifest.cameras[0].gaps;
-    assert_eq!(gaps[0].reason.code, ReasonCode::NoPackets, "{gaps:?}");
+    // Frames and the word of why they stopped come by two ways, here in the same moment: either may be first.
+    let known = [ReasonCode::NoRoute, ReasonCode::NoPackets];
+    assert!(known.contains(&gaps[0].reason.code), "{gaps:?}");
     assert!(
         manifest.cameras[2].films.is_empty(),
         "nothing is recorded of it"
