@@ -130,7 +130,7 @@ impl SharedWalls {
             .filter(|((w, _), _)| w == wall)
             .map(|(_, p)| p.clone())
             .collect();
-        found.sort_by(|a, b| (a.screen, a.since).cmp(&(b.screen, b.since)));
+        found.sort_by_key(|one| (one.screen, one.since));
         found
     }
 

@@ -1,6 +1,8 @@
 //! A tour's next page: its sub streams are pulled before they are shown, count on the links like any other pull, and take
 //! nothing from what is shown.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
 mod harness;
 
 use std::sync::Arc;

@@ -108,7 +108,7 @@ impl Station {
                 b"{\"type\":\"FeatureCollection\",\"features\":[]}",
             )),
         };
-        let running = Gateway::start(config, extras).await.unwrap();
+        let running = Box::pin(Gateway::start(config, extras)).await.unwrap();
         let gateway = &running.gateway;
         for account in [
             account("admin", Role::Administrator, "441403"),
