@@ -1,5 +1,5 @@
-//! What the command centre knows and decides: the register of regions and cameras, incidents, and the figures a district
-//! is judged by.
+//! What the command centre knows and decides: the register of regions and cameras, incidents, rules, shared walls, and the
+//! figures a district is judged by.
 //!
 //! ```text
 //! request --Change--> check (pure) --> journal (durable) --> apply (pure) --> snapshot for readers
