@@ -60,6 +60,11 @@ pub(crate) trait Line: Send + Sync {
     /// task looks there.
     fn offer(&self, frames: &[Fresh], due: Due<'_>) -> Sent;
 
+    /// Something of what [`Line::offer`] looks at first, for the processor to fetch from memory.
+    fn warm(&self) -> bool {
+        false
+    }
+
     /// Wakes its own task.
     fn ring(&self);
 

@@ -43,6 +43,15 @@ pub(super) struct Beat {
     many: Duration,
 }
 
+/// So many lines are fetched from memory at a time, side by side: one after the other each would be waited for.
+const WARM_AHEAD: usize = 8;
+
+fn warm(members: &[Member]) {
+    for member in members.iter().take(WARM_AHEAD) {
+        std::hint::black_box(member.reach.warm());
+    }
+}
+
 /// From so many lines on that a beat's first frame is for.
 const MANY: usize = 16;
 
@@ -264,7 +273,10 @@ impl Worker {
         let mut sent = Sent::default();
         let first = self.gathered.len() as u32;
         let mut anybody_gathers = false;
-        for member in &lane.members {
+        for (n, member) in lane.members.iter().enumerate() {
+            if n % WARM_AHEAD == 0 {
+                warm(&lane.members[n..]);
+            }
             if ring_all {
                 member.reach.ring();
             }

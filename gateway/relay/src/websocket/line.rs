@@ -17,7 +17,7 @@ use tokio::{
     sync::Notify,
 };
 
-use super::{connection::Connection, outbox::MAX_SLICES};
+use super::{connection::Connection, outbox::MAX_SLICES, upgraded::send_now};
 use crate::{
     dispatch::{Due, Fresh, Line, Sent, step},
     session::{Cruise, Handed, Message, Part},
@@ -113,7 +113,7 @@ type Taken<'a> = (u32, Format, &'a Fresh);
 
 impl<S> Hot<S>
 where
-    S: AsyncWrite + Unpin,
+    S: AsyncWrite + Unpin + 'static,
 {
     /// Takes frames and writes them. Also says whether the task must look: frames were left in the ring, or bytes in the
     /// outbox.
@@ -175,7 +175,10 @@ where
         let mut cx = Context::from_waker(Waker::noop());
         let whole = whole.filter(|_| taken.iter().all(|(_, format, _)| *format == Format::Fmp4));
         let poll = match (taken, whole) {
-            (_, Some(whole)) => Pin::new(&mut *stream).poll_write(&mut cx, whole),
+            (_, Some(whole)) => match send_now(stream, whole) {
+                Some(written) => Poll::Ready(Ok(written)),
+                None => Pin::new(&mut *stream).poll_write(&mut cx, whole),
+            },
             ([one], _) => Pin::new(&mut *stream).poll_write_vectored(&mut cx, &slices(one)),
             (many, _) => {
                 let mut all = [IoSlice::new(&[]); MAX_SLICES];
@@ -226,8 +229,12 @@ fn slices<'a>((_, format, fresh): &Taken<'a>) -> [IoSlice<'a>; 2] {
 
 impl<S> Line for Shell<S>
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    fn warm(&self) -> bool {
+        self.hot.is_poisoned()
+    }
+
     fn offer(&self, frames: &[Fresh], due: Due<'_>) -> Sent {
         let mut hot = self.lock();
         let (sent, rest) = hot.offer(frames, due);
