@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The page in a real browser: starts the built binary's demonstration district on loopback and lets web-ui/e2e judge it.
 # `transport` has a district of its own, over HTTPS: WebTransport is there on secure origins only. `hall` starts its own, since it
-# stops it in the middle.
+# stops it in the middle. `district` takes 3,500 cameras into one, `weeks` has one with weeks of supervision behind it; both take
+# SIZE and LANGUAGE (`DISTRICT="desk,phone en"`).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 binary=${SIGHTLINE:-target/debug/sightline}
@@ -41,19 +42,30 @@ judge() {
   local args=()
   # shellcheck disable=SC2206 # which of them: SIZE LANGUAGE NAMES
   [[ $1 != screens ]] || args=("$SHOTS" ${SCREENS:-})
+  # shellcheck disable=SC2206
+  [[ $1 != district && $1 != weeks ]] || args=(${DISTRICT:-})
   local start=$SECONDS
   (cd web-ui && node "e2e/$1.mjs" "${args[@]}") || { tail -n 40 "$work/log" >&2; exit 1; }
   echo "-- e2e/$1: $((SECONDS - start)) s"
 }
 
+# What the binary itself makes of the demonstration's regions: a good sheet of 3,500 cameras, and a faulty one.
+sheets() {
+  SHEET=$work/cameras.csv BAD=$work/faulty.csv
+  "$binary" camera sample "$SHEET" --regions configs/meixian/regions.csv --cameras 3500
+  "$binary" camera sample "$BAD" --regions configs/meixian/regions.csv --cameras 400 --faults 9
+  export SHEET BAD
+}
+
 # shellcheck disable=SC2048 # several judges may come in one word
-plain=() secure=() own=()
+plain=() secure=() own=() apart=()
 export BUDGET_MS=${BUDGET_MS:-40000}
 # The others by name: docs/design/limits.md says why.
-for one in ${*:-wall flow drill recordings}; do
+for one in ${*:-wall flow drill recordings district weeks}; do
   case $one in
     transport) secure+=("$one") ;;
     hall) own+=("$one") ;;
+    district | weeks) apart+=("$one") ;;
     *) plain+=("$one") ;;
   esac
 done
@@ -67,6 +79,21 @@ if ((${#secure[@]})); then
   for one in "${secure[@]}"; do judge "$one"; done
   leave
 fi
+for one in "${apart[@]}"; do
+  cameras=6
+  if [[ $one == district ]]; then
+    sheets
+  else
+    cameras=24
+    district "$one" --cameras "$cameras" --plain-http
+    leave
+    rm "$work/ready-$one"
+    "${binary%/*}/examples/past_weeks" "$work/data-$one"
+  fi
+  district "$one" --cameras "$cameras" --plain-http
+  judge "$one"
+  leave
+done
 for one in "${own[@]}"; do
   SIGHTLINE=$(realpath "$binary") DATA=$work/data-$one PASSWORD_FILE=$work/password SIGHTLINE_USER=admin judge "$one"
 done

@@ -11,9 +11,11 @@ use std::{
 
 use ingest::{
     Source,
-    diagnose::{Cause, Finding, Step},
+    diagnose::{Cause, Detail, Finding, Step},
 };
-use media::{CameraId, FeedId, Frame, Priority, Profile, Reason, SourceState, WallTime};
+use media::{
+    CameraId, FeedId, Frame, Priority, Profile, Reason, Said, SourceState, WallTime, said,
+};
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -175,14 +177,18 @@ async fn diagnose(gateway: &Arc<Gateway>, feed: FeedId, teller: &watch::Sender<D
 }
 
 fn clock(gateway: &Gateway, offset_ms: Option<i64>) -> Finding {
-    let passed = |text: String| Finding::passed(Step::Clock, Duration::ZERO, text);
+    let passed = |detail: Detail| Finding::passed(Step::Clock, Duration::ZERO, detail);
     let Some(ms) = offset_ms else {
-        return passed("it does not tell its clock (no RTCP sender report)".into());
+        let said = said!(
+            "clock-untold",
+            "it does not tell its clock (no RTCP sender report)"
+        );
+        return passed(said.into());
     };
     let text = format!("{:+.1} s", ms as f64 / 1e3);
     match ms.unsigned_abs() as f64 / 1e3 > gateway.config.diagnosis.clock_s {
         true => Finding::failed(Step::Clock, Cause::ClockWrong, Duration::ZERO, text),
-        false => passed(text),
+        false => passed(text.into()),
     }
 }
 
@@ -277,5 +283,12 @@ fn no_room(gateway: &Gateway, feed: FeedId, reason: &Reason, begun: Instant) -> 
         true => Cause::LinkClosed,
         false => Cause::LinkBudget,
     };
-    Finding::failed(Step::Budget, cause, begun.elapsed(), reason.text.clone())
+    let detail = match &reason.said {
+        Some(words) => Detail::Said(Said {
+            text: reason.text.clone(),
+            words: (**words).clone(),
+        }),
+        None => Detail::Raw(reason.text.clone()),
+    };
+    Finding::failed(Step::Budget, cause, begun.elapsed(), detail)
 }

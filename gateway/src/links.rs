@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use command::{Register, Store, state::State};
 use ingest::budget::{self, Link, Slot, WeekMinute, share_fault};
-use media::{BitRate, RegionCode, WallTime};
+use media::{BitRate, RegionCode, Said, WallTime, Words, said, words};
 use serde::{Deserialize, Serialize};
 
 use crate::{config::Config, gateway::Gateway};
@@ -39,7 +39,7 @@ pub enum Error {
         /// Its name in the API.
         field: String,
         /// What is wrong and what was expected.
-        text: String,
+        text: Said,
     },
     /// There is nothing to take back.
     #[error("nothing is said of the link of region {0}")]
@@ -56,28 +56,47 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// The same for a page.
+    pub fn words(&self) -> Words {
+        match self {
+            Self::Field { text, .. } => text.words.clone(),
+            Self::NotFound(region) => words!("link-unsaid", region = region),
+            Self::Stale { region, .. } => words!("stale-link", region = region),
+        }
+    }
+}
+
 impl Uplink {
     fn check(&self, region: RegionCode) -> Result<(), Error> {
-        let wrong = |field: &str, text: String| {
+        let wrong = |field: &str, text: Said| {
             Err(Error::Field {
                 field: field.to_owned(),
                 text,
             })
         };
         if self.capacity > MOST_RATE {
-            return wrong(
-                "capacity_bps",
-                format!("{}, expected 0 to {}", self.capacity.0, MOST_RATE.0),
+            let said = said!(
+                "range",
+                "{value}, expected {least} to {most} {unit}",
+                value = self.capacity.0,
+                least = 0,
+                most = MOST_RATE.0,
+                unit = "bit/s"
             );
+            return wrong("capacity_bps", said);
         }
         if let Some(text) = share_fault(self.share) {
             return wrong("share", text);
         }
         if self.schedule.len() > MOST_SLOTS {
-            return wrong(
-                "schedule",
-                format!("{} times, at most {MOST_SLOTS}", self.schedule.len()),
+            let said = said!(
+                "at-most",
+                "{n}, at most {most}",
+                n = self.schedule.len(),
+                most = MOST_SLOTS
             );
+            return wrong("schedule", said);
         }
         for (n, slot) in self.schedule.iter().enumerate() {
             if let Some((field, text)) = slot.fault() {
@@ -87,7 +106,11 @@ impl Uplink {
         match self.via {
             Some(via) if via.is_within(&region) => wrong(
                 "via",
-                format!("{via} lies behind this link, which would lead to itself"),
+                said!(
+                    "via-behind",
+                    "{region} lies behind this link, which would lead to itself",
+                    region = via
+                ),
             ),
             _ => Ok(()),
         }

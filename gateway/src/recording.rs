@@ -5,6 +5,7 @@ mod locks;
 pub mod occasions;
 pub mod plans;
 pub mod recorders;
+mod tagging;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -23,6 +24,7 @@ use storage::{Plan, Recorder, RecorderState};
 use crate::{config, gateway::Gateway, seal::Seal};
 use plans::Setting;
 use recorders::State;
+use tagging::Tagging;
 
 /// A refused pull is asked for again after this long.
 const RETRY: Duration = Duration::from_secs(10);
@@ -113,13 +115,6 @@ fn wish(
     }
 }
 
-/// Which feed of a camera the tagger watches. Of one that is neither recorded nor always pulled none: the sub streams of a whole
-/// district would fill every link, ahead of those who look at something.
-fn tagged_feed(camera: &Camera) -> Option<FeedId> {
-    let wanted = camera.tag && !camera.disabled && (camera.record || camera.always);
-    first_feed(camera, [Profile::Sub, Profile::Main]).filter(|_| wanted)
-}
-
 fn first_feed(camera: &Camera, order: [Profile; 2]) -> Option<FeedId> {
     let has = |p: &Profile| match p {
         Profile::Main => camera.main_url.is_some(),
@@ -142,12 +137,6 @@ struct Recording {
 struct Days {
     keep: u32,
     floor: u32,
-}
-
-/// What the tagger was given: a new feed after one ended, and new zones when they are drawn anew.
-struct Tagged {
-    feed: Arc<Feed>,
-    zones: Vec<command::Zone>,
 }
 
 /// Pulls that were refused: asked for again after a while.
@@ -188,7 +177,7 @@ pub async fn run(gateway: Arc<Gateway>) {
         policy.follow_register(&gateway);
         policy.follow_plans(&gateway).await;
         policy.record(&gateway).await;
-        policy.tag(&gateway);
+        policy.tagging.follow(&gateway, &policy.known);
         let changed = gateway.recorders.update(policy.states());
         for camera in changed {
             gateway.hub.camera(&gateway, &camera);
@@ -210,8 +199,7 @@ struct Policy {
     ready: HashMap<CameraId, Ready>,
     recordings: HashMap<CameraId, Recording>,
     recording_refused: Refusals,
-    tagged: HashMap<CameraId, Tagged>,
-    tagging_refused: Refusals,
+    tagging: Tagging,
 }
 
 impl Policy {
@@ -233,7 +221,7 @@ impl Policy {
             self.known.insert(camera.code, Arc::clone(camera));
             self.settings.remove(&camera.code);
             self.recording_refused.0.remove(&camera.code);
-            self.tagging_refused.0.remove(&camera.code);
+            self.tagging.ask_again(&camera.code);
             if changed {
                 gateway.hub.camera(gateway, &camera.code);
             }
@@ -404,51 +392,6 @@ impl Policy {
         }
     }
 
-    fn tag(&mut self, gateway: &Gateway) {
-        let now = Instant::now();
-        let over: Vec<CameraId> = self
-            .tagged
-            .iter()
-            .filter(|(code, tagged)| {
-                let wanted = self.known.get(*code).and_then(|c| tagged_feed(c));
-                wanted != Some(tagged.feed.id) || !is_running(gateway, &tagged.feed)
-            })
-            .map(|(code, _)| *code)
-            .collect();
-        for code in over {
-            self.tagged.remove(&code);
-            gateway.tagger.unwatch(code);
-        }
-        for (code, camera) in &self.known {
-            let Some(feed) = tagged_feed(camera) else {
-                continue;
-            };
-            // With new zones it is watched anew, on the feed that runs: nobody else on it notices.
-            let is_watched = self
-                .tagged
-                .get(code)
-                .is_some_and(|t| t.zones == camera.zones);
-            if is_watched || !self.tagging_refused.may_ask(now, code) {
-                continue;
-            }
-            match gateway.supervisor.pull(feed, Priority::Recording) {
-                Ok(lease) => {
-                    self.tagging_refused.0.remove(code);
-                    let tagged = Tagged {
-                        feed: Arc::clone(&lease.feed),
-                        zones: camera.zones.clone(),
-                    };
-                    self.tagged.insert(*code, tagged);
-                    gateway.tagger.watch(lease, zones(camera));
-                }
-                Err(reason) => {
-                    self.tagging_refused
-                        .refused(now, *code, reason, "watching for events")
-                }
-            }
-        }
-    }
-
     fn states(&self) -> HashMap<CameraId, State> {
         let of = |code: &CameraId| match self.recordings.get(code).map(|r| r.recorder.state()) {
             Some(RecorderState::Recording) => State::Recording,
@@ -500,19 +443,6 @@ fn is_running(gateway: &Gateway, feed: &Arc<Feed>) -> bool {
         .is_some_and(|running| Arc::ptr_eq(&running, feed))
 }
 
-/// A camera's zones as the tagger wants them.
-fn zones(camera: &Camera) -> Vec<tagger::Zone> {
-    let zone = |zone: &command::Zone| {
-        let points = zone.points.iter().map(|[x, y]| (*x as f32, *y as f32));
-        tagger::Zone::new(zone.name.as_str(), points.collect())
-    };
-    let (zones, wrong): (Vec<_>, Vec<_>) = camera.zones.iter().map(zone).partition(Result::is_ok);
-    for error in wrong.into_iter().filter_map(Result::err) {
-        tracing::error!(camera = %camera.code, %error, "a zone in the register is not understood");
-    }
-    zones.into_iter().flatten().collect()
-}
-
 /// A camera of the register as ingest wants it.
 fn source(camera: &Camera, seal: &Seal) -> Result<ingest::Camera, ingest::UrlError> {
     let open = |secret| seal.open(camera.code, secret);
@@ -546,7 +476,7 @@ fn source(camera: &Camera, seal: &Seal) -> Result<ingest::Camera, ingest::UrlErr
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{tagging::tagged_feed, *};
 
     fn camera() -> Camera {
         let mut camera = Camera::new(
@@ -610,22 +540,5 @@ mod tests {
         let always = Setting::default();
         let is = wish(&config, &c, &always, at(0), 0, None);
         assert_eq!(is, Wish::Record(feed, None));
-    }
-
-    #[test]
-    fn every_zone_that_the_register_takes_the_tagger_takes() {
-        let mut c = camera();
-        let most = *command::Zone::POINTS.end();
-        let corner = |n: usize| {
-            let (y, x) = (n as f64 / most as f64 * std::f64::consts::TAU).sin_cos();
-            [0.5 + x / 2.0, 0.5 + y / 2.0]
-        };
-        c.zones = vec![command::Zone {
-            name: "pond".into(),
-            points: (0..most).map(corner).collect(),
-        }];
-        let taken = zones(&c);
-        assert_eq!((taken.len(), taken[0].name()), (1, "pond"));
-        assert!(taken[0].contains(0.5, 0.5) && !taken[0].contains(0.02, 0.02));
     }
 }

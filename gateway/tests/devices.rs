@@ -72,8 +72,16 @@ async fn a_device_is_found_and_read_whichever_way_it_wants_the_account() {
         assert_eq!(told["main_url"], "rtsp://127.0.0.1:554/main?a=1&b=2");
         assert_eq!(told["sub_url"], "rtsp://127.0.0.1:554/sub?a=1&b=2");
         assert!(
-            told["notes"][0].as_str().unwrap().contains("192.0.2.9"),
+            told["notes"][0]["text"]
+                .as_str()
+                .unwrap()
+                .contains("192.0.2.9"),
             "{told}"
+        );
+        // A page words it in its reader's language.
+        assert_eq!(
+            told["notes"][0]["said"],
+            json!({"code": "names-another", "named": "192.0.2.9", "host": "127.0.0.1"})
         );
         let changes = told["changes"].as_array().unwrap();
         assert!(

@@ -57,7 +57,10 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str) {
         );
     }
     for (name, v) in map {
-        let property = &schema["properties"][name];
+        let property = match (&schema["properties"][name], &schema["additionalProperties"]) {
+            (Value::Null, rest @ Value::Object(_)) => rest,
+            (property, _) => property,
+        };
         assert!(!property.is_null(), "{at}: {name} is not in the schema");
         check(root, property, v, &format!("{at}.{name}"));
     }

@@ -76,6 +76,12 @@ async fn a_link_is_said_kept_and_taken_back() {
             "{:?}",
             refused.body
         );
+        // For a page in another language.
+        let said = &refused.json()["said"];
+        let codes = ["via-behind", "link-to-itself"];
+        assert!(codes.map(Value::from).contains(&said["code"]), "{said}");
+        assert_eq!(said["region"], VILLAGE);
+        assert_eq!(refused.json()["field"], "via");
     }
     for (field, wrong) in [
         ("share", json!({"capacity_bps": 1, "share": 2})),
@@ -167,6 +173,11 @@ async fn a_full_link_is_respected_and_says_why() {
         refused.text.contains("一村") && refused.text.contains(VILLAGE),
         "{}",
         refused.text
+    );
+    let said = refused.said.unwrap();
+    assert_eq!(
+        (&*said.code, &*said.values["name"]),
+        ("link-no-room", "一村")
     );
     let why = admin.get(&format!("cameras/{CAMERA}/links")).await.json();
     let codes: Vec<&str> = why["findings"]
@@ -263,6 +274,66 @@ async fn a_declared_rate_is_what_a_pull_takes() {
     assert_eq!(refused.status, StatusCode::BAD_REQUEST);
     let detail = refused.json()["detail"].as_str().unwrap().to_owned();
     assert!(detail.starts_with("asset.main_kbps: "), "{detail}");
+    station.stop().await;
+}
+
+/// A recording that comes second has its room: who watches for events is told to stop, and comes back when there is room.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_takes_the_room_of_who_watches_for_events() {
+    const DISTRICT: &str = "441403";
+    let station = Station::start().await;
+    let admin = station.sign_in("admin").await;
+    let gateway = station.running.gateway.clone();
+    let held = |priority: &'static str| {
+        let admin = &admin;
+        move || async move {
+            let link = link(admin, DISTRICT).await;
+            let pulls = link["pulls"].as_array().unwrap();
+            let mut held = pulls.iter().filter(|p| p["priority"] == priority);
+            held.next().cloned()
+        }
+    };
+    let recorded = eventually(held("recording")).await;
+    let watched = eventually(held("tagging")).await;
+    assert_eq!(
+        (&watched["camera"], &watched["profile"]),
+        (&json!(CAMERA), &json!("sub"))
+    );
+    // A second recording, of 300 kbit/s, on a link that has 100 left.
+    let path = format!("cameras/{}", common::ELSEWHERE);
+    let mut file = admin.get(&format!("{path}/record")).await.json();
+    for made in ["has_password", "changed_at", "changed_by"] {
+        file.as_object_mut().unwrap().remove(made);
+    }
+    file["asset"]["main_kbps"] = json!(300);
+    assert_eq!(admin.put(&path, file).await.status, StatusCode::OK);
+    let second = FeedId {
+        camera: common::ELSEWHERE.parse().unwrap(),
+        profile: Profile::Main,
+    };
+    eventually(|| async { (gateway.supervisor.rate(second)?.0 == 300_000).then_some(()) }).await;
+    let given = |pull: &Value| pull["bps"].as_u64().unwrap();
+    let room = given(&recorded) + given(&watched) + 100_000;
+    let said = json!({"capacity_bps": room, "share": 1.0});
+    admin.put(&format!("links/{DISTRICT}"), said).await;
+    budget(&admin, DISTRICT, room).await;
+    eventually(held("tagging")).await;
+
+    let lease = gateway
+        .supervisor
+        .pull(second, Priority::Recording)
+        .unwrap();
+    assert!(gateway.supervisor.feed(feed(Profile::Sub)).is_none());
+    let notes = admin.get("links/notes").await.json();
+    let told = notes.as_array().unwrap().iter().any(|n| {
+        n["what"] == "gave-way" && n["priority"] == "tagging" && n["by"] == common::ELSEWHERE
+    });
+    assert!(told, "{notes}");
+    assert!(held("recording")().await.is_some());
+
+    drop(lease);
+    let back = eventually(held("tagging")).await;
+    assert_eq!(back["camera"], CAMERA);
     station.stop().await;
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 pub use media::Transport;
-use media::{BitRate, CameraId, Profile, RegionCode};
+use media::{BitRate, CameraId, Profile, RegionCode, Words, words};
 use url::Url;
 
 /// A camera as the register gives it.
@@ -135,6 +135,19 @@ pub enum UrlError {
         /// Its length.
         length: usize,
     },
+}
+
+impl UrlError {
+    /// The same for a page.
+    pub fn words(&self) -> Words {
+        match self {
+            Self::Parse { .. } => words!("url"),
+            Self::Scheme { scheme } => words!("url-scheme", scheme = scheme),
+            Self::Host => words!("url-host"),
+            Self::Credentials => words!("url-account"),
+            Self::Length { length } => words!("url-length", n = length, most = MAX_URL),
+        }
+    }
 }
 
 /// Longest URL taken, in bytes.

@@ -20,7 +20,9 @@ pub enum Priority {
     /// Somebody looks.
     #[default]
     Viewer,
-    /// The recorder and the tagger.
+    /// The tagger looks for events. It comes back by itself when there is room again; a recording that is not made is lost.
+    Tagging,
+    /// The recorder.
     Recording,
     /// The command centre's wall.
     Wall,

@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::{said::Words, words};
+
 /// Why a code could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CodeError {
@@ -35,6 +37,30 @@ pub enum CodeError {
         /// The names allowed.
         expected: &'static str,
     },
+}
+
+impl CodeError {
+    /// The same for a page.
+    pub fn words(&self) -> Words {
+        match self {
+            Self::Length {
+                value,
+                found,
+                expected,
+            } => words!("code-length", value = value, n = found, expected = expected),
+            Self::Digit {
+                value,
+                character,
+                position,
+            } => words!(
+                "code-digit",
+                value = value,
+                character = character,
+                position = position
+            ),
+            Self::Name { value, expected } => words!("not-one-of", value = value, known = expected),
+        }
+    }
 }
 
 fn digits<const N: usize>(s: &str, expected: &'static str) -> Result<[u8; N], CodeError> {

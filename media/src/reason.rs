@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::said::{Said, Words};
+
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
         /// The code of a reason; kebab-case on the wire.
@@ -84,6 +86,9 @@ pub struct Reason {
     pub code: ReasonCode,
     /// For people who read logs: names what and where, in English.
     pub text: String,
+    /// The same for a page that words it in its reader's language, where the code alone says too little.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<Box<Words>>,
 }
 
 impl Reason {
@@ -92,6 +97,16 @@ impl Reason {
         Self {
             code,
             text: text.into(),
+            said: None,
+        }
+    }
+
+    /// A reason of this code that a page can word.
+    pub fn saying(code: ReasonCode, said: Said) -> Self {
+        Self {
+            code,
+            text: said.text,
+            said: Some(Box::new(said.words)),
         }
     }
 }

@@ -2,7 +2,7 @@
 // tried, a good one taken; the tree, a search by initials, a camera's file; supervision from the district to one camera's
 // history; the links; a diagnosis from where something is wrong.
 //   URL=... SIGHTLINE_USER=admin PASSWORD=... SHEET=cameras.csv [BAD=faulty.csv] [SHOTS=dir] node e2e/district.mjs [SIZE,...] [zh|en]
-import { launch, SIZES, settings, signedIn, until } from "./lib.mjs";
+import { launch, SIZES, settings, signedIn, spills, until } from "./lib.mjs";
 
 const { SHEET, BAD, SHOTS } = process.env;
 const [sizes = "desk", language = "zh"] = process.argv.slice(2);
@@ -22,37 +22,18 @@ const settled = async (page, selector) => {
   await until(page, () => !document.querySelector("main .loading, dialog[open] .loading"));
 };
 
-/** What sticks out of the window, or is cut off without a way to see the rest. */
-const spills = (page) =>
-  page.evaluate(() => {
-    const out = [];
-    if (document.documentElement.scrollWidth > innerWidth + 1)
-      out.push(`the page is ${document.documentElement.scrollWidth} wide`);
-    for (const element of document.querySelectorAll(
-      "main button, main a.button, main h1, main h2, main h3, dialog[open] button",
-    )) {
-      const box = element.getBoundingClientRect();
-      if (box.width === 0 || box.height === 0) continue;
-      const clips = getComputedStyle(element).textOverflow === "ellipsis";
-      if (box.right > innerWidth + 1 && !element.closest(".table-scroll, .scroll-x, .scroll, .choice"))
-        out.push(`${element.tagName} "${element.textContent?.trim().slice(0, 30)}" ends at ${Math.round(box.right)}`);
-      if (!clips && element.scrollWidth > element.clientWidth + 2 && element.clientWidth > 0)
-        out.push(`${element.tagName} "${element.textContent?.trim().slice(0, 30)}" is cut`);
-    }
-    return out;
-  });
-
 async function walk(browser, name) {
   const { page, errors, strays } = await signedIn(browser, {
     size: SIZES[name],
     locale,
     path: "/register",
     touch: name === "phone",
+    zone: "Asia/Shanghai",
   });
   const shot = async (what) => {
     if (SHOTS) await page.screenshot({ path: `${SHOTS}/${what}-${name}-${language}.png` });
     const found = await spills(page);
-    if (found.length > 0) console.log(`${name} ${language} ${what}:`, found.join("; "));
+    expect(found.length === 0, `${name} ${language} ${what}: ${found.join("; ")}`);
   };
   const go = async (path, selector) => {
     await page.goto(settings.url + path);
@@ -71,7 +52,7 @@ async function walk(browser, name) {
   if (BAD)
     await step(`${name}: a sheet with faults is tried`, async () => {
       await sheet(BAD, "import-faults");
-      const words = await page.locator(".reg-fault .wide-only").allTextContents();
+      const words = await page.locator(".reg-fault .reg-exactly").allTextContents();
       await page.locator("dialog[open] header .only-icon").click();
       return words.slice(0, 9);
     });
@@ -110,12 +91,10 @@ async function walk(browser, name) {
       await until(page, () => document.querySelectorAll(".crumbs a").length > 0);
       await shot(`supervision-${what}`);
     }
+    const way = await page.locator(".crumbs").textContent();
     await go("/health?tab=outages", ".outages, .empty, table");
     await shot("outages");
-    return page
-      .locator(".crumbs")
-      .textContent()
-      .catch(() => "");
+    return way;
   });
   await step(`${name}: the links`, async () => {
     await go("/links", ".link-row");

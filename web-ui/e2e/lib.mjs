@@ -45,11 +45,20 @@ export async function launch(more = []) {
 /** A page that is signed in; `strays` fills with requests to other origins, `errors` with what the page threw. */
 export async function signedIn(
   browser,
-  { size = SIZES.desk, locale = "zh-CN", path = "/wall", touch = false, mobile = touch, url = settings.url } = {},
+  {
+    size = SIZES.desk,
+    locale = "zh-CN",
+    path = "/wall",
+    touch = false,
+    mobile = touch,
+    url = settings.url,
+    zone = "",
+  } = {},
 ) {
   const context = await browser.newContext({
     viewport: size,
     locale,
+    ...(zone ? { timezoneId: zone } : {}),
     ignoreHTTPSErrors: true,
     hasTouch: touch,
     isMobile: mobile,
@@ -75,3 +84,23 @@ export async function signedIn(
   await page.waitForSelector(".shell");
   return { page, context, strays, errors };
 }
+
+/** What sticks out of the window, or is cut off without a way to see the rest. */
+export const spills = (page) =>
+  page.evaluate(() => {
+    const out = [];
+    if (document.documentElement.scrollWidth > innerWidth + 1)
+      out.push(`the page is ${document.documentElement.scrollWidth} wide`);
+    for (const element of document.querySelectorAll(
+      "main button, main a.button, main h1, main h2, main h3, dialog[open] button",
+    )) {
+      const box = element.getBoundingClientRect();
+      if (box.width === 0 || box.height === 0) continue;
+      const clips = getComputedStyle(element).textOverflow === "ellipsis";
+      if (box.right > innerWidth + 1 && !element.closest(".table-scroll, .scroll-x, .scroll, .choice"))
+        out.push(`${element.tagName} "${element.textContent?.trim().slice(0, 30)}" ends at ${Math.round(box.right)}`);
+      if (!clips && element.scrollWidth > element.clientWidth + 2 && element.clientWidth > 0)
+        out.push(`${element.tagName} "${element.textContent?.trim().slice(0, 30)}" is cut`);
+    }
+    return out;
+  });

@@ -2,7 +2,10 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use media::{Said, said};
 use serde::{Deserialize, Serialize};
+
+use crate::camera::too_long;
 
 /// What the coordinates in the source were given in. They are kept as WGS-84 whatever it was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,7 +112,7 @@ fn is_mac(text: &str) -> bool {
 
 impl Asset {
     /// What is wrong with it: the path of the field, and what was expected.
-    pub(crate) fn fault(&self) -> Option<(&'static str, String)> {
+    pub(crate) fn fault(&self) -> Option<(&'static str, Said)> {
         for (field, text) in [
             ("asset.model", &self.model),
             ("asset.common_name", &self.common_name),
@@ -124,33 +127,61 @@ impl Asset {
             ("asset.department", &self.department),
         ] {
             if text.chars().count() > 200 {
-                return Some((field, "longer than 200 characters".into()));
+                return Some((field, too_long(200)));
             }
         }
         if !self.mac.is_empty() && !is_mac(&self.mac) {
-            let text = format!("'{}', expected six pairs of hexadecimal digits", self.mac);
-            return Some(("asset.mac", text));
+            let said = said!(
+                "mac",
+                "'{value}', expected six pairs of hexadecimal digits",
+                value = self.mac
+            );
+            return Some(("asset.mac", said));
         }
         if !self.installed_on.is_empty() && !is_day(&self.installed_on) {
-            let text = format!("'{}', expected a day as 2024-05-31", self.installed_on);
-            return Some(("asset.installed_on", text));
+            let said = said!(
+                "day",
+                "'{value}', expected a day as 2024-05-31",
+                value = self.installed_on
+            );
+            return Some(("asset.installed_on", said));
         }
         if let Some(h) = self.height_m.filter(|h| !(0.0..=500.0).contains(h)) {
-            return Some(("asset.height_m", format!("{h}, expected 0 to 500 metres")));
+            let said = said!(
+                "range",
+                "{value}, expected {least} to {most} {unit}",
+                value = h,
+                least = 0,
+                most = 500,
+                unit = "metres"
+            );
+            return Some(("asset.height_m", said));
         }
         for (field, kbps) in [
             ("asset.main_kbps", self.main_kbps),
             ("asset.sub_kbps", self.sub_kbps),
         ] {
             if let Some(n) = kbps.filter(|n| !KBPS.contains(n)) {
-                let text = format!("{n}, expected {} to {} kbit/s", KBPS.start(), KBPS.end());
-                return Some((field, text));
+                let said = said!(
+                    "range",
+                    "{value}, expected {least} to {most} {unit}",
+                    value = n,
+                    least = KBPS.start(),
+                    most = KBPS.end(),
+                    unit = "kbit/s"
+                );
+                return Some((field, said));
             }
         }
         let fits = |t: &String| (1..=50).contains(&t.chars().count()) && !t.contains('/');
         if self.functions.len() > 16 || !self.functions.iter().all(fits) {
-            let text = "at most 16 of 1 to 50 characters, without '/'";
-            return Some(("asset.functions", text.into()));
+            let said = said!(
+                "functions",
+                "at most {n} of 1 to {most} characters, without '/'",
+                n = 16,
+                most = 50
+            );
+            return Some(("asset.functions", said));
         }
         None
     }
@@ -198,7 +229,7 @@ mod tests {
         };
         let (field, text) = asset.fault().unwrap();
         assert_eq!(field, "asset.sub_kbps");
-        assert_eq!(text, "512000, expected 16 to 200000 kbit/s");
+        assert_eq!(text.text, "512000, expected 16 to 200000 kbit/s");
         assert_eq!(Asset::default().fault(), None);
     }
 }

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, fmt};
 
 pub use media::Transport;
-use media::{CameraId, Place, RegionCode};
+use media::{CameraId, Place, RegionCode, Said, said};
 use serde::{Deserialize, Serialize};
 
 use crate::{asset::Asset, secret::Secret, zone::Zone};
@@ -121,59 +121,84 @@ impl Camera {
     }
 
     /// What is wrong with it, whatever else is in the register: the path of the field, and what was expected.
-    pub(crate) fn fault(&self) -> Option<(Cow<'static, str>, String)> {
+    pub(crate) fn fault(&self) -> Option<(Cow<'static, str>, Said)> {
         if self.main_url.is_none() && self.sub_url.is_none() {
-            let text = "a camera needs a main_url or a sub_url";
-            return Some(("main_url".into(), text.into()));
+            let said = said!("no-stream", "a camera needs a main_url or a sub_url");
+            return Some(("main_url".into(), said));
         }
         self.file_fault()
     }
 
     /// The same, without how it is reached.
-    pub(crate) fn file_fault(&self) -> Option<(Cow<'static, str>, String)> {
-        let field = |field: &'static str, text: String| Some((field.into(), text));
+    pub(crate) fn file_fault(&self) -> Option<(Cow<'static, str>, Said)> {
+        let field = |field: &'static str, said: Said| Some((field.into(), said));
+        let within = |value: u32, least: u32, most: u32, unit| {
+            said!(
+                "range",
+                "{value}, expected {least} to {most} {unit}",
+                value = value,
+                least = least,
+                most = most,
+                unit = unit
+            )
+        };
         let length = self.name.trim().chars().count();
         if !(1..=100).contains(&length) {
-            return field("name", format!("{length} characters, expected 1 to 100"));
+            let said = said!(
+                "characters",
+                "{n} characters, expected {least} to {most}",
+                n = length,
+                least = 1,
+                most = 100
+            );
+            return field("name", said);
         }
         if self.place.is_some_and(|p| !p.is_valid()) {
-            let text = "longitude is -180 to 180, latitude -90 to 90";
-            return field("place", text.into());
+            return field("place", no_place());
         }
         if let Some(h) = self.heading.filter(|h| *h >= 360) {
-            return field("heading", format!("{h}, expected 0 to 359 degrees"));
+            return field("heading", within(h.into(), 0, 359, "degrees"));
         }
         if let Some(a) = self.view_angle.filter(|a| !(1..=360).contains(a)) {
-            return field("view_angle", format!("{a}, expected 1 to 360 degrees"));
+            return field("view_angle", within(a.into(), 1, 360, "degrees"));
         }
         if let Some(d) = self.view_distance.filter(|d| !(1..=100_000).contains(d)) {
-            return field("view_distance", format!("{d}, expected 1 to 100000 metres"));
+            return field("view_distance", within(d, 1, 100_000, "metres"));
         }
         for (name, text, known) in [
             ("site_class", &self.site_class, &SITE_CLASSES[..]),
             ("form", &self.form, &FORMS[..]),
         ] {
             if !text.is_empty() && !known.contains(&text.as_str()) {
-                return field(name, format!("'{text}' is not one of {}", known.join(", ")));
+                let said = said!(
+                    "not-one-of",
+                    "'{value}' is not one of {known}",
+                    value = text,
+                    known = known.join(", ")
+                );
+                return field(name, said);
             }
         }
         for (name, text) in [("maker", &self.maker), ("address", &self.address)] {
             if text.chars().count() > 200 {
-                return field(name, "longer than 200 characters".into());
+                return field(name, too_long(200));
             }
         }
         if let Some((name, text)) = self.asset.fault() {
             return field(name, text);
         }
         if !(1..=3650).contains(&self.keep_days) {
-            return field(
-                "keep_days",
-                format!("{}, expected 1 to 3650", self.keep_days),
-            );
+            return field("keep_days", within(self.keep_days, 1, 3650, "days"));
         }
         let fits = |t: &String| !t.is_empty() && t.chars().count() <= 50;
         if self.tags.len() > 32 || !self.tags.iter().all(fits) {
-            return field("tags", "at most 32 of 1 to 50 characters".into());
+            let said = said!(
+                "tags",
+                "at most {n} of 1 to {most} characters",
+                n = 32,
+                most = 50
+            );
+            return field("tags", said);
         }
         let (path, text) = Zone::fault(&self.zones)?;
         Some((path.into(), text))
@@ -190,6 +215,14 @@ impl fmt::Debug for Camera {
             .field("sub_url", &self.sub_url)
             .finish_non_exhaustive()
     }
+}
+
+pub(crate) fn too_long(most: u32) -> Said {
+    said!("too-long", "longer than {most} characters", most = most)
+}
+
+pub(crate) fn no_place() -> Said {
+    said!("no-place", "longitude is -180 to 180, latitude -90 to 90")
 }
 
 /// What the file of a camera may say about its form.

@@ -1,5 +1,6 @@
 //! Zones of interest: where in a camera's picture motion counts, as they stand in its file.
 
+use media::{Said, said};
 use serde::{Deserialize, Serialize};
 
 /// A corner: x and y as shares of the picture's width and height, from the upper left.
@@ -24,10 +25,15 @@ impl Zone {
     const THIN: f64 = 1e-6;
 
     /// What is wrong with a camera's zones: the path of the field, and what was expected.
-    pub(crate) fn fault(zones: &[Self]) -> Option<(String, String)> {
+    pub(crate) fn fault(zones: &[Self]) -> Option<(String, Said)> {
         if zones.len() > Self::MAX {
-            let text = format!("{} zones, expected at most {}", zones.len(), Self::MAX);
-            return Some(("zones".into(), text));
+            let said = said!(
+                "too-many-zones",
+                "{n} zones, expected at most {most}",
+                n = zones.len(),
+                most = Self::MAX
+            );
+            return Some(("zones".into(), said));
         }
         zones.iter().enumerate().find_map(|(n, zone)| {
             let (field, text) = zone.own_fault(&zones[..n])?;
@@ -35,30 +41,53 @@ impl Zone {
         })
     }
 
-    fn own_fault(&self, before: &[Self]) -> Option<(String, String)> {
+    fn own_fault(&self, before: &[Self]) -> Option<(String, Said)> {
         let length = self.name.trim().chars().count();
         if !(1..=50).contains(&length) {
-            let text = format!("{length} characters, expected 1 to 50");
-            return Some(("name".into(), text));
+            let said = said!(
+                "characters",
+                "{n} characters, expected {least} to {most}",
+                n = length,
+                least = 1,
+                most = 50
+            );
+            return Some(("name".into(), said));
         }
         if before.iter().any(|z| z.name == self.name) {
-            let text = format!("'{}' is the name of another zone already", self.name);
-            return Some(("name".into(), text));
+            let said = said!(
+                "zone-name-taken",
+                "'{name}' is the name of another zone already",
+                name = self.name
+            );
+            return Some(("name".into(), said));
         }
         let (least, most) = (Self::POINTS.start(), Self::POINTS.end());
         if !Self::POINTS.contains(&self.points.len()) {
-            let text = format!("{} corners, expected {least} to {most}", self.points.len());
-            return Some(("points".into(), text));
+            let said = said!(
+                "corners",
+                "{n} corners, expected {least} to {most}",
+                n = self.points.len(),
+                least = least,
+                most = most
+            );
+            return Some(("points".into(), said));
         }
         let outside = |p: &Point| p.iter().any(|v| !(0.0..=1.0).contains(v));
         if let Some(n) = self.points.iter().position(outside) {
             let [x, y] = self.points[n];
-            let text = format!("[{x}, {y}] is outside the picture, expected 0 to 1");
-            return Some((format!("points[{n}]"), text));
+            let said = said!(
+                "outside-picture",
+                "[{x}, {y}] is outside the picture, expected 0 to 1",
+                x = x,
+                y = y
+            );
+            return Some((format!("points[{n}]"), said));
         }
         // Without an area nothing would ever move in it, and nobody would know why.
-        self.is_line()
-            .then(|| ("points".into(), "all corners lie on one line".into()))
+        self.is_line().then(|| {
+            let said = said!("on-one-line", "all corners lie on one line");
+            ("points".into(), said)
+        })
     }
 
     fn is_line(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use ::media::{CameraId, RegionCode, WallTime};
+use ::media::{CameraId, RegionCode, WallTime, said};
 use bytes::Bytes;
 use http::HeaderMap;
 use serde::de::DeserializeOwned;
@@ -122,7 +122,8 @@ impl Call {
     where
         T: std::str::FromStr<Err: std::fmt::Display>,
     {
-        let parse = |text: &String| text.parse().map_err(|e| Problem::bad(name, e));
+        let wrong = |e: T::Err| Problem::wrong(name, said!("not-read", "{text}", text = e));
+        let parse = |text: &String| text.parse().map_err(wrong);
         self.query.get(name).map(parse).transpose()
     }
 
@@ -133,10 +134,16 @@ impl Call {
     pub fn query_within(&self, name: &str, least: u64, most: u64) -> Result<Option<u64>, Problem> {
         let number: Option<u64> = self.query(name)?;
         match number {
-            Some(n) if !(least..=most).contains(&n) => Err(Problem::bad(
-                name,
-                format!("{n}, expected {least} to {most}"),
-            )),
+            Some(n) if !(least..=most).contains(&n) => {
+                let said = said!(
+                    "within",
+                    "{value}, expected {least} to {most}",
+                    value = n,
+                    least = least,
+                    most = most
+                );
+                Err(Problem::wrong(name, said))
+            }
             n => Ok(n),
         }
     }
@@ -147,12 +154,19 @@ impl Call {
     /// 400 that names what is missing or wrong.
     pub fn range(&self) -> Result<(WallTime, WallTime), Problem> {
         let need = |name: &str| {
-            self.query::<WallTime>(name)?
-                .ok_or_else(|| Problem::bad(name, "is missing, expected a time (RFC 3339)"))
+            self.query::<WallTime>(name)?.ok_or_else(|| {
+                Problem::wrong(
+                    name,
+                    said!("no-time", "is missing, expected a time (RFC 3339)"),
+                )
+            })
         };
         let (from, to) = (need("from")?, need("to")?);
         if to <= from {
-            return Err(Problem::bad("to", "is not after 'from'"));
+            return Err(Problem::wrong(
+                "to",
+                said!("not-after", "is not after 'from'"),
+            ));
         }
         Ok((from, to))
     }
@@ -170,7 +184,7 @@ impl Call {
         let camera = register
             .camera(&code)
             .cloned()
-            .ok_or_else(|| Problem::not_found(format!("camera {code} is not in the register")))?;
+            .ok_or_else(|| problem::no_camera(code))?;
         let user = self.user()?;
         let target = self.gateway.target(user, &camera);
         access::may(user, action, target).map_err(|denied| {
@@ -192,9 +206,10 @@ impl Call {
             let path = e.path().to_string();
             // "." is the body itself: syntax, a missing or an unknown field, which the text names.
             let field = if path == "." { "body" } else { path.as_str() };
-            Problem::bad(field, e.inner())
+            Problem::wrong(field, said!("not-read", "{text}", text = e.inner()))
         })?;
-        body.end().map_err(|e| Problem::bad("body", e))?;
+        body.end()
+            .map_err(|e| Problem::wrong("body", said!("not-read", "{text}", text = e)))?;
         Ok(value)
     }
 

@@ -1,6 +1,6 @@
 //! The register: regions and cameras; and stills.
 
-use ::media::{CameraId, Place, RegionCode, WallTime};
+use ::media::{CameraId, Place, RegionCode, Said, WallTime, said};
 use command::{
     Zone,
     register::{self, Change, Transport, fields},
@@ -9,7 +9,7 @@ use command::{
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
-use super::{Answer, Call, Problem, bytes, empty, view, with_json};
+use super::{Answer, Call, Problem, bytes, empty, problem, view, with_json};
 use crate::{access::Action, seal::Seal, stills};
 
 /// `GET /cameras`.
@@ -147,7 +147,10 @@ pub fn set_url(
     text: &str,
     seal: &Seal,
 ) -> Result<(), Problem> {
-    let (url, credentials) = ingest::parse_camera_url(text).map_err(|e| Problem::bad(field, e))?;
+    let (url, credentials) = ingest::parse_camera_url(text).map_err(|e| {
+        let (text, words) = (e.to_string(), e.words());
+        Problem::wrong(field, Said { text, words })
+    })?;
     if let (None, Some((user, password))) = (&camera.username, credentials) {
         camera.username = Some(user);
         camera.password = Some(seal.seal(camera.code, &password)?);
@@ -164,19 +167,16 @@ pub fn set_url(
 pub(super) fn region_is_known(call: &Call, region: RegionCode) -> Result<(), Problem> {
     match call.gateway.register.read().region(&region) {
         Some(_) => Ok(()),
-        None => Err(Problem::bad(
-            "region",
-            format!("region {region} is not in the register"),
-        )),
+        None => Err(Problem::wrong("region", problem::unknown_region(region))),
     }
 }
 
 /// `POST /cameras`.
 pub(super) async fn add(call: Call) -> Answer {
     let record: CameraRecord = call.json()?;
-    let code = record
-        .code
-        .ok_or_else(|| Problem::bad("code", "is missing, expected 20 digits"))?;
+    let code = record.code.ok_or_else(|| {
+        Problem::wrong("code", said!("no-code", "is missing, expected 20 digits"))
+    })?;
     let camera = record.into_camera(code, &call.gateway.seal)?;
     region_is_known(&call, camera.region)?;
     call.may(Action::ChangeRegister, camera.region, code.as_str())?;
@@ -199,7 +199,10 @@ pub(super) async fn replace(call: Call) -> Answer {
     let before = call.camera(Action::ChangeRegister)?;
     let record: CameraRecord = call.json()?;
     if record.code.is_some_and(|c| c != before.code) {
-        return Err(Problem::bad("code", "is not the code in the path"));
+        return Err(Problem::wrong(
+            "code",
+            said!("other-code", "is not the code in the path"),
+        ));
     }
     // URLs and credentials are write only: who reads a camera and writes it back must not lose them.
     // One that is left out stays; one that is empty goes.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use ::media::{BitRate, CameraId, FeedId, Profile, WallTime};
+use ::media::{BitRate, CameraId, FeedId, Profile, WallTime, said};
 use http::StatusCode;
-use ingest::diagnose::{Finding, Step, Words};
+use ingest::diagnose::{Detail, Finding, Step, Words};
 use serde::Serialize;
 
 use super::{Answer, Call, Problem, json, with_json};
@@ -32,7 +32,8 @@ struct Failure {
     cause: &'static str,
     zh: Words,
     en: Words,
-    detail: String,
+    #[serde(flatten)]
+    detail: Detail,
 }
 
 impl<'a> View<'a> {
@@ -83,11 +84,11 @@ pub(super) async fn begin(call: Call) -> Answer {
     let user = call.user()?.user.clone();
     let begun = call.gateway.diagnoses.begin(&call.gateway, feed, &user);
     let told = begun.ok_or_else(|| {
-        Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "busy",
-            "too many diagnoses run at once; try again in a moment",
-        )
+        let said = said!(
+            "diagnoses-full",
+            "too many diagnoses run at once; try again in a moment"
+        );
+        Problem::says(StatusCode::SERVICE_UNAVAILABLE, "busy", said)
     })?;
     let diagnosis = told.borrow().clone();
     with_json(StatusCode::ACCEPTED, &View::of(&diagnosis))
@@ -98,9 +99,10 @@ pub(super) async fn one(call: Call) -> Answer {
     let camera = call.camera(Action::Watch)?;
     let told = call.gateway.diagnoses.of(&camera.code);
     let told = told.ok_or_else(|| {
-        Problem::not_found(format!(
-            "camera {} has not been diagnosed since the start",
-            camera.code
+        Problem::missing(said!(
+            "not-diagnosed",
+            "camera {camera} has not been diagnosed since the start",
+            camera = camera.code
         ))
     })?;
     let diagnosis = told.borrow().clone();

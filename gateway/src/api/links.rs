@@ -4,7 +4,7 @@ pub(super) mod why;
 
 use std::collections::BTreeMap;
 
-use ::media::{BitRate, CameraId, Priority, Profile, RegionCode, WallTime, id::Level};
+use ::media::{BitRate, CameraId, Priority, Profile, RegionCode, WallTime, id::Level, said};
 use http::StatusCode;
 use ingest::{
     budget::{self, LinkUse, Slot},
@@ -220,9 +220,7 @@ fn region_of(call: &Call) -> Result<RegionCode, Problem> {
         .map_err(|e| super::problem::bad_code("region", &e))?;
     match call.gateway.register.read().region(&region) {
         Some(_) => Ok(region),
-        None => Err(Problem::not_found(format!(
-            "region {region} is not in the register"
-        ))),
+        None => Err(Problem::missing(super::problem::unknown_region(region))),
     }
 }
 
@@ -241,8 +239,7 @@ pub(super) async fn set(call: Call) -> Answer {
     if let Some(via) = uplink.via
         && gateway.register.read().region(&via).is_none()
     {
-        let text = format!("region {via} is not in the register");
-        return Err(Problem::bad("via", text));
+        return Err(Problem::wrong("via", super::problem::unknown_region(via)));
     }
     let change = Change::Set(region, Box::new(uplink.clone()), body.revision);
     let mut entry = call.entry("link-changed", region.to_string(), Some(region))?;
@@ -274,7 +271,7 @@ fn show(call: &Call, region: RegionCode) -> Answer {
     let gateway = &call.gateway;
     let view = View::of(call);
     let line = view.lines.get(&region).cloned();
-    let line = line.ok_or_else(|| Problem::not_found("no such link"))?;
+    let line = line.ok_or_else(|| Problem::missing(said!("no-link", "no such link")))?;
     let known = gateway
         .supervisor
         .links()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ::media::{CameraId, RegionCode, WallTime};
+use ::media::{CameraId, RegionCode, WallTime, said};
 use command::supervision::{
     Outage,
     outage::{Change, Withdrawn},
@@ -10,7 +10,7 @@ use command::supervision::{
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Call, Problem, cameras::region_is_known, json, with_json};
+use super::{Answer, Call, Problem, cameras::region_is_known, json, problem, with_json};
 use crate::access::Action;
 
 #[derive(Serialize)]
@@ -71,22 +71,23 @@ pub(super) async fn approve(call: Call) -> Answer {
     let register = call.gateway.register.read();
     let region = match (new.region, new.cameras.as_slice()) {
         (Some(_), [_, ..]) => {
-            return Err(Problem::bad(
-                "region",
-                "either a region or cameras, not both",
-            ));
+            let said = said!("region-or-cameras", "either a region or cameras, not both");
+            return Err(Problem::wrong("region", said));
         }
         (Some(region), []) => {
             region_is_known(&call, region)?;
             region
         }
-        (None, []) => return Err(Problem::bad("region", "is missing, or cameras are")),
+        (None, []) => {
+            let said = said!("region-missing", "is missing, or cameras are");
+            return Err(Problem::wrong("region", said));
+        }
         (None, cameras) => {
             let mut common: Option<RegionCode> = None;
             for code in cameras {
-                let camera = register.camera(code).ok_or_else(|| {
-                    Problem::bad("cameras", format!("camera {code} is not in the register"))
-                })?;
+                let camera = register
+                    .camera(code)
+                    .ok_or_else(|| Problem::wrong("cameras", problem::unknown_camera(code)))?;
                 call.may(Action::Handle, camera.region, code.as_str())?;
                 // The nearest region that all of them lie in.
                 common = Some(match common {
@@ -144,15 +145,16 @@ pub(super) async fn withdraw(call: Call) -> Answer {
     let id: u64 = call
         .param("id")
         .parse()
-        .map_err(|_| Problem::bad("id", "expected a number"))?;
+        .map_err(|_| Problem::wrong("id", said!("no-number", "expected a number")))?;
     let given: Withdraw = call.json()?;
     let supervision = &call.gateway.supervision;
-    let outage: Arc<Outage> = supervision
-        .outages
-        .read()
-        .get(id)
-        .cloned()
-        .ok_or_else(|| Problem::not_found(format!("there is no approved outage {id}")))?;
+    let outage: Arc<Outage> = supervision.outages.read().get(id).cloned().ok_or_else(|| {
+        Problem::missing(said!(
+            "no-outage",
+            "there is no approved outage {id}",
+            id = id
+        ))
+    })?;
     call.may(Action::Handle, outage.region, &id.to_string())?;
     let mut entry = call.entry("outage-withdrawn", id.to_string(), Some(outage.region))?;
     entry.reason = given.reason.clone();

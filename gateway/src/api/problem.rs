@@ -1,7 +1,7 @@
 //! Every error of the API is a problem (RFC 9457), and this is the one place that maps what went wrong to a status.
 
 use http::{HeaderValue, StatusCode, header};
-use media::{Reason, ReasonCode, id::CodeError};
+use media::{Reason, ReasonCode, Said, Words, id::CodeError, said, words};
 use serde_json::json;
 use warp::reply::Response;
 
@@ -20,6 +20,10 @@ pub struct Problem {
     pub retry_after_s: Option<u64>,
     /// The methods there are, of a 405.
     pub allow: Option<String>,
+    /// What exactly, for a page that words it in its reader's language.
+    pub said: Option<Box<Words>>,
+    /// The field that is wrong, of a 400 that names one.
+    pub field: Option<String>,
     /// What else the answer says, by name (RFC 9457, 3.2).
     pub more: Option<Box<serde_json::Value>>,
 }
@@ -33,8 +37,36 @@ impl Problem {
             detail: detail.into(),
             retry_after_s: None,
             allow: None,
+            said: None,
+            field: None,
             more: None,
         }
+    }
+
+    /// A problem that a page can word.
+    pub fn says(status: StatusCode, code: &'static str, said: Said) -> Self {
+        Self {
+            said: Some(Box::new(said.words)),
+            ..Self::new(status, code, said.text)
+        }
+    }
+
+    /// 400 that a page can word: the field, and what is wrong with it.
+    pub fn wrong(field: &str, said: Said) -> Self {
+        Self {
+            said: Some(Box::new(said.words)),
+            ..Self::bad(field, said.text)
+        }
+    }
+
+    /// 404 that a page can word.
+    pub fn missing(said: Said) -> Self {
+        Self::says(StatusCode::NOT_FOUND, "not-found", said)
+    }
+
+    /// 409 `conflict` that a page can word.
+    pub fn conflict(said: Said) -> Self {
+        Self::says(StatusCode::CONFLICT, "conflict", said)
     }
 
     /// The same, with more for programs; `more` is an object.
@@ -46,11 +78,14 @@ impl Problem {
 
     /// 400: the request is wrong; the text begins with the field's name.
     pub fn bad(field: &str, detail: impl std::fmt::Display) -> Self {
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            "bad-request",
-            format!("{field}: {detail}"),
-        )
+        Self {
+            field: Some(field.to_owned()),
+            ..Self::new(
+                StatusCode::BAD_REQUEST,
+                "bad-request",
+                format!("{field}: {detail}"),
+            )
+        }
     }
 
     /// 404.
@@ -112,6 +147,12 @@ impl Problem {
             "detail": self.detail,
             "code": self.code,
         });
+        if let Some(said) = self.said {
+            body["said"] = json!(said);
+        }
+        if let Some(field) = self.field {
+            body["field"] = json!(field);
+        }
         if let (Some(more), Some(body)) = (self.more, body.as_object_mut())
             && let serde_json::Value::Object(more) = *more
         {
@@ -143,7 +184,13 @@ impl Problem {
 
 impl From<Denied> for Problem {
     fn from(denied: Denied) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "forbidden", denied.to_string())
+        let words = match &denied {
+            Denied::Role { role } => words!("role", role = role),
+            Denied::Region { region } => words!("outside", region = region),
+            Denied::Guest => words!("guest"),
+        };
+        let text = denied.to_string();
+        Self::says(StatusCode::FORBIDDEN, "forbidden", Said { text, words })
     }
 }
 
@@ -155,7 +202,10 @@ impl From<Reason> for Problem {
             ReasonCode::Disabled => StatusCode::CONFLICT,
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
-        Self::new(status, reason.code.as_str(), reason.text)
+        Self {
+            said: reason.said,
+            ..Self::new(status, reason.code.as_str(), reason.text)
+        }
     }
 }
 
@@ -180,15 +230,19 @@ impl From<storage::Error> for Problem {
 impl From<command::register::Error> for Problem {
     fn from(error: command::register::Error) -> Self {
         use command::register::Error;
+        let said = |error: &Error| Said {
+            text: error.to_string(),
+            words: error.words(),
+        };
         match error {
-            Error::Field { field, text } => Self::bad(&field, text),
-            Error::Exists(_) => Self::new(StatusCode::CONFLICT, "exists", error.to_string()),
+            Error::Field { field, text } => Self::wrong(&field, text),
+            Error::Conflict(text) => Self::conflict(text),
+            Error::Exists(_) => Self::says(StatusCode::CONFLICT, "exists", said(&error)),
             Error::Stale { .. } | Error::StaleRegion { .. } => {
-                Self::new(StatusCode::CONFLICT, "stale", error.to_string())
+                Self::says(StatusCode::CONFLICT, "stale", said(&error))
             }
-            Error::Conflict(text) => Self::new(StatusCode::CONFLICT, "conflict", text),
             Error::NotFound(_) | Error::NoRegion(_) | Error::NoGroup(_) => {
-                Self::not_found(error.to_string())
+                Self::missing(said(&error))
             }
         }
     }
@@ -251,10 +305,14 @@ impl From<command::wall::Error> for Problem {
 impl From<command::supervision::outage::Error> for Problem {
     fn from(error: command::supervision::outage::Error) -> Self {
         use command::supervision::outage::Error;
+        let said = Said {
+            text: error.to_string(),
+            words: error.words(),
+        };
         match error {
-            Error::Field { field, text } => Self::bad(field, text),
-            Error::NotFound(_) => Self::not_found(error.to_string()),
-            Error::Withdrawn(_) => Self::new(StatusCode::CONFLICT, "conflict", error.to_string()),
+            Error::Field { field, text } => Self::wrong(field, text),
+            Error::NotFound(_) => Self::missing(said),
+            Error::Withdrawn(_) => Self::conflict(said),
         }
     }
 }
@@ -304,10 +362,14 @@ impl From<command::boundary::Error> for Problem {
 impl From<crate::links::Error> for Problem {
     fn from(error: crate::links::Error) -> Self {
         use crate::links::Error;
+        let said = Said {
+            text: error.to_string(),
+            words: error.words(),
+        };
         match error {
-            Error::Field { field, text } => Self::bad(&field, text),
-            Error::NotFound(_) => Self::not_found(error.to_string()),
-            Error::Stale { .. } => Self::new(StatusCode::CONFLICT, "stale", error.to_string()),
+            Error::Field { field, text } => Self::wrong(&field, text),
+            Error::NotFound(_) => Self::missing(said),
+            Error::Stale { .. } => Self::says(StatusCode::CONFLICT, "stale", said),
         }
     }
 }
@@ -355,5 +417,32 @@ impl From<crate::seal::Error> for Problem {
 
 /// A code in a path or query that could not be read.
 pub fn bad_code(field: &str, error: &CodeError) -> Problem {
-    Problem::bad(field, error)
+    let said = Said {
+        text: error.to_string(),
+        words: error.words(),
+    };
+    Problem::wrong(field, said)
+}
+
+/// 404: no such camera.
+pub fn no_camera(code: impl std::fmt::Display) -> Problem {
+    Problem::missing(unknown_camera(code))
+}
+
+/// That a camera is not in the register.
+pub fn unknown_camera(code: impl std::fmt::Display) -> Said {
+    said!(
+        "no-camera",
+        "camera {camera} is not in the register",
+        camera = code
+    )
+}
+
+/// That a region is not in the register.
+pub fn unknown_region(code: impl std::fmt::Display) -> Said {
+    said!(
+        "no-region",
+        "region {region} is not in the register",
+        region = code
+    )
 }

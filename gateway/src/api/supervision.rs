@@ -1,11 +1,12 @@
 //! The figures that cameras are judged by: as JSON, as a spreadsheet, as a report to print; and one camera's history.
 
+mod causes;
 mod history;
 mod paper;
 
 use std::sync::Arc;
 
-use ::media::{RegionCode, id::Level};
+use ::media::{RegionCode, id::Level, said};
 use command::supervision::{By, Day, Judging, Line, Part, Period, Question, query};
 use serde::Serialize;
 
@@ -191,13 +192,14 @@ fn days(call: &Call, ahead: i32) -> Result<(Day, Day), Problem> {
     let to = call.query::<Day>("to")?.unwrap_or(today);
     let from = call.query::<Day>("from")?.unwrap_or(to.plus(-ahead));
     if from > to {
-        return Err(Problem::bad("to", "is before 'from'"));
+        return Err(Problem::wrong(
+            "to",
+            said!("before-from", "is before 'from'"),
+        ));
     }
     if to.0 - from.0 >= MAX_DAYS {
-        return Err(Problem::bad(
-            "from, to",
-            format!("more than {MAX_DAYS} days"),
-        ));
+        let said = said!("days-most", "more than {most} days", most = MAX_DAYS);
+        return Err(Problem::wrong("from, to", said));
     }
     Ok((from, to))
 }
@@ -215,7 +217,9 @@ impl Asked {
             None => mine,
         };
         let by: By = match call.query.get("by") {
-            Some(text) => text.parse().map_err(|e| Problem::bad("by", e))?,
+            Some(text) => text
+                .parse()
+                .map_err(|e| Problem::wrong("by", said!("no-grouping", "{text}", text = e)))?,
             None => By::Level(Level::Town),
         };
         let period = call.query::<Period>("period")?.unwrap_or(Period::All);
@@ -242,10 +246,9 @@ impl Asked {
         let answer = tokio::task::spawn_blocking(move || {
             Ok::<_, query::TooMany>((query::answer(&walk, &asked)?, query::answer(&walk, &all)?))
         });
-        let (lines, mut total) = answer
-            .await
-            .map_err(Problem::internal)?
-            .map_err(|e| Problem::bad("by, period", e))?;
+        let (lines, mut total) = answer.await.map_err(Problem::internal)?.map_err(|e| {
+            Problem::wrong("by, period", said!("too-many-lines", "{text}", text = e))
+        })?;
         let there = (0..=to.0 - from.0)
             .map(|n| from.plus(n))
             .filter_map(|d| Some((d, table.day(d)?)));

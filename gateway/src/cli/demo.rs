@@ -9,7 +9,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use camsim::demo::{Demo, SKETCH};
+use camsim::{
+    demo::{Demo, SKETCH},
+    scene::Scene,
+};
 use command::{Camera, Region, register::Change};
 use media::{CameraId, Place};
 use serde_json::json;
@@ -237,7 +240,7 @@ fn camera(
                 form: simulated.form.clone(),
                 maker: MAKER.into(),
                 address: simulated.address.clone(),
-                tags: vec![simulated.scene.as_str().to_owned()],
+                tags: vec![tag(simulated.scene).to_owned()],
                 ..Camera::new(code, simulated.name.clone(), simulated.region.parse()?)
             }
         }
@@ -250,4 +253,14 @@ fn camera(
         camera.password = Some(seal.seal(code, &simulated.password)?);
     }
     Ok(camera)
+}
+
+/// What a scene is found by, in the words of the district's own spreadsheets.
+fn tag(scene: Scene) -> &'static str {
+    match scene {
+        Scene::Road => "交通",
+        Scene::Square => "广场",
+        Scene::River => "防汛",
+        Scene::Carpark => "停车场",
+    }
 }

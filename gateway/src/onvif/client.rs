@@ -7,7 +7,7 @@ use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use media::WallTime;
+use media::{Said, WallTime, said, words};
 use tokio::{net::TcpStream, time::timeout};
 use url::Url;
 
@@ -53,6 +53,20 @@ pub enum Error {
         /// What is wrong with the answer.
         text: String,
     },
+}
+
+impl Error {
+    /// The same for a page. What a system or a device said in its own words is in the English only.
+    pub fn said(&self) -> Said {
+        let words = match self {
+            Self::Address(value) => words!("device-address", value = value),
+            Self::Unreachable { host, .. } => words!("device-unreachable", host = host),
+            Self::Account(_) => words!("device-account"),
+            Self::Foreign { question, .. } => words!("device-foreign", question = question),
+        };
+        let text = self.to_string();
+        Said { text, words }
+    }
 }
 
 /// Who asks.
@@ -187,7 +201,10 @@ impl Asking<'_> {
                 self.offset_us = theirs.0 + 500_000 - between;
                 reading.clock_offset_ms = Some(self.offset_us / 1000);
             }
-            None => reading.notes.push("its clock is not told in UTC".into()),
+            None => {
+                let said = said!("clock-not-utc", "its clock is not told in UTC");
+                reading.notes.push(said);
+            }
         }
         let body = self
             .ask(
@@ -203,7 +220,7 @@ impl Asking<'_> {
             .await
         {
             Ok(body) => reading::network(&mut reading, &body),
-            Err(error) => reading.notes.push(error.to_string()),
+            Err(error) => reading.notes.push(error.said()),
         }
         let body = "<tds:GetCapabilities><tds:Category>Media</tds:Category></tds:GetCapabilities>";
         let media = match self.ask(self.device, "GetCapabilities", body).await {
@@ -212,7 +229,7 @@ impl Asking<'_> {
                 self.device.service(&address)
             }
             Err(error) => {
-                reading.notes.push(error.to_string());
+                reading.notes.push(error.said());
                 self.device.clone()
             }
         };
@@ -240,17 +257,22 @@ impl Asking<'_> {
                             reading.notes.push(note);
                         }
                     }
-                    Err(text) => reading.notes.push(text),
+                    Err(said) => reading.notes.push(said),
                 },
-                Err(error) => reading.notes.push(error.to_string()),
+                Err(error) => reading.notes.push(error.said()),
             }
         }
     }
 
     /// The stream's address as the gateway can reach it, without credentials.
-    fn playable(&self, text: &str) -> Result<(String, Option<String>), String> {
-        let (mut url, _) = ingest::parse_camera_url(text)
-            .map_err(|e| format!("the address of a stream is not understood: {e}"))?;
+    fn playable(&self, text: &str) -> Result<(String, Option<Said>), Said> {
+        let (mut url, _) = ingest::parse_camera_url(text).map_err(|e| {
+            said!(
+                "stream-address",
+                "the address of a stream is not understood: {text}",
+                text = e
+            )
+        })?;
         let named = url.host_str().unwrap_or_default().to_owned();
         let host = self.device.host.to_string();
         if named == host {
@@ -260,7 +282,12 @@ impl Asking<'_> {
         if url.set_host(Some(&host)).is_err() {
             return Ok((url.to_string(), None));
         }
-        let note = format!("it names {named} for its streams; {host} is taken, where it was asked");
+        let note = said!(
+            "names-another",
+            "it names {named} for its streams; {host} is taken, where it was asked",
+            named = named,
+            host = host
+        );
         Ok((url.to_string(), Some(note)))
     }
 

@@ -1,6 +1,6 @@
 //! What a device says of itself, from its answers: pure, so that any maker's answers can be tried without a device.
 
-use media::WallTime;
+use media::{Said, WallTime};
 use serde::Serialize;
 
 use super::xml::Node;
@@ -73,7 +73,7 @@ pub struct Reading {
     /// How it wanted the account shown.
     pub authentication: Authentication,
     /// What it did not answer, or answered oddly.
-    pub notes: Vec<String>,
+    pub notes: Vec<Said>,
 }
 
 fn text(node: &Node, path: &[&str]) -> String {

@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BTreeMap, fmt::Write as _, time::Instant};
 
-use media::{BitRate, FeedId, Priority, Reason, ReasonCode, RegionCode};
+use media::{BitRate, FeedId, Priority, Reason, ReasonCode, RegionCode, said};
 
 use super::{
     Links, Ousted, Pull, State,
@@ -37,14 +37,23 @@ impl Refusal {
             let _ = write!(held, ", {count} {}", priority_name(*priority));
         }
         let held = held.strip_prefix(", ").unwrap_or("nothing");
-        let mut text = format!(
-            "link '{}' ({}) has no room for {}: {} of {} are held by {held}",
-            self.name, self.link, self.wanted, self.reserved, self.budget
+        let mut said = said!(
+            "link-no-room",
+            "link '{name}' ({link}) has no room for {wanted}: {reserved} of {budget} are held by {held}",
+            name = self.name,
+            link = self.link,
+            wanted = self.wanted,
+            reserved = self.reserved,
+            budget = self.budget,
+            held = held,
         );
         if self.set_aside.0 > 0 {
-            let _ = write!(text, "; {} wait for those who asked before", self.set_aside);
+            let aside = self.set_aside.to_string();
+            let _ = write!(said.text, "; {aside} wait for those who asked before");
+            said.words.code = "link-no-room-aside".into();
+            said.words.values.insert("aside".into(), aside);
         }
-        Reason::new(ReasonCode::LinkBudget, text)
+        Reason::saying(ReasonCode::LinkBudget, said)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a link carries, and what of it video may take at which time of the week.
 
-use media::{BitRate, RegionCode, WallTime, id::Level};
+use media::{BitRate, RegionCode, Said, WallTime, id::Level, said};
 use serde::{Deserialize, Serialize};
 
 /// A link: what connects a region to the one above it.
@@ -45,24 +45,25 @@ pub struct Slot {
 
 impl Slot {
     /// What is wrong with it, if anything: the field and why.
-    pub fn fault(&self) -> Option<(&'static str, String)> {
+    pub fn fault(&self) -> Option<(&'static str, Said)> {
         if self.days == 0 || self.days > 0x7f {
-            return Some((
-                "days",
-                format!(
-                    "{}, expected 1 to 127: bit 0 is Monday, bit 6 Sunday",
-                    self.days
-                ),
-            ));
+            let said = said!(
+                "weekdays",
+                "{value}, expected 1 to 127: bit 0 is Monday, bit 6 Sunday",
+                value = self.days
+            );
+            return Some(("days", said));
         }
         if self.to_min > 1440 || self.from_min >= self.to_min {
-            let text = format!(
-                "{}, expected a minute after from_min ({}), 1440 at most",
-                self.to_min, self.from_min
+            let said = said!(
+                "minute-after",
+                "{value}, expected a minute after from_min ({from}), 1440 at most",
+                value = self.to_min,
+                from = self.from_min
             );
-            return Some(("to_min", text));
+            return Some(("to_min", said));
         }
-        share_fault(self.share).map(|text| ("share", text))
+        share_fault(self.share).map(|said| ("share", said))
     }
 
     fn holds(&self, at: WeekMinute) -> bool {
@@ -72,8 +73,9 @@ impl Slot {
 }
 
 /// What is wrong with a share, if anything.
-pub fn share_fault(share: f64) -> Option<String> {
-    (!(0.0..=1.0).contains(&share)).then(|| format!("{share}, expected 0 to 1"))
+pub fn share_fault(share: f64) -> Option<Said> {
+    (!(0.0..=1.0).contains(&share))
+        .then(|| said!("share", "{value}, expected 0 to 1", value = share))
 }
 
 /// A minute of the week by the local clock: 0 is Monday's first, 10,079 Sunday's last.

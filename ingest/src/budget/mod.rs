@@ -24,7 +24,7 @@ use std::{
     time::Instant,
 };
 
-use media::{BitRate, FeedId, Priority, RegionCode};
+use media::{BitRate, FeedId, Priority, RegionCode, Said, said};
 
 use admission::Ask;
 pub use admission::Refusal;
@@ -99,23 +99,29 @@ impl Links {
     }
 
     /// Whether these links can be: why not, if one leads to itself or its path is too long.
-    pub fn fault(links: &[Link]) -> Option<(RegionCode, String)> {
+    pub fn fault(links: &[Link]) -> Option<(RegionCode, Said)> {
         let by_code: BTreeMap<RegionCode, &Link> = links.iter().map(|l| (l.id, l)).collect();
         links.iter().find_map(|link| {
             let (mut here, mut steps) = (link, 1);
             loop {
                 let up = above(here).find_map(|c| by_code.get(&c))?;
                 if up.id == link.id {
-                    let text = format!(
-                        "by '{}' ({}) this link would lead to itself",
-                        here.name, here.id
+                    let said = said!(
+                        "link-to-itself",
+                        "by '{name}' ({region}) this link would lead to itself",
+                        name = here.name,
+                        region = here.id
                     );
-                    return Some((link.id, text));
+                    return Some((link.id, said));
                 }
                 steps += 1;
                 if steps > MAX_DEPTH {
-                    let text = format!("more than {MAX_DEPTH} links one behind the other");
-                    return Some((link.id, text));
+                    let said = said!(
+                        "links-too-deep",
+                        "more than {most} links one behind the other",
+                        most = MAX_DEPTH
+                    );
+                    return Some((link.id, said));
                 }
                 here = up;
             }

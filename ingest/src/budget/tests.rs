@@ -233,7 +233,7 @@ fn a_detour_is_followed_and_a_link_that_would_lead_to_itself_is_named() {
     tree[2].via = Some(region(HERE));
     let (id, text) = Links::fault(&tree).unwrap();
     assert!(id == region(HERE) || id == region(TOWN), "{id}");
-    assert!(text.contains("would lead to itself"), "{text}");
+    assert!(text.text.contains("would lead to itself"), "{text}");
     // And where it is set all the same, it leads nowhere: no path is endless, and the pull goes on.
     assert_eq!(links.set(tree, WeekMinute::default()), []);
     assert_eq!(links.uses_of(region(HERE)).len(), 2);
@@ -275,6 +275,27 @@ fn a_camera_that_moves_takes_its_room_along() {
     assert_eq!(of(&links, HERE).reserved, BitRate(0));
     assert_eq!(of(&links, THERE).reserved, MEGA(5));
     assert_eq!(links.set_region(feed(9), region(THERE)), []);
+}
+
+#[test]
+fn who_watches_for_events_gives_way_to_a_recording_and_to_no_viewer() {
+    let (mut links, now) = (links(), Instant::now());
+    let village = region(HERE);
+    let mut admit = |n, rate, priority| links.admit(now, feed(n), village, MEGA(rate), priority);
+    admit(1, 4, Priority::Recording).unwrap();
+    admit(2, 3, Priority::Tagging).unwrap();
+    admit(3, 3, Priority::Viewer).unwrap();
+    let seen = admit(4, 3, Priority::Viewer).unwrap_err();
+    assert_eq!(seen.holders[&Priority::Tagging], 1);
+    // The viewer first, then the tagger; the recording that was there stays.
+    assert_eq!(
+        admit(5, 6, Priority::Recording).map(feeds),
+        Ok(vec![feed(2), feed(3)])
+    );
+    assert!(admit(2, 3, Priority::Tagging).is_err());
+    links.end(feed(5));
+    let back = links.admit(now, feed(2), village, MEGA(3), Priority::Tagging);
+    assert_eq!(back, Ok(vec![]));
 }
 
 #[test]
@@ -352,7 +373,7 @@ fn step() -> impl Strategy<Value = Step> {
     let feed = 0u32..12;
     let rate = 0u64..12_000_000;
     prop_oneof![
-        8 => (feed.clone(), 0usize..3, rate.clone(), 0usize..5).prop_map(|(f, v, r, p)| Step::Admit(f, v, r, p)),
+        8 => (feed.clone(), 0usize..3, rate.clone(), 0usize..PRIORITIES.len()).prop_map(|(f, v, r, p)| Step::Admit(f, v, r, p)),
         2 => feed.clone().prop_map(Step::End),
         6 => (feed.clone(), 0u64..u64::MAX).prop_map(|(f, r)| Step::Measured(f, if r % 8 == 0 { r } else { r % 12_000_000 })),
         2 => feed.clone().prop_map(Step::Idle),

@@ -13,8 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use media::Frame;
-use serde::Serialize;
+use media::{Frame, Said};
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 pub use cause::{Cause, Words};
 
@@ -86,13 +86,65 @@ pub struct Finding {
     pub cause: Option<Cause>,
     /// How long it took, milliseconds.
     pub took_ms: u64,
-    /// Particulars: addresses, sizes, what the camera said. Never a password.
-    pub detail: String,
+    /// Particulars. Never a password.
+    #[serde(flatten)]
+    pub detail: Detail,
+}
+
+/// Particulars of a step.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Detail {
+    /// Addresses, sizes, codecs: the same in every language.
+    Plain(String),
+    /// A sentence of ours.
+    Said(Said),
+    /// What a device, a library or the system said, in its own words.
+    Raw(String),
+}
+
+impl Detail {
+    /// In English.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Plain(text) | Self::Raw(text) => text,
+            Self::Said(said) => &said.text,
+        }
+    }
+}
+
+impl Serialize for Detail {
+    /// `detail`; beside it `said` where it is a sentence, and `raw` where it is somebody else's.
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        let mut map = s.serialize_map(None)?;
+        map.serialize_entry("detail", self.text())?;
+        match self {
+            Self::Plain(_) => {}
+            Self::Said(said) => map.serialize_entry("said", &said.words)?,
+            Self::Raw(_) => map.serialize_entry("raw", &true)?,
+        }
+        map.end()
+    }
+}
+
+impl From<String> for Detail {
+    fn from(text: String) -> Self {
+        Self::Plain(text)
+    }
+}
+impl From<&str> for Detail {
+    fn from(text: &str) -> Self {
+        Self::Plain(text.to_owned())
+    }
+}
+impl From<Said> for Detail {
+    fn from(said: Said) -> Self {
+        Self::Said(said)
+    }
 }
 
 impl Finding {
     /// It passed.
-    pub fn passed(step: Step, took: Duration, detail: impl Into<String>) -> Self {
+    pub fn passed(step: Step, took: Duration, detail: impl Into<Detail>) -> Self {
         Self {
             step,
             cause: None,
@@ -102,7 +154,7 @@ impl Finding {
     }
 
     /// It failed.
-    pub fn failed(step: Step, cause: Cause, took: Duration, detail: impl Into<String>) -> Self {
+    pub fn failed(step: Step, cause: Cause, took: Duration, detail: impl Into<Detail>) -> Self {
         Self {
             cause: Some(cause),
             ..Self::passed(step, took, detail)

@@ -6,13 +6,14 @@ use std::{
     time::Instant,
 };
 
+use media::said;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     time::{Duration, timeout},
 };
 
-use super::{Cause, Finding, PATIENCE, Step, since};
+use super::{Cause, Detail, Finding, PATIENCE, Step, since};
 use crate::camera::Source;
 
 /// Addresses of a name that are tried.
@@ -37,25 +38,35 @@ pub(super) async fn reach(source: &Source, tell: &mut impl FnMut(Finding)) -> Re
 
 async fn name(source: &Source, tell: &mut impl FnMut(Finding)) -> Result<Vec<SocketAddr>, Finding> {
     let (begun, port) = (Instant::now(), source.port());
-    let (addresses, detail) = match source.url.host() {
-        Some(url::Host::Domain(name)) => {
-            let failed = |detail: String| {
+    // A URL of rtsp has its host as it was written: an address is not told from a name.
+    let written = source.url.host_str().and_then(|h| h.parse::<IpAddr>().ok());
+    let (addresses, detail) = match (written, source.url.host()) {
+        (Some(ip), _) => (vec![(ip, port).into()], ip.to_string()),
+        (None, Some(url::Host::Domain(name))) => {
+            let failed = |detail: Detail| {
                 Finding::failed(Step::Name, Cause::NameNotResolved, since(begun), detail)
             };
             let found = match timeout(PATIENCE, tokio::net::lookup_host((name, port))).await {
                 Ok(Ok(found)) => found.take(MOST_ADDRESSES).collect::<Vec<_>>(),
-                Ok(Err(error)) => return Err(failed(format!("{name}: {error}"))),
-                Err(_) => return Err(failed(format!("{name}: no name server answers"))),
+                Ok(Err(error)) => return Err(failed(Detail::Raw(format!("{name}: {error}")))),
+                Err(_) => {
+                    let said = said!(
+                        "no-name-server",
+                        "{name}: no name server answers",
+                        name = name
+                    );
+                    return Err(failed(said.into()));
+                }
             };
             if found.is_empty() {
-                return Err(failed(name.to_owned()));
+                return Err(failed(name.into()));
             }
             let list: Vec<String> = found.iter().map(|a| a.ip().to_string()).collect();
             (found, format!("{name} -> {}", list.join(", ")))
         }
-        Some(url::Host::Ipv4(ip)) => (vec![(ip, port).into()], ip.to_string()),
-        Some(url::Host::Ipv6(ip)) => (vec![(ip, port).into()], ip.to_string()),
-        None => {
+        (None, Some(url::Host::Ipv4(ip))) => (vec![(ip, port).into()], ip.to_string()),
+        (None, Some(url::Host::Ipv6(ip))) => (vec![(ip, port).into()], ip.to_string()),
+        (None, None) => {
             let failed = Finding::failed(Step::Name, Cause::NoStream, since(begun), "");
             return Err(failed);
         }
@@ -115,7 +126,12 @@ fn of_error(error: &io::Error, address: SocketAddr, took: Duration) -> Finding {
         io::ErrorKind::ConnectionReset => (Step::Rtsp, Cause::RtspClosed),
         _ => (Step::Route, Cause::NoRoute),
     };
-    Finding::failed(step, cause, took, format!("{address}: {error}"))
+    Finding::failed(
+        step,
+        cause,
+        took,
+        Detail::Raw(format!("{address}: {error}")),
+    )
 }
 
 /// The port says nothing: does the host?
@@ -126,7 +142,12 @@ async fn silent(address: SocketAddr, begun: Instant) -> Finding {
         Ok(Err(error)) => error.kind() == io::ErrorKind::ConnectionRefused,
         Err(_) => false,
     };
-    let detail = format!("{address}: nothing within {} s", PATIENCE.as_secs());
+    let detail = said!(
+        "nothing-within",
+        "{address}: nothing within {s} s",
+        address = address,
+        s = PATIENCE.as_secs()
+    );
     match there {
         true => Finding::failed(Step::Port, Cause::PortSilent, since(begun), detail),
         false => Finding::failed(Step::Route, Cause::NoAnswer, since(begun), detail),
@@ -139,7 +160,7 @@ async fn options(
     source: &Source,
     begun: Instant,
 ) -> Result<String, Finding> {
-    let failed = |cause, detail: String| Finding::failed(Step::Rtsp, cause, since(begun), detail);
+    let failed = |cause, detail: Detail| Finding::failed(Step::Rtsp, cause, since(begun), detail);
     let request = format!(
         "OPTIONS {} RTSP/1.0\r\nCSeq: 1\r\nUser-Agent: sightline/{}\r\n\r\n",
         source.url,
@@ -159,14 +180,18 @@ async fn options(
     });
     let said = match asked.await {
         Err(_) => {
-            let text = format!("no answer to OPTIONS within {} s", PATIENCE.as_secs());
-            return Err(failed(Cause::RtspSilent, text));
+            let said = said!(
+                "options-unanswered",
+                "no answer to OPTIONS within {s} s",
+                s = PATIENCE.as_secs()
+            );
+            return Err(failed(Cause::RtspSilent, said.into()));
         }
-        Ok(Err(error)) => return Err(failed(Cause::RtspClosed, error.to_string())),
+        Ok(Err(error)) => return Err(failed(Cause::RtspClosed, Detail::Raw(error.to_string()))),
         Ok(Ok(said)) if said.is_empty() => {
             return Err(failed(
                 Cause::RtspClosed,
-                "closed without an answer to OPTIONS".into(),
+                said!("options-closed", "closed without an answer to OPTIONS").into(),
             ));
         }
         Ok(Ok(said)) => said,
@@ -179,6 +204,9 @@ async fn options(
         .collect();
     match said.starts_with(b"RTSP/") {
         true => Ok(line),
-        false => Err(failed(Cause::NotRtsp, format!("it says '{line}'"))),
+        false => {
+            let said = said!("it-says", "it says '{line}'", line = line);
+            Err(failed(Cause::NotRtsp, said.into()))
+        }
     }
 }

@@ -7,11 +7,11 @@ use std::{
 };
 
 use futures_util::FutureExt as _;
-use media::{Clock, Frame, SourceState, TrackKind, WallTime};
+use media::{Clock, Frame, SourceState, TrackKind, WallTime, said};
 use retina::client::SessionGroup;
 use tokio::{sync::Notify, time::timeout};
 
-use super::{Cause, Finding, Seen, Step};
+use super::{Cause, Detail, Finding, Seen, Step};
 use crate::{
     assemble::Assembler,
     camera::Source,
@@ -218,13 +218,13 @@ fn report(
     let failed = match ended {
         Some(failure) => {
             let (step, cause) = cause_of(&failure, learned, came, source, has_played);
-            Finding::failed(step, cause, took, failure.text)
+            Finding::failed(step, cause, took, Detail::Raw(failure.text))
         }
         None if came.packet.is_some() => Finding::failed(
             Step::KeyFrame,
             Cause::NoKeyFrame,
             took,
-            format!("none within {} s", KEY_FRAME.as_secs()),
+            said!("none-within", "none within {s} s", s = KEY_FRAME.as_secs()),
         ),
         None => Finding::failed(Step::Packet, Cause::NoPackets, took, String::new()),
     };

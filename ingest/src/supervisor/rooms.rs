@@ -2,7 +2,7 @@
 
 use std::{sync::Weak, time::Instant};
 
-use media::{BitRate, FeedId, Priority, Reason, ReasonCode, RegionCode, WallTime};
+use media::{BitRate, FeedId, Priority, Reason, ReasonCode, RegionCode, WallTime, said};
 
 use super::{Shared, State};
 use crate::budget::{Ousted, priority_name};
@@ -106,29 +106,41 @@ impl Shared {
     /// Ends those who have no room any more; it is gone already.
     pub(super) fn oust(&self, state: &mut State, ousted: Vec<Ousted>, why: Why) {
         for Ousted { feed, link } in ousted {
-            let (what, text) = match why {
+            let (what, said) = match why {
                 Why::Admitted(to, priority) => (
                     Noted::GaveWay(to),
-                    format!(
-                        "gave way to {to} ({}) on link {link}",
-                        priority_name(priority)
+                    said!(
+                        "gave-way",
+                        "gave way to {to} ({priority}) on link {link}",
+                        to = to,
+                        priority = priority_name(priority),
+                        link = link
                     ),
                 ),
                 Why::Grown(grown, rate) => (
                     Noted::Outgrown(grown),
                     match grown == feed {
-                        true => format!(
-                            "takes {rate}, more than it was given, and link {link} has no room for that"
+                        true => said!(
+                            "has-grown",
+                            "takes {rate}, more than it was given, and link {link} has no room for that",
+                            rate = rate,
+                            link = link
                         ),
-                        false => format!(
-                            "link {link} has no room for it any more, since {grown} takes {rate} now"
+                        false => said!(
+                            "outgrown",
+                            "link {link} has no room for it any more, since {by} takes {rate} now",
+                            link = link,
+                            by = grown,
+                            rate = rate
                         ),
                     },
                 ),
                 Why::Shrunk => (
                     Noted::Shrunk,
-                    format!(
-                        "link {link} has no room for it any more, since its budget or the path has changed"
+                    said!(
+                        "shrunk",
+                        "link {link} has no room for it any more, since its budget or the path has changed",
+                        link = link
                     ),
                 ),
             };
@@ -141,7 +153,7 @@ impl Shared {
                 priority,
                 what,
             });
-            let reason = Reason::new(ReasonCode::Preempted, text);
+            let reason = Reason::saying(ReasonCode::Preempted, said);
             self.end(state, feed, None, Some(reason));
         }
     }

@@ -1,5 +1,7 @@
 /** From a problem's sentence to the field it is about. The gateway names the field first: `main_url: not an RTSP address`. */
 import type { Problem } from "../api/http";
+import { problemText, whatWords } from "../i18n/said";
+import { language } from "../i18n/t";
 
 export interface FieldErrors {
   readonly byField: Readonly<Record<string, string>>;
@@ -9,6 +11,10 @@ export interface FieldErrors {
 export const NO_ERRORS: FieldErrors = { byField: {}, rest: null };
 
 export function fieldErrors(problem: Problem, fields: readonly string[]): FieldErrors {
+  if (problem.field && fields.includes(problem.field)) {
+    return { byField: { [problem.field]: whatWords(problem) }, rest: null };
+  }
+  if (language.value !== "en" || problem.said) return { byField: {}, rest: problemText(problem) };
   const text = problem.detail || problem.title;
   const byField: Record<string, string> = {};
   const rest: string[] = [];

@@ -1,10 +1,15 @@
 /** Requests to the gateway. A result is a union: the caller must look before it uses. */
+import type { Words } from "../i18n/said";
 
 export interface Problem {
   readonly status: number;
   readonly code: string;
   readonly title: string;
   readonly detail: string;
+  /** What exactly, as a code with values. */
+  readonly said?: Words | undefined;
+  /** The field that is wrong. */
+  readonly field?: string | undefined;
   /** Seconds, from `Retry-After`. */
   readonly retryAfter: number | null;
   /** The whole answer, for those who know what else is in it. */
@@ -84,12 +89,16 @@ async function readProblem(response: Response): Promise<Problem> {
   const wait = Number(response.headers.get("retry-after"));
   const retryAfter = Number.isFinite(wait) && wait > 0 ? wait : null;
   try {
-    const json = (await response.json()) as Partial<Record<"code" | "title" | "detail", string>>;
+    const json = (await response.json()) as Partial<Record<"code" | "title" | "detail" | "field", string>> & {
+      said?: Words;
+    };
     return {
       status: response.status,
       code: json.code ?? "unknown",
       title: json.title ?? response.statusText,
       detail: json.detail ?? "",
+      said: json.said,
+      field: json.field,
       retryAfter,
       more: json,
     };

@@ -7,7 +7,7 @@ import type { Diagnosis, Profile } from "../domain/types";
 import { language, t, tCode } from "../i18n/t";
 import { Icon } from "../ui/icon";
 import { Button, Choice, Dialog, problemWords } from "../ui/widgets";
-import { type StepView, stepViews } from "./steps";
+import { particulars, type StepView, stepViews } from "./steps";
 
 const ASK_MS = 400;
 
@@ -77,11 +77,19 @@ function Outcome({ diagnosis }: { diagnosis: Diagnosis }) {
         <div>
           <strong>{words.what}</strong>
           <p>{t("diagnose.todo", { todo: words.todo })}</p>
-          {failure.detail && (
+          {particulars(failure) && (
             <p class="dim small">
               {t("diagnose.detail")}
-              <span class="mono">{failure.detail}</span>
+              <span class="mono">{particulars(failure)}</span>
             </p>
+          )}
+          {failure.raw && failure.detail && !particulars(failure) && (
+            <details class="dim small">
+              <summary>{t("diagnose.raw")}</summary>
+              <span class="mono" lang="en">
+                {failure.detail}
+              </span>
+            </details>
           )}
         </div>
       </div>

@@ -4,6 +4,7 @@ import { api } from "../api/client";
 import { cameras, regionPath, tree } from "../api/store";
 import type { CameraCode, RegionCode } from "../domain/ids";
 import type { CameraLinks, Poor } from "../domain/types";
+import { saidWords } from "../i18n/said";
 import { t } from "../i18n/t";
 import { rate, reasonWords } from "../i18n/words";
 import { LinkBar } from "../links/link-bar";
@@ -64,7 +65,7 @@ function Path({ path }: { path: CameraLinks }) {
             <li key={`${one.code}${one.link}${one.profile}`} class="notice warn">
               <div>
                 <strong>{findingWords(one, path)}</strong>
-                <p class="dim small mono">{one.text}</p>
+                <p class="dim small">{saidWords(one)}</p>
               </div>
             </li>
           ))}

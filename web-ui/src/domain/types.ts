@@ -1,4 +1,5 @@
 /** What the API speaks of; the shapes of docs/reference/api.md. */
+import type { Words } from "../i18n/said";
 import type { CameraCode, EventId, IncidentId, RegionCode } from "./ids";
 
 export type Role = "administrator" | "operator" | "responder" | "auditor" | "guest";
@@ -9,6 +10,7 @@ export const GRADES: readonly Grade[] = ["I", "II", "III", "IV"];
 export interface Reason {
   readonly code: string;
   readonly text: string;
+  readonly said?: Words | undefined;
 }
 export interface Place {
   readonly lon: number;
@@ -234,7 +236,7 @@ export interface RecordingMap {
   readonly url: string;
 }
 
-export type Priority = "incident" | "wall" | "recording" | "viewer" | "diagnosis";
+export type Priority = "incident" | "wall" | "recording" | "tagging" | "viewer" | "diagnosis";
 /** A time of every week with a share of its own: bit 0 of the days is Monday. */
 export interface LinkSlot {
   readonly days: number;
@@ -307,6 +309,7 @@ export interface Poor {
   readonly link: string | null;
   readonly profile: Profile | null;
   readonly text: string;
+  readonly said: Words;
 }
 export interface CameraLinks {
   readonly camera: CameraCode;
@@ -326,7 +329,14 @@ export interface CameraLinks {
   readonly findings: readonly Poor[];
 }
 
-interface Words {
+/** Particulars of a step: addresses and sizes as they are, a sentence of ours with its code, or what others said. */
+export interface Particulars {
+  readonly detail: string;
+  readonly said?: Words;
+  /** In a device's, a library's or the system's own words. */
+  readonly raw?: true;
+}
+interface Advice {
   readonly what: string;
   readonly todo: string;
 }
@@ -337,20 +347,20 @@ export interface Diagnosis {
   readonly by: string;
   readonly running: boolean;
   readonly live: boolean;
-  readonly steps: readonly {
+  readonly steps: readonly ({
     readonly step: string;
     readonly cause: string | null;
     readonly took_ms: number;
-    readonly detail: string;
-  }[];
+  } & Particulars)[];
   readonly order: readonly string[];
-  readonly failure: {
-    readonly step: string;
-    readonly cause: string;
-    readonly zh: Words;
-    readonly en: Words;
-    readonly detail: string;
-  } | null;
+  readonly failure:
+    | ({
+        readonly step: string;
+        readonly cause: string;
+        readonly zh: Advice;
+        readonly en: Advice;
+      } & Particulars)
+    | null;
 }
 export interface DiagnosisRound {
   readonly enabled: boolean;

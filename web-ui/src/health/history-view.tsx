@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { cameras, regionPath, serverNow } from "../api/store";
 import { DiagnoseTool } from "../diagnose/tool";
 import type { CameraCode } from "../domain/ids";
+import { noteWords } from "../i18n/said";
 import { t, tCode } from "../i18n/t";
 import { dayClock, duration, reasonWords } from "../i18n/words";
 import { navigate, where } from "../ui/router";
@@ -238,7 +239,7 @@ function Days({ days }: { days: readonly CameraDay[] }) {
               <th scope="row">
                 {one.day}
                 {!one.judged && <small class="dim">{t("supervision.open")}</small>}
-                {one.why && <small class="dim">{t("supervision.again", { why: one.why })}</small>}
+                {one.why && <small class="dim">{t("supervision.again", { why: noteWords(one.why) })}</small>}
               </th>
               <td class="number">{percentOf(shareOf(one.online_s, one.expected_s))}</td>
               <td class="number">{percentOf(shareOf(one.recorded_s, one.planned_s))}</td>

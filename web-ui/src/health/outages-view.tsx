@@ -1,4 +1,5 @@
 /** Approved outages: what is taken out of the figures, by whom and why. */
+import "./supervision.css";
 import { useEffect, useState } from "preact/hooks";
 import { cameras, regionPath, tree, user } from "../api/store";
 import type { CameraCode } from "../domain/ids";
@@ -33,7 +34,7 @@ export function OutagesView() {
       {list?.length === 0 && <Empty icon="check" title={t("outage.none")} hint={t("outage.noneHint")} />}
       {list && list.length > 0 && (
         <div class="card table-scroll" tabIndex={0} role="region" aria-label={t("outage.title")}>
-          <table>
+          <table class="outages">
             <thead>
               <tr>
                 <th>{t("outage.of")}</th>

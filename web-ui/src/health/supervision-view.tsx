@@ -55,6 +55,9 @@ function Figures({ question, today }: { question: Question; today: string }) {
     });
     return () => abort.abort();
   }, [asked]);
+  // What a line opens into begins at its top.
+  const level = [question.region, question.by, question.own, question.maker, question.department].join("/");
+  useEffect(() => document.querySelector(".page")?.scrollTo(0, 0), [level]);
   const go = (change: Partial<Question>) => navigate(addressOf({ ...question, ...change }));
   return (
     <div class="supervision">

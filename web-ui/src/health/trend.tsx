@@ -1,9 +1,12 @@
 /** Rates over time as a small drawing: one line a rate, a table of the same for those who cannot see it. */
+import { useEffect, useRef, useState } from "preact/hooks";
 import { t } from "../i18n/t";
 import type { Line, RateName } from "./api";
 import { percentOf } from "./range";
 
-const WIDTH = 900;
+/** In units of the drawing's text, which is as large as the page's: a narrow drawing has fewer of them. */
+const USUAL_WIDTH = 900;
+const LEAST_WIDTH = 300;
 const HEIGHT = 180;
 const LEFT = 52;
 const RIGHT = 12;
@@ -28,9 +31,20 @@ export function Trend({
   const shares = lines.flatMap((line) =>
     rates.map((name) => line.rates[name].share).filter((share): share is number => share !== null),
   );
-  if (lines.length < 2 || shares.length === 0) return null;
+  const isDrawn = lines.length > 1 && shares.length > 0;
+  const figure = useRef<HTMLElement>(null);
+  const [width, setWidth] = useState(USUAL_WIDTH);
+  useEffect(() => {
+    const element = figure.current?.firstElementChild;
+    if (!element) return;
+    const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+    const measure = new ResizeObserver(() => setWidth(Math.max(LEAST_WIDTH, Math.round(element.clientWidth / rem))));
+    measure.observe(element);
+    return () => measure.disconnect();
+  }, [isDrawn]);
+  if (!isDrawn) return null;
   const floor = floorOf([...shares, target]);
-  const x = (i: number) => LEFT + (i / (lines.length - 1)) * (WIDTH - LEFT - RIGHT);
+  const x = (i: number) => LEFT + (i / (lines.length - 1)) * (width - LEFT - RIGHT);
   const y = (share: number) => TOP + ((1 - share) / (1 - floor)) * (HEIGHT - TOP - BOTTOM);
   const path = (name: RateName) => {
     let text = "";
@@ -44,17 +58,17 @@ export function Trend({
   };
   const marks = [0, Math.floor((lines.length - 1) / 2), lines.length - 1];
   return (
-    <figure class="trend">
-      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={t("supervision.trend")}>
+    <figure class="trend" ref={figure}>
+      <svg viewBox={`0 0 ${width} ${HEIGHT}`} role="img" aria-label={t("supervision.trend")}>
         {[floor, (1 + floor) / 2, 1].map((share) => (
           <g key={share}>
-            <line class="grid" x1={LEFT} x2={WIDTH - RIGHT} y1={y(share)} y2={y(share)} />
+            <line class="grid" x1={LEFT} x2={width - RIGHT} y1={y(share)} y2={y(share)} />
             <text class="axis" x={LEFT - 6} y={y(share) + 4} text-anchor="end">
               {`${Math.round(share * 1000) / 10} %`}
             </text>
           </g>
         ))}
-        <line class="target" x1={LEFT} x2={WIDTH - RIGHT} y1={y(target)} y2={y(target)} />
+        <line class="target" x1={LEFT} x2={width - RIGHT} y1={y(target)} y2={y(target)} />
         {rates.map((name) => (
           <path key={name} class={`curve ${name}`} d={path(name)} />
         ))}

@@ -11,6 +11,7 @@ import { PLAYBACK } from "./texts/playback";
 import { RECORDINGS } from "./texts/recordings";
 import { REGISTER } from "./texts/register";
 import { RULES } from "./texts/rules";
+import { SAID } from "./texts/said";
 import { SHELL } from "./texts/shell";
 import { SUPERVISION } from "./texts/supervision";
 import { WALL } from "./texts/wall";
@@ -35,6 +36,7 @@ export const MESSAGES = {
   ...REGISTER,
   ...IMPORT,
   ...LINKS,
+  ...SAID,
 } as const;
 
 export type MessageKey = keyof typeof MESSAGES;

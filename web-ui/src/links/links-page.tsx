@@ -255,7 +255,7 @@ function Figure({
   );
 }
 
-const URGENCY = ["incident", "wall", "recording", "viewer", "diagnosis"];
+const URGENCY = ["incident", "wall", "recording", "tagging", "viewer", "diagnosis"];
 const rank = (priority: string | null): number => {
   const at = URGENCY.indexOf(priority ?? "");
   return at < 0 ? URGENCY.length : at;

@@ -1,5 +1,5 @@
 /** One function a call of the register's API. */
-import { pathWith, type Query, type Result, request } from "../api/http";
+import { type Problem, pathWith, type Query, type Result, request } from "../api/http";
 import type { CameraCode } from "../domain/ids";
 import type { Camera, Place, Region } from "../domain/types";
 import type {
@@ -72,12 +72,21 @@ export const calls = {
       const detail = String(error);
       return { ok: false, problem: { status: 0, code: "unreachable", title: detail, detail, retryAfter: null } };
     }
-    const said = (await answer.json().catch(() => ({}))) as ImportOutcome & { detail?: string; code?: string };
+    const said = (await answer.json().catch(() => ({}))) as ImportOutcome &
+      Partial<Pick<Problem, "detail" | "code" | "said" | "field">>;
     if (said.faults) return { ok: true, value: said };
     const detail = said.detail ?? answer.statusText;
     return {
       ok: false,
-      problem: { status: answer.status, code: said.code ?? "unknown", title: detail, detail, retryAfter: null },
+      problem: {
+        status: answer.status,
+        code: said.code ?? "unknown",
+        title: detail,
+        detail,
+        said: said.said,
+        // The body is the file: no field of a form.
+        retryAfter: null,
+      },
     };
   },
 };

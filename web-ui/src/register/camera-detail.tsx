@@ -7,7 +7,8 @@ import { cameras, dropCamera, takeCamera, user } from "../api/store";
 import { DiagnoseTool } from "../diagnose/tool";
 import { type CameraCode, isCameraCode } from "../domain/ids";
 import type { Camera } from "../domain/types";
-import { language, t, tCode } from "../i18n/t";
+import { whatWords } from "../i18n/said";
+import { t } from "../i18n/t";
 import { dayClock } from "../i18n/words";
 import { StateMark } from "../ui/marks";
 import { Button, Choice, Dialog, Loading, problemWords, toast, toastProblem } from "../ui/widgets";
@@ -43,11 +44,9 @@ interface Props {
 }
 
 function errorsOf(problem: Problem): Record<string, string> {
-  const [field = "", ...rest] = problem.detail.split(": ");
-  if (rest.length === 0 || !/^[a-z_.[\]0-9]+$/.test(field)) return { "": problemWords(problem) };
-  // The gateway says what exactly in English; in Chinese, what the field may hold.
-  const words = language.value === "zh" ? tCode("limit", field) : null;
-  return { [field]: words ?? rest.join(": ") };
+  const { field } = problem;
+  if (!field || !/^[a-z_.[\]0-9]+$/.test(field)) return { "": problemWords(problem) };
+  return { [field]: whatWords(problem) };
 }
 
 export function CameraDetail({ code, seed, tab, region, onTab, onClose, onSaved }: Props) {

@@ -1,6 +1,7 @@
 /** What something was before: who, when, and each field from what to what. */
 import { useEffect, useState } from "preact/hooks";
 import type { Result } from "../api/http";
+import { noteWords } from "../i18n/said";
 import { t } from "../i18n/t";
 import { dayClock } from "../i18n/words";
 import { Button, Empty, Loading, problemWords } from "../ui/widgets";
@@ -42,7 +43,7 @@ export function History({ read, turn, onRestore }: Props) {
             <span>{t(`reg.what.${version.what}`)}</span>
             <span class="dim">{version.by || t("reg.gateway")}</span>
             <span class="dim">{dayClock(Date.parse(version.at))}</span>
-            {version.note && version.note !== "bulk" && <span class="dim small">{version.note}</span>}
+            {version.note && version.note !== "bulk" && <span class="dim small">{noteWords(version.note)}</span>}
             {onRestore && version !== newest && version.what !== "removed" && (
               <Button icon="undo" label={t("reg.restore")} onClick={() => onRestore(version, newest.revision)} />
             )}

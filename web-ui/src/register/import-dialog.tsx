@@ -183,11 +183,15 @@ export function ImportDialog({ onClose, onDone }: { onClose: () => void; onDone:
                 })}
               </p>
             )}
-            {!told.committed && (
-              <p class={errors > 0 ? "notice bad" : "notice"} role="status">
-                {errors > 0 ? t("imp.refused") : count === 0 ? t("imp.nothing") : t("imp.commit", { n: count })}
-              </p>
-            )}
+            <p class={errors > 0 ? "notice bad" : "notice"} role="status">
+              {told.committed
+                ? t("imp.done", { added: told.added, changed: told.changed })
+                : errors > 0
+                  ? t("imp.refused")
+                  : count === 0
+                    ? t("imp.nothing")
+                    : t("imp.ready")}
+            </p>
             <div class="actions">
               <Button
                 label={t("imp.another")}
@@ -242,7 +246,8 @@ function FaultList({ faults }: { faults: readonly Fault[] }) {
     () => (onlyErrors ? faults.filter((fault) => fault.severity === "error") : faults),
     [faults, onlyErrors],
   );
-  const items = useVirtual(scroller, rows.length, 2.25);
+  // On a phone what exactly is wrong stands on a line of its own.
+  const items = useVirtual(scroller, rows.length, matchMedia("(max-width: 720px)").matches ? 3.75 : 2.25);
   if (faults.length === 0) return <p class="dim">{t("imp.noFaults")}</p>;
   return (
     <>
@@ -278,7 +283,7 @@ function FaultList({ faults }: { faults: readonly Fault[] }) {
                 </span>
                 <span class="clip">{fault.column}</span>
                 <strong class="clip">{tCode("fault", fault.kind) ?? fault.kind}</strong>
-                <span class="dim clip wide-only">{words}</span>
+                <span class="dim reg-exactly">{words}</span>
               </div>
             );
           })}

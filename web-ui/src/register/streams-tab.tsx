@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import { cameras } from "../api/store";
 import type { CameraCode } from "../domain/ids";
+import { saidWords } from "../i18n/said";
 import { t, tCode } from "../i18n/t";
 import { rate, reasonWords } from "../i18n/words";
 import { Button, Field, problemWords, toast } from "../ui/widgets";
@@ -211,8 +212,8 @@ function DeviceReader({ editing }: { editing: Editing }) {
             </tbody>
           </table>
           {reading.notes.map((note) => (
-            <p key={note} class="dim small">
-              {note}
+            <p key={note.text} class="dim small">
+              {saidWords(note)}
             </p>
           ))}
           {draft.revision > 0 && reading.changes.length === 0 ? (

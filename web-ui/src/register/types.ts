@@ -1,5 +1,6 @@
 /** What the register's part of the API speaks of. */
 import type { Camera, Place, Zone } from "../domain/types";
+import type { Said } from "../i18n/said";
 
 export const GROUP_KINDS = ["river", "school", "forest-fire", "traffic", "other"] as const;
 export type GroupKind = (typeof GROUP_KINDS)[number];
@@ -207,5 +208,5 @@ export interface DeviceReading {
   readonly clock_offset_ms: number | null;
   readonly authentication: string;
   readonly changes: readonly Difference[];
-  readonly notes: readonly string[];
+  readonly notes: readonly Said[];
 }

@@ -3,6 +3,7 @@ import { signal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 import type { Problem } from "../api/http";
+import { problemText } from "../i18n/said";
 import { t } from "../i18n/t";
 import { Icon, type IconName } from "./icon";
 
@@ -93,7 +94,7 @@ export function toast(text: string, bad = false): void {
 export const toastProblem = (problem: Problem): void => toast(problemWords(problem), true);
 export function problemWords(problem: Problem): string {
   if (problem.code === "unreachable") return t("app.unreachable");
-  return t("app.failed", { detail: problem.detail || problem.title });
+  return t("app.failed", { detail: problemText(problem) });
 }
 
 export function Toasts() {

@@ -3,7 +3,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { cameras, mediaClient, serverClock, serverNow, user } from "../api/store";
 import { openWhy } from "../diagnose/open";
 import type { CameraCode } from "../domain/ids";
-import type { Camera } from "../domain/types";
+import type { Camera, Reason } from "../domain/types";
+import { wordsOf } from "../i18n/said";
 import { t } from "../i18n/t";
 import { clock, delayWords, rate, reasonWords, shortTime } from "../i18n/words";
 import { reporting } from "../incident/report";
@@ -78,11 +79,10 @@ function stillsWords(state: Extract<ViewState, { kind: "stills" }>): string {
 }
 
 /** A budget's sentence names the link and what holds it, which our own words cannot know. */
-function detail(reason: { code: string; text: string }): string {
+function detail(reason: Reason): string {
   const words = reasonWords(reason);
-  return (reason.code === "link-budget" || reason.code === "preempted") && reason.text
-    ? `${words} · ${reason.text}`
-    : words;
+  const exactly = wordsOf(reason.said);
+  return exactly ? `${words} · ${exactly}` : words;
 }
 
 /** The element's size in device pixels; `null` while it has none. */

@@ -1,6 +1,7 @@
 /** The JSON half of the viewer wire: what a page says and hears. No DOM, no socket. */
 import { type CameraCode, type FeedId, feedId, type TileId, tileId, type UtcMicros, utcMicros } from "../domain/ids";
 import type { Profile, Reason } from "../domain/types";
+import type { Words } from "../i18n/said";
 
 /** What a viewer can say that it decodes. */
 export type Codec = "h264" | "h265" | "aac" | "opus" | "g711";
@@ -237,9 +238,18 @@ const number = (value: unknown): number | null => (typeof value === "number" && 
 
 function reason(value: unknown): Reason {
   return isObject(value)
-    ? { code: String(value.code ?? "unknown"), text: String(value.text ?? "") }
+    ? {
+        code: String(value.code ?? "unknown"),
+        text: String(value.text ?? ""),
+        ...(isObject(value.said) ? { said: wordsIn(value.said) } : {}),
+      }
     : { code: "unknown", text: "" };
 }
+
+const wordsIn = (said: Fields): Words => ({
+  ...Object.fromEntries(Object.entries(said).map(([name, value]) => [name, String(value)])),
+  code: String(said.code ?? ""),
+});
 
 function track(json: Fields): TrackInfo {
   return {

@@ -167,10 +167,11 @@ impl Row<'_> {
         self.place(&mut camera, &draft, within, report);
         self.addresses(&draft, seen, report);
         if errors(report) == 0
-            && let Some((field, text)) = camera.file_fault()
+            && let Some((field, said)) = camera.file_fault()
         {
             let heading = self.heading(field.rsplit('.').next().unwrap_or(&field));
             let field = field.into_owned();
+            let text = said.text;
             let detail = Detail::Limit { field, text };
             report.fault(self.number, &heading, "bad-value", detail);
         }

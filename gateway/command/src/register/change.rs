@@ -2,11 +2,14 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use media::{CameraId, RegionCode, WallTime};
+use media::{CameraId, RegionCode, Said, WallTime, said};
 use serde::{Deserialize, Serialize};
 
 use super::{Error, File, Group, Region, RegionFile, Register, What, search::Words};
-use crate::{Camera, State};
+use crate::{
+    Camera, State,
+    camera::{no_place, too_long},
+};
 
 /// A change of the register.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -307,25 +310,27 @@ impl State for Register {
 }
 
 fn check_region(region: &Region) -> Result<(), Error> {
-    let field = |field: &'static str, text: String| {
+    let field = |field: &'static str, text: Said| {
         Err(Error::Field {
             field: field.into(),
             text,
         })
     };
     if region.name.trim().is_empty() {
-        return field("name", format!("region {} has no name", region.code));
+        let said = said!(
+            "region-nameless",
+            "region {region} has no name",
+            region = region.code
+        );
+        return field("name", said);
     }
     for (name, text) in [("name", &region.name), ("name_en", &region.name_en)] {
         if text.chars().count() > 100 {
-            return field(name, "longer than 100 characters".into());
+            return field(name, too_long(100));
         }
     }
     if region.place.is_some_and(|p| !p.is_valid()) {
-        return field(
-            "place",
-            "longitude is -180 to 180, latitude -90 to 90".into(),
-        );
+        return field("place", no_place());
     }
     Ok(())
 }
@@ -341,41 +346,60 @@ impl Register {
         if !self.regions.contains_key(from) {
             return Err(Error::NoRegion(*from));
         }
-        let field = |text: String| {
+        let field = |text: Said| {
             Err(Error::Field {
                 field: "to".into(),
                 text,
             })
         };
         if from == to {
-            return field(format!("region {from} has this code already"));
+            return field(said!(
+                "same-code",
+                "region {region} has this code already",
+                region = from
+            ));
         }
         if to.is_within(from) {
-            return field(format!(
-                "{to} lies in region {from} itself: a region cannot be moved under itself"
+            return field(said!(
+                "under-itself",
+                "{to} lies in region {region} itself: a region cannot be moved under itself",
+                to = to,
+                region = from
             ));
         }
         if to.level() != from.level() {
-            return field(format!(
-                "{to} has {} digits, expected {}: a region keeps its level, since the codes below it are made of its own",
-                to.as_str().len(),
-                from.as_str().len()
+            return field(said!(
+                "level-kept",
+                "{to} has {n} digits, expected {expected}: a region keeps its level, since the codes below it are made of its own",
+                to = to,
+                n = to.as_str().len(),
+                expected = from.as_str().len()
             ));
         }
         if self.parent(from).is_none() {
-            return field(format!(
-                "{from} is the uppermost region and stays where it is"
+            return field(said!(
+                "uppermost",
+                "{region} is the uppermost region and stays where it is",
+                region = from
             ));
         }
         if self.parent(to).is_none() {
-            return field(format!("no region above {to} is in the register"));
+            return field(said!(
+                "nothing-above",
+                "no region above {region} is in the register",
+                region = to
+            ));
         }
         let inside = self.regions.keys().filter(|c| c.is_within(from));
         let taken = inside
             .filter_map(|c| moved(c, from, to))
             .find(|c| self.regions.contains_key(c));
         match taken {
-            Some(code) => field(format!("region {code} is in the register already")),
+            Some(code) => field(said!(
+                "region-exists",
+                "region {region} is in the register already",
+                region = code
+            )),
             None => Ok(()),
         }
     }
@@ -386,21 +410,28 @@ impl Register {
         }
         let below = self.regions.keys().filter(|c| c.is_within(code)).count() - 1;
         if below > 0 {
-            let text = format!(
-                "region {code} still has {below} region(s) below it: move or remove them first"
-            );
-            return Err(Error::Conflict(text));
+            return Err(Error::Conflict(said!(
+                "regions-below",
+                "region {region} still has {n} region(s) below it: move or remove them first",
+                region = code,
+                n = below
+            )));
         }
         let cameras = self.cameras().filter(|c| c.region.is_within(code)).count();
         if cameras > 0 {
-            let text = format!(
-                "region {code} still has {cameras} camera(s): move them to another region or take them out first"
-            );
-            return Err(Error::Conflict(text));
+            return Err(Error::Conflict(said!(
+                "cameras-in",
+                "region {region} still has {n} camera(s): move them to another region or take them out first",
+                region = code,
+                n = cameras
+            )));
         }
         if self.parent(code).is_none() {
-            let text = format!("{code} is the uppermost region: the district itself stays");
-            return Err(Error::Conflict(text));
+            return Err(Error::Conflict(said!(
+                "district-stays",
+                "{region} is the uppermost region: the district itself stays",
+                region = code
+            )));
         }
         Ok(())
     }
@@ -415,7 +446,11 @@ impl Register {
         match group.cameras.iter().find(|c| !self.files.contains_key(c)) {
             Some(code) => Err(Error::Field {
                 field: "cameras".into(),
-                text: format!("camera {code} is not in the register"),
+                text: said!(
+                    "no-camera",
+                    "camera {camera} is not in the register",
+                    camera = code
+                ),
             }),
             None => Ok(()),
         }

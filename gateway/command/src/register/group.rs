@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use media::CameraId;
+use media::{CameraId, Said, said};
 use serde::{Deserialize, Serialize};
+
+use crate::camera::too_long;
 
 /// What a group is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,19 +45,31 @@ pub struct Group {
 const MOST: usize = 20_000;
 
 impl Group {
-    pub(super) fn fault(&self) -> Option<(&'static str, String)> {
+    pub(super) fn fault(&self) -> Option<(&'static str, Said)> {
         let letters = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         if !(1..=40).contains(&self.id.len()) || !self.id.bytes().all(letters) {
-            return Some(("id", "expected 1 to 40 of a-z, 0-9 and '-'".into()));
+            let said = said!("group-id", "expected 1 to 40 of a-z, 0-9 and '-'");
+            return Some(("id", said));
         }
-        if !(1..=100).contains(&self.name.trim().chars().count()) {
-            return Some(("name", "expected 1 to 100 characters".into()));
+        let length = self.name.trim().chars().count();
+        if !(1..=100).contains(&length) {
+            let said = said!(
+                "characters",
+                "{n} characters, expected {least} to {most}",
+                n = length,
+                least = 1,
+                most = 100
+            );
+            return Some(("name", said));
         }
         if self.note.chars().count() > 500 {
-            return Some(("note", "longer than 500 characters".into()));
+            return Some(("note", too_long(500)));
         }
         if self.cameras.len() > MOST {
-            return Some(("cameras", format!("more than {MOST}")));
+            return Some((
+                "cameras",
+                said!("more-than", "more than {most}", most = MOST),
+            ));
         }
         None
     }

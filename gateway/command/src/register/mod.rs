@@ -20,7 +20,7 @@ use std::{
     sync::Arc,
 };
 
-use media::{CameraId, Place, RegionCode, WallTime};
+use media::{CameraId, Place, RegionCode, Said, WallTime, Words, said, words};
 use serde::{Deserialize, Serialize};
 
 pub use crate::camera::{Camera, FORMS, SITE_CLASSES, Transport};
@@ -54,7 +54,7 @@ pub enum Error {
         /// Its name in the API; of a value within another, the path: `zones[1].points`.
         field: Cow<'static, str>,
         /// What is wrong and what was expected.
-        text: String,
+        text: Said,
     },
     /// The code is taken.
     #[error("code: camera {0} is in the register already")]
@@ -94,7 +94,30 @@ pub enum Error {
     },
     /// It cannot be while something else is as it is.
     #[error("{0}")]
-    Conflict(String),
+    Conflict(Said),
+}
+
+impl Error {
+    /// The same for a page.
+    pub fn words(&self) -> Words {
+        match self {
+            Self::Field { text, .. } | Self::Conflict(text) => text.words.clone(),
+            Self::Exists(camera) => words!("camera-exists", camera = camera),
+            Self::NotFound(camera) => words!("no-camera", camera = camera),
+            Self::NoRegion(region) => words!("no-region", region = region),
+            Self::NoGroup(group) => words!("no-group", group = group),
+            Self::Stale { code, .. } => words!("stale-camera", camera = code),
+            Self::StaleRegion { code, .. } => words!("stale-region", region = code),
+        }
+    }
+}
+
+fn no_region(region: &RegionCode) -> Said {
+    said!(
+        "no-region",
+        "region {region} is not in the register",
+        region = region
+    )
 }
 
 /// All regions, cameras and groups.
@@ -228,10 +251,7 @@ impl Register {
     fn check_camera(&self, camera: &Camera) -> Result<(), Error> {
         let fault = match self.regions.contains_key(&camera.region) {
             true => camera.fault(),
-            false => {
-                let text = format!("region {} is not in the register", camera.region);
-                Some(("region".into(), text))
-            }
+            false => Some(("region".into(), no_region(&camera.region))),
         };
         match fault {
             Some((field, text)) => Err(Error::Field { field, text }),

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use media::{CameraId, RegionCode, WallTime};
+use media::{CameraId, RegionCode, Said, WallTime, Words, said, words};
 use serde::{Deserialize, Serialize};
 
 use super::{figure, log::Spans};
@@ -69,7 +69,7 @@ pub enum Error {
         /// Which.
         field: &'static str,
         /// What is wrong.
-        text: String,
+        text: Said,
     },
     /// There is none of this number.
     #[error("there is no approved outage {0}")]
@@ -77,6 +77,17 @@ pub enum Error {
     /// It is taken back already.
     #[error("the approval {0} was taken back before")]
     Withdrawn(u64),
+}
+
+impl Error {
+    /// The same for a page.
+    pub fn words(&self) -> Words {
+        match self {
+            Self::Field { text, .. } => text.words.clone(),
+            Self::NotFound(id) => words!("no-outage", id = id),
+            Self::Withdrawn(id) => words!("outage-withdrawn", id = id),
+        }
+    }
 }
 
 /// Cameras one approval may name.
@@ -123,7 +134,13 @@ fn words(field: &'static str, text: &str) -> Result<(), Error> {
         1..=1000 => Ok(()),
         n => Err(Error::Field {
             field,
-            text: format!("{n} characters, expected 1 to 1000"),
+            text: said!(
+                "characters",
+                "{n} characters, expected {least} to {most}",
+                n = n,
+                least = 1,
+                most = 1000
+            ),
         }),
     }
 }
@@ -140,27 +157,37 @@ impl State for Outages {
     }
 
     fn check(&self, change: &Change) -> Result<(), Error> {
-        let field = |field, text: String| Err(Error::Field { field, text });
+        let field = |field, text: Said| Err(Error::Field { field, text });
         match change {
             Change::Approve(outage) => {
                 words("reason", &outage.reason)?;
                 if outage.to <= outage.from {
-                    return field("to", "is not after 'from'".into());
+                    return field("to", said!("not-after", "is not after 'from'"));
                 }
                 if outage.to.since(outage.from).as_secs() > MAX_DAYS * 86_400 {
-                    return field("to", format!("is more than {MAX_DAYS} days after 'from'"));
+                    let said = said!(
+                        "days-after",
+                        "is more than {most} days after 'from'",
+                        most = MAX_DAYS
+                    );
+                    return field("to", said);
                 }
                 if outage.cameras.len() > MAX_CAMERAS {
-                    return field(
-                        "cameras",
-                        format!("{}, at most {MAX_CAMERAS}", outage.cameras.len()),
+                    let said = said!(
+                        "at-most",
+                        "{n}, at most {most}",
+                        n = outage.cameras.len(),
+                        most = MAX_CAMERAS
                     );
+                    return field("cameras", said);
                 }
                 if self.all.len() >= MAX_OUTAGES {
-                    return field(
-                        "reason",
-                        format!("there are {MAX_OUTAGES} approvals, no more are kept"),
+                    let said = said!(
+                        "approvals-full",
+                        "there are {most} approvals, no more are kept",
+                        most = MAX_OUTAGES
                     );
+                    return field("reason", said);
                 }
                 Ok(())
             }

@@ -1,6 +1,8 @@
 //! Why one camera's picture is poor, or is not there: what its links and its streams say.
 
-use ::media::{BitRate, CameraId, FeedId, Profile, Reason, RegionCode, SourceState};
+use ::media::{
+    BitRate, CameraId, FeedId, Profile, Reason, RegionCode, Said, SourceState, said, words,
+};
 use ingest::{
     budget::LinkUse,
     supervisor::{LinkNote, Noted},
@@ -43,7 +45,8 @@ struct Poor {
     code: &'static str,
     link: Option<RegionCode>,
     profile: Option<Profile>,
-    text: String,
+    #[serde(flatten)]
+    text: Said,
 }
 
 /// Shares of a budget from which a link is called full, and a line crowded.
@@ -127,7 +130,14 @@ fn findings(links: &[LinkUse], streams: &[Stream], notes: &[LinkNote]) -> Vec<Po
     };
     for stream in streams {
         if let Some(reason) = &stream.reason {
-            told("stream", None, Some(stream.profile), reason.to_string());
+            let text = Said {
+                text: reason.to_string(),
+                words: match &reason.said {
+                    Some(words) => (**words).clone(),
+                    None => words!("reason", reason = reason.code.as_str()),
+                },
+            };
+            told("stream", None, Some(stream.profile), text);
         }
     }
     for note in notes.iter().take(1) {
@@ -135,28 +145,56 @@ fn findings(links: &[LinkUse], streams: &[Stream], notes: &[LinkNote]) -> Vec<Po
         let (code, text) = match note.what {
             Noted::Refused(wanted) => (
                 "refused",
-                format!("link {link} had no room for {wanted} of {feed}"),
+                said!(
+                    "note-refused",
+                    "link {link} had no room for {wanted} of {feed}",
+                    link = link,
+                    wanted = wanted,
+                    feed = feed
+                ),
             ),
             Noted::GaveWay(to) => (
                 "gave-way",
-                format!("{feed} gave way to {to} on link {link}"),
+                said!(
+                    "note-gave-way",
+                    "{feed} gave way to {to} on link {link}",
+                    feed = feed,
+                    to = to,
+                    link = link
+                ),
             ),
             Noted::Outgrown(by) => (
                 "outgrown",
-                format!("{feed} gave way on link {link} since {by} takes more than it was given"),
+                said!(
+                    "note-outgrown",
+                    "{feed} gave way on link {link} since {by} takes more than it was given",
+                    feed = feed,
+                    link = link,
+                    by = by
+                ),
             ),
             Noted::Shrunk => (
                 "shrunk",
-                format!("{feed} gave way since link {link} has less for video now"),
+                said!(
+                    "note-shrunk",
+                    "{feed} gave way since link {link} has less for video now",
+                    feed = feed,
+                    link = link
+                ),
             ),
         };
         told(code, Some(link), Some(feed.profile), text);
     }
     for link in links {
         let budget = link.budget.0.max(1) as f64;
-        let text = format!(
-            "link '{}' ({}): {} of {} are given out, {} are used",
-            link.name, link.id, link.reserved, link.budget, link.measured
+        let text = said!(
+            "link-carries",
+            "link '{name}' ({link}): {reserved} of {budget} are given out, {used} are used",
+            name = link.name,
+            link = link.id,
+            reserved = link.reserved,
+            budget = link.budget,
+            used = link.measured
         );
         if link.budget.0 == 0 {
             told("link-closed", Some(link.id), None, text);
@@ -168,9 +206,10 @@ fn findings(links: &[LinkUse], streams: &[Stream], notes: &[LinkNote]) -> Vec<Po
     }
     for stream in streams.iter().filter(|s| s.state == SourceState::Live) {
         if stream.frame_rate > 0.0 && stream.frame_rate < SLOW {
-            let text = format!(
-                "the camera sends {:.1} pictures a second",
-                stream.frame_rate
+            let text = said!(
+                "sends-pictures",
+                "the camera sends {fps} pictures a second",
+                fps = format_args!("{:.1}", stream.frame_rate)
             );
             told("camera-slow", None, Some(stream.profile), text);
         }
@@ -178,9 +217,10 @@ fn findings(links: &[LinkUse], streams: &[Stream], notes: &[LinkNote]) -> Vec<Po
             .reserved_bps
             .is_some_and(|r| stream.bit_rate_bps > r + r / 5)
         {
-            let text = format!(
-                "the camera sends {}, more than it has been given",
-                BitRate(stream.bit_rate_bps)
+            let text = said!(
+                "sends-more",
+                "the camera sends {rate}, more than it has been given",
+                rate = BitRate(stream.bit_rate_bps)
             );
             told("camera-over", None, Some(stream.profile), text);
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ::media::{CameraId, RegionCode};
+use ::media::{CameraId, RegionCode, said};
 use command::{
     Camera,
     register::{Change, Query, fields},
@@ -10,7 +10,7 @@ use command::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::super::{Answer, Call, Problem, cameras::region_is_known, json};
+use super::super::{Answer, Call, Problem, cameras::region_is_known, json, problem};
 use crate::access::Action;
 
 /// Which cameras: by their codes, or all that a search finds.
@@ -109,16 +109,19 @@ pub(in crate::api) async fn bulk(call: Call) -> Answer {
     let bulk: Bulk = call.json()?;
     let known = |field: &String| FIELDS.contains(&field.as_str()) || field == CONDITION;
     if let Some(field) = bulk.set.keys().find(|f| !known(f)) {
-        return Err(Problem::bad(
-            "set",
-            format!(
-                "'{field}' is not among what is changed of many: {}, {CONDITION}",
-                FIELDS.join(", ")
-            ),
-        ));
+        let said = said!(
+            "not-of-many",
+            "'{field}' is not among what is changed of many: {known}, {CONDITION}",
+            field = field,
+            known = FIELDS.join(", ")
+        );
+        return Err(Problem::wrong("set", said));
     }
     if bulk.set.is_empty() && bulk.add_tags.is_empty() && bulk.remove_tags.is_empty() {
-        return Err(Problem::bad("set", "nothing is to be changed"));
+        return Err(Problem::wrong(
+            "set",
+            said!("no-change", "nothing is to be changed"),
+        ));
     }
     let register = call.gateway.register.read();
     let chosen: Vec<_> = match (&bulk.codes, &bulk.search) {
@@ -126,9 +129,8 @@ pub(in crate::api) async fn bulk(call: Call) -> Answer {
             let mut chosen = Vec::with_capacity(codes.len());
             for code in codes {
                 let file = register.file(code);
-                let file = file.ok_or_else(|| {
-                    Problem::bad("codes", format!("camera {code} is not in the register"))
-                })?;
+                let file =
+                    file.ok_or_else(|| Problem::wrong("codes", problem::unknown_camera(code)))?;
                 call.may(Action::ChangeRegister, file.camera.region, code.as_str())?;
                 chosen.push(file);
             }
@@ -145,10 +147,18 @@ pub(in crate::api) async fn bulk(call: Call) -> Answer {
             found.retain(|f| call.sees(Action::ChangeRegister, f.camera.region));
             found
         }
-        _ => return Err(Problem::bad("codes", "give either codes or a search")),
+        _ => {
+            return Err(Problem::wrong(
+                "codes",
+                said!("codes-or-search", "give either codes or a search"),
+            ));
+        }
     };
     if chosen.len() > MOST {
-        return Err(Problem::bad("codes", format!("more than {MOST}")));
+        return Err(Problem::wrong(
+            "codes",
+            said!("more-than", "more than {most}", most = MOST),
+        ));
     }
     let mut after = Vec::new();
     let mut changes = Vec::new();
@@ -215,7 +225,7 @@ fn apply(camera: &Camera, bulk: &Bulk) -> Result<Camera, Problem> {
     let mut camera: Camera = serde_path_to_error::deserialize(value).map_err(|e| {
         let path = e.path().to_string();
         let field = if path == "." { fields.join(", ") } else { path };
-        Problem::bad(&field, e.inner())
+        Problem::wrong(&field, said!("not-read", "{text}", text = e.inner()))
     })?;
     camera.tags.retain(|t| !bulk.remove_tags.contains(t));
     for tag in &bulk.add_tags {

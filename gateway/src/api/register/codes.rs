@@ -1,10 +1,10 @@
 //! 20-digit codes: what one says, and the next that is free.
 
-use ::media::{CameraId, RegionCode, code::Parts};
+use ::media::{CameraId, RegionCode, code::Parts, said};
 use command::code::{self, Stem};
 use serde::Serialize;
 
-use super::super::{Answer, Call, Problem, json};
+use super::super::{Answer, Call, Problem, json, problem};
 use crate::access::Action;
 
 #[derive(Serialize)]
@@ -59,7 +59,15 @@ pub(in crate::api) async fn next(call: Call) -> Answer {
     let digits = |name: &str, text: &str, n: usize| -> Result<u32, Problem> {
         let good = text.len() == n && text.bytes().all(|b| b.is_ascii_digit());
         let number = good.then(|| text.parse().ok()).flatten();
-        number.ok_or_else(|| Problem::bad(name, format!("'{text}', expected {n} digits")))
+        number.ok_or_else(|| {
+            let said = said!(
+                "digits",
+                "'{value}', expected {n} digits",
+                value = text,
+                n = n
+            );
+            Problem::wrong(name, said)
+        })
     };
     let part = |name: &str, usual: &str, n: usize| {
         let text = call.query.get(name).map_or(usual, String::as_str);
@@ -70,15 +78,17 @@ pub(in crate::api) async fn next(call: Call) -> Answer {
     let (device, _) = part("type", "132", 3)?;
     let (_, network) = part("network", "6", 1)?;
     if !matches!(device.as_str(), "131" | "132") {
-        return Err(Problem::bad(
-            "type",
-            format!("{device}, expected 131 or 132 (camera)"),
-        ));
+        let said = said!(
+            "no-camera-type",
+            "{value}, expected 131 or 132 (camera)",
+            value = device
+        );
+        return Err(Problem::wrong("type", said));
     }
     // A whole code, so that its type is read where all types are read.
     let whole: CameraId = format!("{centre:08}{industry:02}{device}{network}000001")
         .parse()
-        .map_err(|e| Problem::bad("centre", e))?;
+        .map_err(|e| problem::bad_code("centre", &e))?;
     let parts = Parts::of(&whole);
     let stem = Stem {
         centre: parts.centre,
@@ -88,9 +98,9 @@ pub(in crate::api) async fn next(call: Call) -> Answer {
     };
     match call.gateway.register.read().next_code(&stem) {
         Some(code) => json(&Next { code }),
-        None => Err(Problem::bad(
+        None => Err(Problem::wrong(
             "centre",
-            "all 999,999 serial numbers are taken",
+            said!("serials-taken", "all 999,999 serial numbers are taken"),
         )),
     }
 }

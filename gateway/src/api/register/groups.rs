@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ::media::CameraId;
+use ::media::{CameraId, said};
 use command::{
     Group,
     register::{Change, GroupKind, Register},
@@ -93,7 +93,11 @@ pub(in crate::api) async fn put(call: Call) -> Answer {
     call.audit(entry).await?;
     match register.group(&id) {
         Some(group) => json(&shown(&call, &register, group)),
-        None => Err(Problem::not_found(format!("group '{id}' is gone again"))),
+        None => Err(Problem::missing(said!(
+            "group-gone",
+            "group '{group}' is gone again",
+            group = id
+        ))),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ::media::{CameraId, RegionCode, WallTime};
+use ::media::{CameraId, RegionCode, WallTime, said};
 use command::{
     Camera, Region,
     register::{
@@ -81,7 +81,7 @@ fn code_of(call: &Call, action: Action) -> Result<(CameraId, RegionCode), Proble
     let register = call.gateway.register.read();
     let file = register
         .file_or_gone(&code)
-        .ok_or_else(|| Problem::not_found(format!("camera {code} is not in the register")))?;
+        .ok_or_else(|| problem::no_camera(code))?;
     call.may(action, file.camera.region, code.as_str())?;
     Ok((code, file.camera.region))
 }
@@ -104,9 +104,13 @@ pub(in crate::api) async fn of_region(call: Call) -> Answer {
         .map_err(|e| problem::bad_code("region", &e))?;
     call.may(Action::Look, code, code.as_str())?;
     let register = call.gateway.register.read();
-    let file = register
-        .region_file(&code)
-        .ok_or_else(|| Problem::not_found(format!("region {code} was never in the register")))?;
+    let file = register.region_file(&code).ok_or_else(|| {
+        Problem::missing(said!(
+            "region-never",
+            "region {region} was never in the register",
+            region = code
+        ))
+    })?;
     json(&told::<Region>(file.versions(), fields::region_differences))
 }
 
@@ -128,10 +132,13 @@ pub(in crate::api) async fn restore(call: Call) -> Answer {
     let version = register.version(&code, wanted.revision);
     let state: Option<Arc<Camera>> = version.and_then(|v| v.state.clone());
     let Some(camera) = state else {
-        return Err(Problem::bad(
-            "revision",
-            format!("there is no camera {code} of revision {}", wanted.revision),
-        ));
+        let said = said!(
+            "no-revision",
+            "there is no camera {camera} of revision {revision}",
+            camera = code,
+            revision = wanted.revision
+        );
+        return Err(Problem::wrong("revision", said));
     };
     region_is_known(&call, camera.region)?;
     call.may(Action::ChangeRegister, camera.region, code.as_str())?;

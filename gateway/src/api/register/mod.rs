@@ -11,7 +11,7 @@ pub(super) mod search;
 
 use std::sync::Arc;
 
-use ::media::RegionCode;
+use ::media::{RegionCode, said};
 use command::{
     Camera,
     import::{self, Detail, Headings, Report},
@@ -46,7 +46,8 @@ struct Outcome<'a> {
 pub(super) async fn import(call: Call) -> Answer {
     let commit = call.query_within("commit", 0, 1)? == Some(1);
     let mapping = match call.query.get("map") {
-        Some(text) => import::mapping(text).map_err(|e| Problem::bad("map", e))?,
+        Some(text) => import::mapping(text)
+            .map_err(|e| Problem::wrong("map", said!("mapping", "{text}", text = e)))?,
         None => import::Mapping::new(),
     };
     let (file, register) = (call.body.clone(), call.gateway.register.read());
@@ -68,13 +69,21 @@ pub(super) async fn import(call: Call) -> Answer {
     let mut report = match read.await {
         Ok(Ok(report)) => report,
         Ok(Err(import::Error::TooLarge(text))) => {
-            return Err(Problem::new(
+            let said = said!("sheet-too-large", "{text}", text = text);
+            return Err(Problem::says(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "too-large",
-                text,
+                said,
             ));
         }
-        Ok(Err(error)) => return Err(Problem::bad("body", error)),
+        Ok(Err(error @ import::Error::Empty)) => {
+            let said = said!("sheet-empty", "{text}", text = error);
+            return Err(Problem::wrong("body", said));
+        }
+        Ok(Err(error @ import::Error::Format(_))) => {
+            let said = said!("no-sheet", "{text}", text = error);
+            return Err(Problem::wrong("body", said));
+        }
         Err(error) => return Err(Problem::internal(error)),
     };
     let cameras = settle(&call, &mut report);
@@ -168,7 +177,12 @@ fn wanted(call: &Call) -> Result<(Headings, Vec<Arc<Camera>>), Problem> {
     let headings = match call.query.get("language").map(String::as_str) {
         None | Some("zh") => Headings::Chinese,
         Some("en") => Headings::English,
-        Some(_) => return Err(Problem::bad("language", "expected zh or en")),
+        Some(_) => {
+            return Err(Problem::wrong(
+                "language",
+                said!("no-language", "expected zh or en"),
+            ));
+        }
     };
     let below: Option<RegionCode> = call.query("region")?;
     let register = call.gateway.register.read();

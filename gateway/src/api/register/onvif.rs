@@ -2,12 +2,12 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use ::media::CameraId;
+use ::media::{CameraId, said};
 use command::{Camera, register::fields};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::super::{Answer, Call, Problem, json};
+use super::super::{Answer, Call, Problem, json, problem};
 use crate::{
     access::Action,
     onvif::{self, Account, Device, Error, Found, Reading, discovery, reading},
@@ -36,7 +36,10 @@ fn asked(text: &str) -> Result<SocketAddr, Problem> {
     let port = discovery::PORT;
     text.parse()
         .or_else(|_| text.parse().map(|ip| SocketAddr::new(ip, port)))
-        .map_err(|_| Problem::bad("addresses", format!("'{text}', expected IP or IP:PORT")))
+        .map_err(|_| {
+            let said = said!("no-ip", "'{value}', expected IP or IP:PORT", value = text);
+            Problem::wrong("addresses", said)
+        })
 }
 
 /// `POST /onvif/discover`.
@@ -44,13 +47,20 @@ pub(in crate::api) async fn discover(call: Call) -> Answer {
     let wanted: Discover = call.json()?;
     let patience = wanted.timeout_ms.unwrap_or(3000);
     if !(200..=10_000).contains(&patience) {
-        return Err(Problem::bad(
-            "timeout_ms",
-            format!("{patience}, expected 200 to 10000"),
-        ));
+        let said = said!(
+            "within",
+            "{value}, expected {least} to {most}",
+            value = patience,
+            least = 200,
+            most = 10_000
+        );
+        return Err(Problem::wrong("timeout_ms", said));
     }
     if wanted.addresses.len() > 256 {
-        return Err(Problem::bad("addresses", "more than 256"));
+        return Err(Problem::wrong(
+            "addresses",
+            said!("more-than", "more than {most}", most = 256),
+        ));
     }
     let addresses: Vec<SocketAddr> = wanted
         .addresses
@@ -125,15 +135,15 @@ pub(in crate::api) async fn read(call: Call) -> Answer {
     let register = call.gateway.register.read();
     let camera = match wanted.camera {
         Some(code) => {
-            let camera = register.camera(&code).ok_or_else(|| {
-                Problem::bad("camera", format!("camera {code} is not in the register"))
-            })?;
+            let camera = register.camera(&code);
+            let camera =
+                camera.ok_or_else(|| Problem::wrong("camera", problem::unknown_camera(code)))?;
             call.may(Action::ChangeRegister, camera.region, code.as_str())?;
             Some(camera)
         }
         None => None,
     };
-    let device = Device::parse(&wanted.address).map_err(|e| Problem::bad("address", e))?;
+    let device = Device::parse(&wanted.address).map_err(|e| Problem::wrong("address", e.said()))?;
     let mut account = Account {
         user: wanted.user,
         password: wanted.password,
@@ -170,7 +180,7 @@ pub(in crate::api) async fn read(call: Call) -> Answer {
             Error::Account(_) => (StatusCode::BAD_GATEWAY, "device-account"),
             Error::Foreign { .. } => (StatusCode::BAD_GATEWAY, "device-foreign"),
         };
-        Problem::new(status, code, error.to_string())
+        Problem::says(status, code, error.said())
     })?;
     let changes = match camera {
         Some(camera) => {

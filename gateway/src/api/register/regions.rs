@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use ::media::{Place, RegionCode};
+use ::media::{Place, RegionCode, said};
 use command::{
     Region,
     register::{Change, Register},
 };
-use http::StatusCode;
 use serde::Deserialize;
 
 use super::super::{Answer, Call, Problem, empty, json, problem, view};
@@ -36,9 +35,7 @@ fn code_of(call: &Call) -> Result<RegionCode, Problem> {
 
 fn show(call: &Call, register: &Register, code: &RegionCode) -> Answer {
     let Some(region) = register.region(code) else {
-        return Err(Problem::not_found(format!(
-            "region {code} is not in the register"
-        )));
+        return Err(Problem::missing(problem::unknown_region(code)));
     };
     let inside = register.cameras().filter(|c| c.region.is_within(code));
     let inside = inside.filter(|c| call.sees(Action::Look, c.region));
@@ -65,10 +62,12 @@ pub(in crate::api) async fn put(call: Call) -> Answer {
     let register = call.gateway.register.read();
     let known = register.region(&code).is_some();
     if !known && register.parent(&code).is_none() {
-        return Err(Problem::bad(
-            "region",
-            format!("no region above {code} is in the register"),
-        ));
+        let said = said!(
+            "nothing-above",
+            "no region above {region} is in the register",
+            region = code
+        );
+        return Err(Problem::wrong("region", said));
     }
     let region = Region {
         code,
@@ -96,55 +95,80 @@ pub(in crate::api) async fn put(call: Call) -> Answer {
     show(&call, &register, &code)
 }
 
-/// What names a region besides cameras, and would go wrong without it.
-fn bound(call: &Call, code: &RegionCode) -> Option<String> {
+/// What names a region besides cameras, and would go wrong without it: in English, and each as `kind:name` for a page.
+fn bound(call: &Call, code: &RegionCode) -> Option<(String, String)> {
     let gateway = &call.gateway;
     let inside = |r: &RegionCode| r.is_within(code);
     let users = gateway.users.read();
     let accounts = users.iter().filter(|a| inside(&a.region));
-    let accounts: Vec<String> = accounts.map(|a| format!("account {}", a.user)).collect();
+    let accounts: Vec<Binder> = accounts
+        .map(|a| Binder("account", a.user.clone()))
+        .collect();
     let plans = gateway.plans.read();
     let plans = plans.all().filter_map(|(of, _)| match of {
-        Of::Region(r) if inside(&r) => Some(format!("the recording plan of {r}")),
+        Of::Region(r) if inside(&r) => Some(Binder("plan", r.to_string())),
         _ => None,
     });
     let contingency = gateway.contingency.read();
     let contingency = contingency
         .all()
         .filter(|p| inside(&p.region))
-        .map(|p| format!("contingency plan {}", p.id));
+        .map(|p| Binder("contingency", p.id.to_string()));
     let lines = gateway.config.links.link.iter();
     let lines = lines
         .filter(|l| inside(&l.region))
-        .map(|l| format!("the link of {} in the configuration", l.region));
-    let mut all: Vec<String> = accounts
+        .map(|l| Binder("link", l.region.to_string()));
+    let mut all: Vec<Binder> = accounts
         .into_iter()
         .chain(plans)
         .chain(contingency)
         .chain(lines)
         .collect();
     if gateway.config.district.code.is_within(code) {
-        all.insert(0, "the configuration's district".into());
+        all.insert(0, Binder("district", String::new()));
     }
     if all.is_empty() {
         return None;
     }
     let more = all.len().saturating_sub(5);
     all.truncate(5);
-    let mut text = all.join(", ");
+    let english: Vec<String> = all.iter().map(ToString::to_string).collect();
+    let codes: Vec<String> = all.iter().map(|b| format!("{}:{}", b.0, b.1)).collect();
+    let (mut text, mut codes) = (english.join(", "), codes.join(", "));
     if more > 0 {
         text += &format!(" and {more} more");
+        codes += &format!(", more:{more}");
     }
-    Some(text)
+    Some((text, codes))
+}
+
+/// Something that names a region: its kind and its name.
+struct Binder(&'static str, String);
+
+impl std::fmt::Display for Binder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            "account" => write!(f, "account {}", self.1),
+            "plan" => write!(f, "the recording plan of {}", self.1),
+            "contingency" => write!(f, "contingency plan {}", self.1),
+            "link" => write!(f, "the link of {} in the configuration", self.1),
+            _ => write!(f, "the configuration's district"),
+        }
+    }
 }
 
 fn unbound(call: &Call, code: &RegionCode) -> Result<(), Problem> {
     match bound(call, code) {
-        Some(text) => Err(Problem::new(
-            StatusCode::CONFLICT,
-            "conflict",
-            format!("region {code} or one below it is named by {text}: change that first"),
-        )),
+        Some((by, codes)) => {
+            let mut said = said!(
+                "region-named",
+                "region {region} or one below it is named by {by}: change that first",
+                region = code,
+                by = by
+            );
+            said.words.values.insert("by".into(), codes);
+            Err(Problem::conflict(said))
+        }
         None => Ok(()),
     }
 }

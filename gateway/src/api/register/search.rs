@@ -1,6 +1,6 @@
 //! Cameras by name, pinyin initials or code, a page at a time.
 
-use ::media::RegionCode;
+use ::media::{RegionCode, said};
 use command::register::Query;
 
 use super::super::{
@@ -18,10 +18,12 @@ const MOST_TEXT: usize = 200;
 pub(in crate::api) async fn search(call: Call) -> Answer {
     let text = call.query.get("q").cloned().unwrap_or_default();
     if text.chars().count() > MOST_TEXT {
-        return Err(Problem::bad(
-            "q",
-            format!("longer than {MOST_TEXT} characters"),
-        ));
+        let said = said!(
+            "too-long",
+            "longer than {most} characters",
+            most = MOST_TEXT
+        );
+        return Err(Problem::wrong("q", said));
     }
     let query = Query {
         text,
@@ -32,9 +34,12 @@ pub(in crate::api) async fn search(call: Call) -> Answer {
     let state = match call.query.get("state").map(String::as_str) {
         None | Some("") => None,
         Some(text) => Some(State::parse(text).ok_or_else(|| {
-            Problem::bad(
+            Problem::wrong(
                 "state",
-                "expected live, idle, connecting, offline or disabled",
+                said!(
+                    "no-state",
+                    "expected live, idle, connecting, offline or disabled"
+                ),
             )
         })?),
     };
@@ -53,7 +58,12 @@ pub(in crate::api) async fn search(call: Call) -> Answer {
         None | Some("code") => {}
         Some("name") => found.sort_by(|a, b| a.camera.name.cmp(&b.camera.name)),
         Some("region") => found.sort_by_key(|f| f.camera.region),
-        Some(_) => return Err(Problem::bad("sort", "expected code, name or region")),
+        Some(_) => {
+            return Err(Problem::wrong(
+                "sort",
+                said!("no-order", "expected code, name or region"),
+            ));
+        }
     }
     let mut out = format!("{{\"total\":{},\"cameras\":[", found.len()).into_bytes();
     for (n, file) in found.iter().skip(offset).take(limit).enumerate() {

@@ -1,6 +1,6 @@
 //! One camera: its figures a day each, and a strip of its states.
 
-use ::media::{CameraId, EventKind, WallTime};
+use ::media::{CameraId, EventKind, WallTime, said};
 use command::supervision::{
     Day, Figure, Group, Link, Verdict,
     figure::{self, stretches},
@@ -168,8 +168,12 @@ pub(in crate::api) async fn of_camera(call: Call) -> Answer {
     let camera = call.camera(Action::Look)?;
     let (from, to) = days(&call, 6)?;
     if to.0 - from.0 >= MAX_STRIP {
-        let text = format!("more than {MAX_STRIP} days of one camera");
-        return Err(Problem::bad("from, to", text));
+        let said = said!(
+            "strip-days",
+            "more than {most} days of one camera",
+            most = MAX_STRIP
+        );
+        return Err(Problem::wrong("from, to", said));
     }
     let supervision = &call.gateway.supervision;
     let now = call.gateway.now();

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use ::media::{ReasonCode, said};
 use command::supervision::{By, Line, Part, Period, query::Rates};
 use http::{HeaderValue, header};
 
@@ -23,8 +24,16 @@ impl Language {
         match call.query.get("language").map(String::as_str) {
             None | Some("zh") => Ok(Self::Chinese),
             Some("en") => Ok(Self::English),
-            Some(_) => Err(Problem::bad("language", "expected zh or en")),
+            Some(_) => Err(Problem::wrong(
+                "language",
+                said!("no-language", "expected zh or en"),
+            )),
         }
+    }
+
+    fn reason(self, code: ReasonCode) -> &'static str {
+        let (zh, en) = super::causes::words(code);
+        self.say(zh, en)
     }
 
     fn say(self, zh: &'static str, en: &'static str) -> &'static str {
@@ -166,7 +175,7 @@ pub(in crate::api) async fn spreadsheet(call: Call) -> Answer {
         let causes = line
             .causes
             .iter()
-            .map(|(code, s)| format!("{} {s}", code.as_str()));
+            .map(|(code, s)| format!("{} {s}", l.reason(*code)));
         cells.push(causes.collect::<Vec<_>>().join("; "));
         text += &row(&cells);
     }
@@ -231,8 +240,7 @@ fn page(call: &Call, asked: &Asked, l: Language) -> String {
         html(&title),
         html(&title)
     );
-    let offset = call.gateway.config.district.utc_offset;
-    let made = offset.day(call.gateway.now());
+    let made = call.gateway.supervision.day(call.gateway.now());
     let user = call.user().map(|u| u.user.clone()).unwrap_or_default();
     let line = match l {
         Language::Chinese => format!(
@@ -338,14 +346,14 @@ fn causes(out: &mut String, asked: &Asked, l: Language) {
         out,
         "<h2>{}</h2><table><thead><tr><th>{}</th><th>{}</th></tr></thead><tbody>",
         l.say("离线原因", "Why cameras were down"),
-        l.say("原因代码", "Reason"),
+        l.say("原因", "Reason"),
         l.say("累计时长（小时）", "Hours in all")
     );
     for (code, seconds) in &asked.total.causes {
         let _ = write!(
             out,
             "<tr><td>{}</td><td>{:.1}</td></tr>",
-            code.as_str(),
+            l.reason(*code),
             *seconds as f64 / 3600.0
         );
     }

@@ -449,7 +449,7 @@ pub(super) async fn read(args: Read) -> Result<()> {
         );
     }
     for note in told["notes"].as_array().into_iter().flatten() {
-        println!("note             {}", word(note));
+        println!("note             {}", word(&note["text"]));
     }
     let changes = told["changes"].as_array().cloned().unwrap_or_default();
     for change in &changes {

@@ -38,6 +38,10 @@ export const IMPORT = {
     "With these, {n} cameras are recorded by their plans: about {rate}, where the district's link has {budget} for video. What has no room is refused and is an alarm, and viewers find none. Say “no” in the column “Record”, or change the recording plans, or record the sub streams.",
   ],
   "imp.nothing": ["与现有档案一致，没有可导入的", "All as it is on file: nothing to import"],
+  "imp.ready": [
+    "档案还没有改动；确认后一次写入，要么全部生效，要么不变。",
+    "Nothing has changed yet; importing takes all of them at once, or none.",
+  ],
   "imp.done": ["已导入：新增 {added}，变更 {changed}", "Imported: {added} new, {changed} changed"],
   "imp.another": ["换一个文件", "Another file"],
   "imp.onlyErrors": ["只看错误", "Errors only"],
@@ -115,7 +119,7 @@ export const IMPORT = {
     "expected an address as rtsp://host:port/path (in a password @ : / # % are written %40 %3A %2F %23 %25)",
   ],
   "fd.not-yours": ["区划 {region} 不在你的管辖范围", "region {region} is not yours to change"],
-  "fd.failed": ["网关无法保存：{text}", "{text}"],
+  "fd.failed": ["网关无法保存，详见网关日志", "the gateway cannot keep it; its log says why"],
   "fd.too-many": ["问题超过 {most} 条，其余未列出", "more than {most} faults: the rest is not told"],
 
   "expected.ipv4": [" IPv4 地址", "an IPv4 address"],
