@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The page in a real browser: starts the built binary's demonstration district on loopback and lets web-ui/e2e judge it.
 # `transport` has a district of its own, over HTTPS: WebTransport is there on secure origins only. `hall` starts its own, since it
-# stops it in the middle. `district` takes 3,500 cameras into one, `weeks` has one with weeks of supervision behind it; both take
-# SIZE and LANGUAGE (`DISTRICT="desk,phone en"`).
+# stops it in the middle, and so does `map-sources`, which configures it. `district` takes 3,500 cameras into one, `weeks` has one with
+# weeks of supervision behind it; both take SIZE and LANGUAGE (`DISTRICT="desk,phone en"`).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 binary=${SIGHTLINE:-target/debug/sightline}
@@ -61,10 +61,10 @@ sheets() {
 plain=() secure=() own=() apart=()
 export BUDGET_MS=${BUDGET_MS:-40000}
 # The others by name: docs/design/limits.md says why.
-for one in ${*:-wall flow drill recordings district weeks}; do
+for one in ${*:-wall flow drill recordings district weeks hall map-sources}; do
   case $one in
     transport) secure+=("$one") ;;
-    hall) own+=("$one") ;;
+    hall | map-sources) own+=("$one") ;;
     district | weeks) apart+=("$one") ;;
     *) plain+=("$one") ;;
   esac

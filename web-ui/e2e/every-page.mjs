@@ -310,10 +310,10 @@ export const pages = ({ code, codes, incident, region }) => {
       act: opens(".regions li button", ".outline-tools .button"),
     },
     {
-      name: "map-report",
+      name: "map-incident",
       path: `/map?c=${code}`,
       there: dialog,
-      act: opens(".camera-panel .button:has-text('上报'), .camera-panel .button:has-text('Report')"),
+      act: opens(".camera-panel .button:has-text('新建事件'), .camera-panel .button:has-text('New incident')"),
     },
     // Recordings.
     { name: "playback", path: `/playback?c=${some(2)}`, there: ".pane[data-state=ready]" },
@@ -448,7 +448,7 @@ export const pages = ({ code, codes, incident, region }) => {
       name: "incident-link",
       path: `/incidents?id=${incident}`,
       there: dialog,
-      act: part(2, ".linked-card header .button:nth-child(3)"),
+      act: part(2, ".linked-card header .button:last-child"),
     },
     {
       name: "incident-evidence",

@@ -322,12 +322,15 @@ async fn figures_and_the_report_are_made_from_the_record() {
         .await;
     assert_eq!(elsewhere.code(), "forbidden");
 
+    let elsewhere = admin.get(&format!("cameras/{ELSEWHERE}")).await.json();
+    let linked = format!("+ {}", elsewhere["name"].as_str().unwrap());
     for (language, word) in [("zh", "处置过程"), ("en", "Timeline")] {
         let page = officer
             .get(&format!("incidents/{id}/report.html?language={language}"))
             .await;
         let page = String::from_utf8(page.body.to_vec()).unwrap();
         assert!(page.contains(word) && page.contains("封桥") && page.contains(CAMERA));
+        assert!(page.contains(&linked), "a camera is not told by its name");
         assert!(page.contains("水漫公路 &lt;b&gt;") && !page.contains("<b>\""));
     }
     let owners = officer.get("owners").await.json();

@@ -175,15 +175,17 @@ function Withdraw({ outage, onClose, onDone }: { outage: Outage; onClose: () => 
     <Dialog title={t("outage.withdraw")} onClose={onClose}>
       <form class="dialog-body form-grid" onSubmit={(event) => void send(event)}>
         <p class="full">{t("outage.withdrawHint")}</p>
-        <Field label={t("outage.reason")}>
-          <textarea
-            required
-            maxLength={1000}
-            rows={3}
-            value={reason}
-            onInput={(event) => setReason(event.currentTarget.value)}
-          />
-        </Field>
+        <div class="full">
+          <Field label={t("outage.reason")}>
+            <textarea
+              required
+              maxLength={1000}
+              rows={3}
+              value={reason}
+              onInput={(event) => setReason(event.currentTarget.value)}
+            />
+          </Field>
+        </div>
         <div class="actions full">
           <Button label={t("app.cancel")} onClick={onClose} />
           <Button type="submit" tone="danger" label={t("outage.withdraw")} />

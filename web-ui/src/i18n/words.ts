@@ -1,4 +1,5 @@
 /** Figures and codes in words of the chosen language. */
+import type { RegionCode } from "../domain/ids";
 import type { EventKind, Grade, Reason, Region } from "../domain/types";
 import { language, t, tCode } from "./t";
 
@@ -96,6 +97,14 @@ export const eventWords = (kind: EventKind): string => tCode("event", kind) ?? k
 export const gradeWords = (grade: Grade): string => tCode("grade", grade) ?? grade;
 export const regionName = (region: Region): string =>
   language.value === "en" && region.name_en ? region.name_en : region.name;
+/** Where a camera is, in the language of the page where the register has it; a guest is told the name alone. */
+export function regionOf(
+  camera: { readonly region: RegionCode; readonly region_name?: string | null | undefined },
+  regions: ReadonlyMap<RegionCode, Region>,
+): string {
+  const region = regions.get(camera.region);
+  return region ? regionName(region) : (camera.region_name ?? camera.region);
+}
 export const delayWords = (ms: number | null): string => {
   if (ms === null) return t("tile.noDelay");
   return ms < 10_000

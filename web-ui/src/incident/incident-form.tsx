@@ -69,7 +69,13 @@ export function IncidentForm(props: {
       )}
       <div class="actions full">
         <Button label={t("app.cancel")} onClick={props.onCancel} />
-        <Button type="submit" tone="accent" icon="siren" label={t("events.toIncident")} disabled={busy} />
+        <Button
+          type="submit"
+          tone="accent"
+          icon="siren"
+          label={t(props.event ? "events.toIncident" : "incident.new")}
+          disabled={busy}
+        />
       </div>
     </form>
   );

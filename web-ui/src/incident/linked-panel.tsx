@@ -52,6 +52,7 @@ export function LinkedPanel({ incident, handles, may }: { incident: Incident; ha
             <Button
               icon="layoutGrid"
               label={t("incident.toWall")}
+              hideLabel
               onClick={() => navigate(wallUrl(wall?.tiles ?? tilesFor(shown.length), shown))}
             />
           )}

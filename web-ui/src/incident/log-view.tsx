@@ -1,15 +1,19 @@
 /** The live log: the newest on top, of any length; several people write into it at once. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { attachmentUrl, command, MAX_ATTACHMENT, newKey } from "../api/command";
+import { cameras } from "../api/store";
 import type { Incident, LogEntry } from "../domain/command";
-import type { IncidentId } from "../domain/ids";
+import type { CameraCode, IncidentId } from "../domain/ids";
 import { t, tCode } from "../i18n/t";
 import { dayClock } from "../i18n/words";
 import { Icon } from "../ui/icon";
 import { useVirtualRows } from "../ui/virtual";
 import { Button, Choice, toast, toastProblem } from "../ui/widgets";
 import type { LogModel } from "./log-model";
+import { noteWords } from "./note-words";
 import { entryWords, peopleWords } from "./words";
+
+const nameOfCamera = (code: string) => cameras.value.get(code as CameraCode)?.name;
 
 export function LogView({ log, incident }: { log: LogModel; incident: IncidentId }) {
   const scroller = useRef<HTMLDivElement>(null);
@@ -54,7 +58,7 @@ export function LogLine({ entry, incident }: { entry: LogEntry | undefined; inci
       </small>
       <p>
         <strong>{entryWords(entry)}</strong>
-        {entry.note && ` · ${entry.note}`}
+        {entry.note && ` · ${noteWords(entry, nameOfCamera, dayClock)}`}
       </p>
       {entry.place && (
         <small>

@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { cameras, takeEvent } from "../api/store";
 import { GRADES, type Grade, type Place } from "../domain/types";
 import { t } from "../i18n/t";
+import { FileInput } from "../ui/file-input";
 import { GradeMark } from "../ui/marks";
 import { Button, Dialog, Field, problemWords, toast } from "../ui/widgets";
 import { MAX_PHOTO, newKey, reporting, sendPhoto, sendReport } from "./report";
@@ -80,11 +81,7 @@ export default function ReportDialog() {
         </div>
         <div class="full">
           <Field label={t("report.photo")} hint={t("report.photoHint")}>
-            <input
-              type="file"
-              accept="image/jpeg,image/png"
-              onChange={(event) => setPhoto(event.currentTarget.files?.[0] ?? null)}
-            />
+            <FileInput accept="image/jpeg,image/png" onPick={setPhoto} />
           </Field>
         </div>
         {error && (

@@ -1,11 +1,12 @@
 /** Figures of incidents by kind, region and grade, over the last days. */
 import { useEffect, useState } from "preact/hooks";
 import { command } from "../api/command";
-import { serverNow } from "../api/store";
+import { serverNow, tree } from "../api/store";
 import type { Figures, Statistics } from "../domain/command";
+import type { RegionCode } from "../domain/ids";
 import type { Grade } from "../domain/types";
 import { t, tCode } from "../i18n/t";
-import { duration } from "../i18n/words";
+import { duration, regionName } from "../i18n/words";
 import { GradeMark } from "../ui/marks";
 import { Button, Choice, Empty, Loading, problemWords } from "../ui/widgets";
 
@@ -57,12 +58,18 @@ export function StatisticsView() {
             rows={found.kinds}
             name={(row) => tCode("incident.kind", row.key ?? "") ?? (row.key || t("incident.kind.general"))}
           />
-          <Group title={t("statistics.regions")} rows={found.regions} name={(row) => row.name ?? row.key ?? ""} />
+          <Group title={t("statistics.regions")} rows={found.regions} name={regionWords} />
         </>
       )}
     </section>
   );
 }
+
+/** In the language of the page where the register has the region still. */
+const regionWords = (row: Figures): string => {
+  const region = tree.value.regions.get((row.key ?? "") as RegionCode);
+  return region ? regionName(region) : (row.name ?? row.key ?? "");
+};
 
 function Group(props: { title: string; rows: readonly Figures[]; name: (row: Figures) => preact.ComponentChildren }) {
   const most = Math.max(1, ...props.rows.map((row) => row.incidents));

@@ -1,12 +1,12 @@
 /** A camera that was chosen: live, and what can be done with it. */
 import { useState } from "preact/hooks";
-import { events, takeIncident } from "../api/store";
+import { events, takeIncident, tree } from "../api/store";
 import { openDiagnosis } from "../diagnose/open";
 import type { CameraCode } from "../domain/ids";
 import { formatNear } from "../domain/select";
 import type { Camera } from "../domain/types";
 import { t } from "../i18n/t";
-import { reasonWords, shortTime } from "../i18n/words";
+import { reasonWords, regionOf, shortTime } from "../i18n/words";
 import { IncidentForm } from "../incident/incident-form";
 import { GradeMark, StateMark } from "../ui/marks";
 import { navigate } from "../ui/router";
@@ -37,7 +37,7 @@ export function CameraPanel({ camera, onClose }: { camera: Camera; onClose: () =
             onClick={() => camera.place && navigate(`/map?near=${formatNear(camera.place)}`)}
           />
         )}
-        <Button icon="siren" label={t("events.report")} onClick={() => setReporting(true)} />
+        <Button icon="siren" label={t("incident.new")} onClick={() => setReporting(true)} />
         <Button icon="gauge" label={t("diagnose.open")} onClick={() => openDiagnosis(camera.code)} />
       </div>
       <dl class="facts">
@@ -53,7 +53,7 @@ export function CameraPanel({ camera, onClose }: { camera: Camera; onClose: () =
           </>
         )}
         <dt>{t("camera.region")}</dt>
-        <dd>{camera.region_name ?? camera.region}</dd>
+        <dd>{regionOf(camera, tree.value.regions)}</dd>
         <dt>{t("camera.code")}</dt>
         <dd>{camera.code}</dd>
         {camera.address && (
@@ -96,7 +96,7 @@ export function CameraPanel({ camera, onClose }: { camera: Camera; onClose: () =
         </ul>
       )}
       {reporting && (
-        <Dialog title={t("events.report")} onClose={() => setReporting(false)}>
+        <Dialog title={t("incident.new")} onClose={() => setReporting(false)}>
           <div class="dialog-body">
             <IncidentForm
               title={camera.name}
@@ -108,7 +108,7 @@ export function CameraPanel({ camera, onClose }: { camera: Camera; onClose: () =
               onDone={(incident) => {
                 takeIncident(incident);
                 setReporting(false);
-                toast(t("events.reported", { number: incident.number }));
+                toast(t("events.incidentOpened", { number: incident.number }));
               }}
             />
           </div>

@@ -28,11 +28,17 @@ export function DraftPanel({ map, tool, onClose }: { map: MapView; tool: DraftTo
   const [done, setDone] = useState(false);
   const [round, setRound] = useState(0);
   const drafting = useRef<Drafting | null>(null);
+  // Two presses of Escape may come before the panel is drawn again.
+  const begun = useRef(false);
   useEffect(() => {
     setPoints([]);
     setDone(false);
+    begun.current = false;
     const began = map.draft(kind, tool.measuring, {
-      changed: setPoints,
+      changed: (so) => {
+        begun.current = so.length > 0;
+        setPoints(so);
+      },
       done: (whole) => {
         setPoints(whole);
         setDone(true);
@@ -41,9 +47,6 @@ export function DraftPanel({ map, tool, onClose }: { map: MapView; tool: DraftTo
     drafting.current = began;
     return () => map.endDraft();
   }, [map, kind, tool.measuring, round]);
-  useEffect(() => {
-    if (tool.measuring) setKind(tool.kind);
-  }, [tool]);
   const again = () => setRound((n) => n + 1);
   useEffect(() => {
     const key = (event: KeyboardEvent) => {
@@ -53,8 +56,9 @@ export function DraftPanel({ map, tool, onClose }: { map: MapView; tool: DraftTo
       const typing = target?.matches("input, textarea, select") ?? false;
       if (event.key === "Escape") {
         // First what is drawn, then the tool.
-        if (points.length > 0) again();
+        if (begun.current) again();
         else onClose();
+        begun.current = false;
       } else if (typing) return;
       else if (event.key === "Backspace" || (event.key === "z" && (event.ctrlKey || event.metaKey))) {
         drafting.current?.undo();
@@ -68,7 +72,7 @@ export function DraftPanel({ map, tool, onClose }: { map: MapView; tool: DraftTo
     };
     addEventListener("keydown", key, true);
     return () => removeEventListener("keydown", key, true);
-  }, [points, onClose]);
+  }, [onClose]);
   const figure = tool.measuring ? measureWords(kind, points) : "";
   const title = tool.measuring ? t(`map.measure.${tool.kind}`) : t("map.drawing");
   return (

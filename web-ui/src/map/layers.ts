@@ -34,13 +34,17 @@ export function keep(key: string, make: () => Style[]): Style[] {
   return styles;
 }
 
-export function sketchStyle(feature: FeatureLike, english: boolean, resolution: number): Style[] {
+/** Names on the ground and under the marks of regions make room for each other: in a layer of this group, what lies higher stays. */
+export const NAMES = "names";
+
+/** `marked`: a mark stands for this region, and carries its name. */
+export function sketchStyle(feature: FeatureLike, english: boolean, resolution: number, marked = false): Style[] {
   const kind = String(feature.get("kind"));
   const name = String((english && feature.get("name_en")) || feature.get("name") || "");
   const k = scale();
   if (kind === "town") {
     // Names of towns collide when the whole district is small on the screen.
-    const show = resolution < 160;
+    const show = resolution < 160 && !marked;
     return keep(`town/${name}/${show}/${k}`, () => [
       new Style({
         image: new RegularShape({ points: 4, radius: 3 * k, fill: new Fill({ color: INK.town }) }),

@@ -253,6 +253,8 @@ export default function MapPage() {
     setTool(null);
     map?.draw(null);
     setSide(to);
+    // Arrows, Enter and Backspace mean the map while somebody draws, however the tool was chosen.
+    if (to.kind !== "layers") target.current?.focus({ preventScroll: true });
   };
   const close = () => setSide(null);
   const placeless = [...cameras.value.values()].filter((camera) => !camera.place).length;
@@ -353,7 +355,9 @@ export default function MapPage() {
             onClose={close}
           />
         )}
-        {map && side?.kind === "draft" && <DraftPanel map={map} tool={side.tool} onClose={close} />}
+        {map && side?.kind === "draft" && (
+          <DraftPanel key={side.tool.measuring ? side.tool.kind : "draw"} map={map} tool={side.tool} onClose={close} />
+        )}
         {map && side?.kind === "outline" && (
           <OutlineDraft key={side.region} map={map} region={side.region} onClose={close} onDone={readOutlines} />
         )}

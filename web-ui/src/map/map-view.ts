@@ -26,7 +26,7 @@ import { type Camera, GRADES, type Incident, type Place, type SightEvent } from 
 import { ageWords } from "../i18n/words";
 import { type DraftEvents, Drafting, drawnFeatures } from "./drafting";
 import { Ground, type GroundState } from "./ground";
-import { cameraStyle, eventStyle, foundStyle, incidentStyle, sketchStyle, wedgeStyle } from "./layers";
+import { cameraStyle, eventStyle, foundStyle, incidentStyle, NAMES, sketchStyle, wedgeStyle } from "./layers";
 import { MARKS_FROM, markOf, RegionMarks } from "./region-marks";
 import type { LayerName } from "./settings";
 import type { MapSource } from "./sources";
@@ -98,8 +98,9 @@ export class MapView {
     const clusters = new ClusterSource({ distance: CLUSTER_PX, minDistance: 20, source: this.#cameras });
     const sketch = new VectorLayer({
       source: this.#sketch,
-      style: (feature, resolution) => sketchStyle(feature, this.#english, resolution),
-      declutter: true,
+      style: (feature, resolution) =>
+        sketchStyle(feature, this.#english, resolution, this.#marks.marked(feature.get("code"), resolution)),
+      declutter: NAMES,
     });
     const cameras = new VectorLayer({
       source: clusters,
@@ -134,6 +135,7 @@ export class MapView {
         const name = String((this.#english && feature.get("name_en")) || feature.get("name") || "");
         return outlineStyle(name, feature.get("code") === this.#region, resolution);
       },
+      declutter: NAMES,
       zIndex: 1,
     });
     const drawings = new VectorLayer({ source: this.#drawings, style: drawnStyle, zIndex: 6 });
@@ -227,6 +229,7 @@ export class MapView {
     if (wedges.length > 0) this.#wedges.addFeatures(wedges);
     this.#layers.cameras.changed();
     this.#marks.set(tree, cameras);
+    this.#layers.sketch.changed();
     if (cameras.length > 0 && performance.getEntriesByName("map-picture").length === 0) {
       this.#map.once("rendercomplete", () => performance.mark("map-picture"));
     }
@@ -268,7 +271,9 @@ export class MapView {
 
   show(layer: LayerName, visible: boolean): void {
     this.#layers[layer].setVisible(visible);
-    if (layer === "cameras") this.#marks.show(visible);
+    if (layer !== "cameras") return;
+    this.#marks.show(visible);
+    this.#layers.sketch.changed();
   }
 
   /** The tiles of these sources, the lowest first; none: the sketch. */

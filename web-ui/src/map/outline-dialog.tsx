@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import type { Region } from "../domain/types";
 import { t } from "../i18n/t";
 import { areaWords, regionName } from "../i18n/words";
+import { FileInput } from "../ui/file-input";
 import { Button, Dialog, Field, problemWords } from "../ui/widgets";
 import { mapApi, type OutlinePut } from "./sources";
 
@@ -37,11 +38,10 @@ export function OutlineDialog(props: { region: Region; onClose: () => void; onDo
         }}
       >
         <Field label={t("map.outline.file")} error={error || undefined} hint={t("map.outline.fileHint")}>
-          <input
-            type="file"
+          <FileInput
             accept=".geojson,.json,application/geo+json,application/json"
-            onChange={(event) => {
-              setFile(event.currentTarget.files?.[0] ?? null);
+            onPick={(picked) => {
+              setFile(picked);
               setError("");
               setTold(null);
             }}

@@ -20,9 +20,16 @@ export function OutlineDraft(props: { map: MapView; region: RegionCode; onClose:
   const [told, setTold] = useState<OutlinePut | null>(null);
   const [busy, setBusy] = useState(false);
   const drafting = useRef<Drafting | null>(null);
+  // Two presses of Escape may come before the panel is drawn again.
+  const begun = useRef(false);
   useEffect(() => {
     setPoints([]);
-    drafting.current = map.draft("area", true, { changed: setPoints, done: setPoints });
+    begun.current = false;
+    const changed = (so: readonly Place[]) => {
+      begun.current = so.length > 0;
+      setPoints(so);
+    };
+    drafting.current = map.draft("area", true, { changed, done: setPoints });
     return () => map.endDraft();
   }, [map, round]);
   useEffect(() => {
@@ -31,8 +38,9 @@ export function OutlineDraft(props: { map: MapView; region: RegionCode; onClose:
       const target = event.target as HTMLElement | null;
       const onMap = target?.matches(".map-canvas") ?? false;
       if (event.key === "Escape") {
-        if (points.length > 0) setRound((n) => n + 1);
+        if (begun.current) setRound((n) => n + 1);
         else onClose();
+        begun.current = false;
       } else if (target?.matches("input, textarea, select")) return;
       else if (event.key === "Backspace") drafting.current?.undo();
       else if (event.key === "Enter" && onMap) drafting.current?.addMiddle();
@@ -42,7 +50,7 @@ export function OutlineDraft(props: { map: MapView; region: RegionCode; onClose:
     };
     addEventListener("keydown", key, true);
     return () => removeEventListener("keydown", key, true);
-  }, [points, onClose]);
+  }, [onClose]);
   const save = async () => {
     const ring = [...points, ...points.slice(0, 1)].map((place) => [place.lon, place.lat]);
     const file = new Blob([JSON.stringify({ type: "Polygon", coordinates: [ring] })], { type: "application/geo+json" });

@@ -8,6 +8,7 @@ import VectorSource from "ol/source/Vector";
 import { type MarkLevel, type RegionMark, regionMarks } from "../domain/region-marks";
 import type { Tree } from "../domain/tree";
 import type { Camera } from "../domain/types";
+import { NAMES } from "./layers";
 import { regionStyle } from "./styles";
 
 /** Metres a pixel from which on cameras are shown as their regions. */
@@ -21,6 +22,8 @@ const LEVELS: readonly (readonly [MarkLevel, number, number])[] = [
 export class RegionMarks {
   #sources = new Map<MarkLevel, VectorSource<Feature<Point>>>();
   #layers: VectorLayer[] = [];
+  #codes = new Map<MarkLevel, ReadonlySet<string>>();
+  #shown = true;
   #english = false;
 
   constructor(map: OlMap, zIndex: number) {
@@ -30,7 +33,7 @@ export class RegionMarks {
       const layer = new VectorLayer({
         source,
         style: (feature) => regionStyle(markOf(feature), this.#english),
-        declutter: `marks-${level}`,
+        declutter: NAMES,
         minResolution: from,
         ...(Number.isFinite(to) ? { maxResolution: to } : {}),
         zIndex,
@@ -40,18 +43,25 @@ export class RegionMarks {
     }
   }
 
+  /** Whether a mark of this region is shown at this many metres a pixel. */
+  marked(code: unknown, resolution: number): boolean {
+    const level = LEVELS.find(([, from, to]) => resolution >= from && resolution < to)?.[0];
+    return level !== undefined && this.#shown && (this.#codes.get(level)?.has(String(code)) ?? false);
+  }
+
   set(tree: Tree, cameras: readonly Camera[]): void {
     for (const [level, source] of this.#sources) {
+      const marks = regionMarks(tree.regions, cameras, level);
+      this.#codes.set(level, new Set(marks.map((mark) => mark.code)));
       source.clear(true);
       source.addFeatures(
-        regionMarks(tree.regions, cameras, level).map(
-          (mark) => new Feature({ geometry: new Point(fromLonLat([mark.place.lon, mark.place.lat])), mark }),
-        ),
+        marks.map((mark) => new Feature({ geometry: new Point(fromLonLat([mark.place.lon, mark.place.lat])), mark })),
       );
     }
   }
 
   show(visible: boolean): void {
+    this.#shown = visible;
     for (const layer of this.#layers) layer.setVisible(visible);
   }
 

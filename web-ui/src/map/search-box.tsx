@@ -1,10 +1,10 @@
 /** One field for a place, a camera, an incident or a person; the answer is a list by kind, gone through with the arrow keys. */
 import { useId, useMemo, useRef, useState } from "preact/hooks";
-import { cameras, incidents, regions } from "../api/store";
+import { cameras, incidents, regions, tree } from "../api/store";
 import { type Hit, searchMap } from "../domain/map-search";
 import type { Person } from "../domain/people";
 import { t } from "../i18n/t";
-import { ageWords, regionName } from "../i18n/words";
+import { ageWords, regionName, regionOf } from "../i18n/words";
 import { Icon, type IconName } from "../ui/icon";
 import { knownInitials, loadInitials } from "../ui/initials";
 import { GradeMark, StateMark } from "../ui/marks";
@@ -156,7 +156,9 @@ function HitLine({ hit }: { hit: Hit }) {
         <>
           <StateMark state={hit.camera.state} />
           <span class="grow clip">{hit.camera.name}</span>
-          <span class="dim clip">{hit.camera.place ? hit.camera.region_name : t("map.search.noPlace")}</span>
+          <span class="dim clip">
+            {hit.camera.place ? regionOf(hit.camera, tree.value.regions) : t("map.search.noPlace")}
+          </span>
         </>
       );
     case "incident":

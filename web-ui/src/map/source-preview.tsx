@@ -10,7 +10,7 @@ import View from "ol/View";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { SKETCH_URL } from "../api/client";
 import type { Place } from "../domain/types";
-import { t, tCode } from "../i18n/t";
+import { language, t, tCode } from "../i18n/t";
 import { Ground, type GroundState } from "./ground";
 import { sketchStyle } from "./layers";
 import type { MapSource } from "./sources";
@@ -26,7 +26,12 @@ export function SourcePreview({ source, center }: { source: MapSource | null; ce
     const map = new OlMap({
       target: box.current,
       layers: [
-        new VectorLayer({ source: sketch, style: (feature, r) => sketchStyle(feature, false, r), zIndex: -30 }),
+        new VectorLayer({
+          source: sketch,
+          style: (feature, r) => sketchStyle(feature, language.value === "en", r),
+          zIndex: -30,
+          declutter: true,
+        }),
         new VectorLayer({ source: sketch, style: borderStyle }),
       ],
       view: new View({ center: fromLonLat([center.lon, center.lat]), zoom: 11, minZoom: 7, maxZoom: 19 }),

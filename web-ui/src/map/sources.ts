@@ -4,7 +4,8 @@ import { pathWith, request } from "../api/http";
 export const MAP_GRIDS = ["EPSG:3857", "EPSG:4490", "GCJ-02"] as const;
 export type MapGrid = (typeof MAP_GRIDS)[number];
 
-export interface MapSource {
+/** What whoever looks at the map is told of a source, and an administrator writes. */
+interface About {
   readonly id: string;
   readonly name: string;
   readonly name_en: string;
@@ -17,6 +18,8 @@ export interface MapSource {
   readonly default: boolean;
   readonly attribution: string;
   readonly approval: string;
+}
+export interface MapSource extends About {
   /** Changes with what its tiles depend on. */
   readonly version: string;
   readonly said: "page" | "configuration";
@@ -38,18 +41,7 @@ interface Definition {
 }
 
 /** What an administrator writes; a token that is left out stays as it is. */
-export interface NewMapSource extends Omit<Definition, "has_token"> {
-  readonly id: string;
-  readonly name: string;
-  readonly name_en: string;
-  readonly grid: MapGrid;
-  readonly min_zoom: number;
-  readonly max_zoom: number;
-  readonly labels: string | null;
-  readonly base: boolean;
-  readonly default: boolean;
-  readonly attribution: string;
-  readonly approval: string;
+export interface NewMapSource extends About, Omit<Definition, "has_token"> {
   readonly token?: string;
 }
 

@@ -27,12 +27,18 @@ export function regionStyle(mark: RegionMark, english: boolean): Style[] {
         }),
         declutterMode: "none",
       }),
+      zIndex: 1,
       text: new Text({
         text: String(mark.total),
         font: `600 ${14 * k}px ${FONT}`,
         fill: new Fill({ color: INK.text }),
         declutterMode: "none",
       }),
+    });
+    // No name upon a plate; the square around the whole disc would push its own name away.
+    const core = new Style({
+      image: new Circle({ radius: radius * 0.75, fill: new Fill({ color: "#28384A" }), declutterMode: "obstacle" }),
+      zIndex: 1,
     });
     const words = new Style({
       text: new Text({
@@ -44,7 +50,7 @@ export function regionStyle(mark: RegionMark, english: boolean): Style[] {
         declutterMode: "declutter",
       }),
     });
-    return [plate, words];
+    return [core, plate, words];
   });
 }
 

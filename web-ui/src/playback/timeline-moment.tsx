@@ -4,6 +4,7 @@ import { thumbnailUrl } from "../api/archive";
 import { toRfc3339 } from "../domain/ids";
 import { t } from "../i18n/t";
 import { clock, dayClock, eventWords, lengthWords, percentWords, reasonWords, shortTime } from "../i18n/words";
+import { holdBy, holdReason } from "../recordings/hold-words";
 import { Icon } from "../ui/icon";
 import type { Lane } from "./timeline";
 import { here, near } from "./timeline-look";
@@ -33,7 +34,7 @@ export function linesOf(lane: Omit<Lane, "code">, time: number, view: Window): r
   for (const hold of lane.holds) {
     if (time < Date.parse(hold.from) || time >= Date.parse(hold.to)) continue;
     const until = hold.until ? t("hold.until", { time: shortTime(hold.until) }) : t("hold.forever");
-    lines.push(`${t(`hold.kind.${hold.kind}`)}: ${hold.reason} (${hold.by}, ${until})`);
+    lines.push(`${t(`hold.kind.${hold.kind}`)}: ${holdReason(hold.reason)} (${holdBy(hold.by)}, ${until})`);
   }
   return lines;
 }

@@ -10,6 +10,7 @@ import { HoldDialog, type Length, UntilFields, untilOf } from "../playback/range
 import { CameraTree } from "../ui/camera-tree";
 import { Icon } from "../ui/icon";
 import { Button, Dialog, Empty, Field, problemWords, toast } from "../ui/widgets";
+import { holdBy, holdReason } from "./hold-words";
 import { Read, useRead } from "./parts";
 
 const HOUR = 3_600_000;
@@ -121,7 +122,7 @@ function HoldRow({
         </span>
       </td>
       <td class="words-cell">
-        {hold.reason}
+        {holdReason(hold.reason)}
         {hold.extended.map((one) => (
           <small key={one.at} class="dim block">
             {t("hold.extendedBy", { by: one.by, time: shortTime(one.at), reason: one.reason })}
@@ -138,7 +139,7 @@ function HoldRow({
         )}
       </td>
       <td class="nowrap">
-        {hold.by === "recording-plan" ? t("hold.byPlan") : hold.by}
+        {holdBy(hold.by)}
         <small class="dim block">{shortTime(hold.placed)}</small>
       </td>
       <td class="nowrap">{hold.until ? dayClock(Date.parse(hold.until)) : t("hold.forever")}</td>
@@ -191,7 +192,7 @@ function Extend({ hold, onClose, onDone }: Ending) {
   return (
     <Dialog title={t("hold.extendTitle", { id: hold.id })} onClose={onClose}>
       <form class="dialog-body hold-form" onSubmit={(event) => void submit(event)}>
-        <p>{hold.reason}</p>
+        <p>{holdReason(hold.reason)}</p>
         <p class="dim">{hold.until && t("hold.until", { time: dayClock(Date.parse(hold.until)) })}</p>
         <UntilFields length={length} date={date} onLength={setLength} onDate={setDate} />
         {until && <p class="sum">{t("hold.until", { time: dayClock(Date.parse(until)) })}</p>}
@@ -227,7 +228,7 @@ function Release({ hold, onClose, onDone }: Ending) {
   return (
     <Dialog title={t("hold.releaseTitle", { id: hold.id })} onClose={onClose}>
       <form class="dialog-body" onSubmit={(event) => void submit(event)}>
-        <p>{hold.reason}</p>
+        <p>{holdReason(hold.reason)}</p>
         <p class="notice warn">
           <Icon name="triangleAlert" />
           {t("hold.releaseLead", { from: dayClock(Date.parse(hold.from)), to: dayClock(Date.parse(hold.to)) })}

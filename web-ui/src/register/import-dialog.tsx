@@ -2,6 +2,7 @@
 import { useMemo, useRef, useState } from "preact/hooks";
 import { language, t, tCode } from "../i18n/t";
 import { rate } from "../i18n/words";
+import { FileInput } from "../ui/file-input";
 import { useVirtual } from "../ui/rows";
 import { Button, Dialog, Loading, problemWords, toast } from "../ui/widgets";
 import { calls, exportUrl } from "./calls";
@@ -107,12 +108,7 @@ export function ImportDialog({ onClose, onDone }: { onClose: () => void; onDone:
           >
             <strong>{t("imp.drop")}</strong>
             <span class="dim">{t("imp.hint")}</span>
-            <input
-              type="file"
-              name="sheet"
-              accept=".csv,.xlsx,text/csv"
-              onChange={(event) => take(event.currentTarget.files?.[0])}
-            />
+            <FileInput name="sheet" accept=".csv,.xlsx,text/csv" onPick={(file) => take(file ?? undefined)} />
             <a href={exportUrl("export", language.value, "")} download="cameras.csv">
               {t("imp.template")}
             </a>

@@ -103,10 +103,11 @@ function NavLink({ page, here }: { page: Page; here: string }) {
   );
 }
 
-/** Closes on a press elsewhere and on Escape. */
+/** Closes on a press elsewhere, on Escape, and where the page changes under it. */
 function useMenu() {
   const [open, setOpen] = useState(false);
   const box = useRef<HTMLDivElement>(null);
+  useEffect(() => setOpen(false), [where.value.path]);
   useEffect(() => {
     if (!open) return;
     const press = (event: Event) => {

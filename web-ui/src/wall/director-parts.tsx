@@ -8,6 +8,7 @@ import { shortTime } from "../i18n/words";
 import { CAMERA_MIME } from "../ui/camera-tree";
 import { Icon } from "../ui/icon";
 import type { Page, Present, Screen, SharedWall } from "./shared";
+import { TileRemove } from "./tile-remove";
 
 /** A still of a tile is fetched anew after so long: a director sees what the hall sees without pulling every stream again. */
 const STILL_MS = 10_000;
@@ -138,20 +139,7 @@ export function Place({
             <span class="clip grow">{name}</span>
             {camera?.state === "offline" && <span class="mark">{t("state.offline")}</span>}
           </div>
-          {may && onRemove && (
-            <button
-              type="button"
-              class="tile-remove"
-              aria-label={`${t("tile.remove")}: ${name}`}
-              title={t("tile.remove")}
-              onClick={(event) => {
-                event.stopPropagation();
-                onRemove();
-              }}
-            >
-              <Icon name="x" size={1} />
-            </button>
-          )}
+          {may && onRemove && <TileRemove name={name} onRemove={onRemove} />}
         </>
       ) : (
         <div class="vacancy">

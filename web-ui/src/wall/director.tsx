@@ -129,10 +129,10 @@ export function Director({
   const side = Math.sqrt(screen.layout);
   const at = Math.min(tile.current, screen.layout - 1);
   const tourHeld = screen.tour?.held_at !== null;
-  const hold = () => {
-    const held = now().chosen.tour?.held_at !== null;
-    void actTogether((face) => (face.tour ? { ...face, focus: null, tour: { ...face.tour, held: !held } } : face));
-  };
+  const hold = () =>
+    void actTogether((face) =>
+      face.tour ? { ...face, focus: null, tour: { ...face.tour, held: !face.tour.held } } : face,
+    );
   const move = (by: (side: number) => number) => {
     const { chosen, at: from } = now();
     setTile(Math.min(chosen.layout - 1, Math.max(0, from + by(Math.sqrt(chosen.layout)))));
@@ -149,7 +149,8 @@ export function Director({
     Delete: () => void act(emptyTile),
     Enter: () => void act(withFocus),
     " ": hold,
-    Escape: () => void (now().chosen.focus !== null && act((face) => withFocus(face, null))),
+    // Whether one is large is looked at in its turn: the Enter before it may still be on its way.
+    Escape: () => void act((face) => (face.focus === null ? face : withFocus(face, null))),
     a: () => void act(withAlarm),
     c: () => void act(cleared),
     t: () => may && setDialog("tour"),

@@ -1,10 +1,10 @@
 /** The wall on a phone: one column, at most four live at once, the rest stills. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { snapshotUrl } from "../api/client";
-import { cameras } from "../api/store";
+import { cameras, tree } from "../api/store";
 import type { CameraCode } from "../domain/ids";
 import { t } from "../i18n/t";
-import { reasonWords } from "../i18n/words";
+import { reasonWords, regionOf } from "../i18n/words";
 import { CameraTree } from "../ui/camera-tree";
 import { StateMark } from "../ui/marks";
 import { navigate } from "../ui/router";
@@ -120,7 +120,11 @@ function PhoneTile({
       )}
       <div class="phone-actions">
         <span class="dim clip grow">
-          {camera?.state === "offline" ? reasonWords(camera.reason) : (camera?.region_name ?? "")}
+          {camera?.state === "offline"
+            ? reasonWords(camera.reason)
+            : camera
+              ? regionOf(camera, tree.value.regions)
+              : ""}
         </span>
         <Button icon="history" label={t("nav.playback")} hideLabel onClick={() => navigate(`/playback?c=${code}`)} />
         <Button icon="map" label={t("nav.map")} hideLabel onClick={() => navigate(`/map?c=${code}`)} />

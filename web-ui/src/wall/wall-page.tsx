@@ -19,6 +19,7 @@ import { LiveTile } from "./live-tile";
 import { PhoneWall, usePhone } from "./phone-wall";
 import { sending } from "./sending";
 import { isAlarm, type SavedLayout } from "./shared";
+import { TileRemove } from "./tile-remove";
 import { useTour } from "./tour";
 import {
   type Direction,
@@ -399,18 +400,7 @@ function Tile({
             sound={sound}
             onView={onView}
           />
-          <button
-            type="button"
-            class="tile-remove"
-            aria-label={`${t("tile.remove")}: ${name}`}
-            title={t("tile.remove")}
-            onClick={(event) => {
-              event.stopPropagation();
-              onRemove();
-            }}
-          >
-            <Icon name="x" size={1} />
-          </button>
+          <TileRemove name={name} onRemove={onRemove} />
         </>
       ) : (
         <div class="vacancy">

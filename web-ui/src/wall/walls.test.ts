@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import { wallApi } from "../api/walls";
 import { cameraCode, type RegionCode } from "../domain/ids";
 import type { User } from "../domain/types";
-import { faceOf, putCamera, type Screen, type SharedWall } from "./shared";
+import { type Face, faceOf, putCamera, type Screen, type SharedWall } from "./shared";
 import { direct, directs, forgetWalls, takeWall, walls } from "./walls";
 import { displayOf } from "./windows";
 
@@ -55,6 +55,25 @@ describe("shared walls on a page", () => {
     expect(directs(who("responder", "441403"), { ...seat, seat: "li" })).toBe(true);
     expect(directs(null, wall(1))).toBe(false);
   });
+  it("take a key back that is still on its way, and send nothing where there is nothing to change", async () => {
+    takeWall(wall(1));
+    const sent: (number | null)[] = [];
+    vi.spyOn(wallApi, "setScreen").mockImplementation(async (_wall, _screen, revision, face) => {
+      sent.push(face.focus);
+      const made = screen(revision + 1, { focus: face.focus });
+      return { ok: true, value: wall(revision + 1, [made]) };
+    });
+    // Enter and Escape, quicker than the gateway answers; then Escape once more.
+    const small = (face: Face): Face => (face.focus === null ? face : { ...face, focus: null });
+    const done = [
+      direct("hall", 1, (face) => ({ ...face, focus: 0 })),
+      direct("hall", 1, small),
+      direct("hall", 1, small),
+    ];
+    expect(await Promise.all(done)).toEqual([null, null, null]);
+    expect(sent).toEqual([0, null]);
+    expect(walls.value.get("hall")?.screens[0]?.focus).toBeNull();
+  });
   it("take two quick changes one after the other, the second from what the first made", async () => {
     takeWall(wall(1));
     let revision = 1;
@@ -73,7 +92,7 @@ describe("shared walls on a page", () => {
     const problem = { status: 409, code: "stale", title: "", detail: "", retryAfter: null, more: { by: "chen" } };
     vi.spyOn(wallApi, "setScreen").mockResolvedValue({ ok: false, problem });
     vi.spyOn(wallApi, "one").mockResolvedValue({ ok: true, value: wall(7) });
-    expect(await direct("hall", 1, (face) => face)).toBe(problem);
+    expect(await direct("hall", 1, (face) => ({ ...face, layout: 9 }))).toBe(problem);
     expect(walls.value.get("hall")?.revision).toBe(7);
   });
   it("open their screens on the displays beside the one that is worked at", () => {

@@ -1,6 +1,6 @@
 /** The shared walls as this page knows them, kept true by the stream; and changes of a screen, one after the other. */
 import { signal } from "@preact/signals";
-import type { Problem } from "../api/http";
+import type { Problem, Result } from "../api/http";
 import { wallApi } from "../api/walls";
 import type { RegionCode } from "../domain/ids";
 import type { User } from "../domain/types";
@@ -64,14 +64,14 @@ export function directs(
 /** Changes go one after the other, each from what the one before made of the screen. */
 let last: Promise<unknown> = Promise.resolve();
 
-/** Changes several screens at once: all of it, or, where somebody was first, nothing. */
-export function directAll(wall: string, change: (screen: Screen, face: Face) => Face): Promise<Problem | null> {
+/**
+ * Sends a change in its turn; `null` where it was done, or there was nothing to do. Where somebody else was first, what they made of
+ * the wall is there when this comes back, and the problem says who it was.
+ */
+function inTurn(wall: string, send: () => Promise<Result<SharedWall>> | null): Promise<Problem | null> {
   const made = last.then(async () => {
-    const before = walls.value.get(wall);
-    if (!before) return null;
-    const { name, region, note, revision } = before;
-    const screens = Object.fromEntries(before.screens.map((one) => [one.screen, change(one, faceOf(one))]));
-    const answer = await wallApi.put(wall, { name, region, note, revision, screens });
+    const answer = await send();
+    if (!answer) return null;
     if (answer.ok) {
       takeWall(answer.value);
       return null;
@@ -86,25 +86,24 @@ export function directAll(wall: string, change: (screen: Screen, face: Face) => 
   return made;
 }
 
-/**
- * Changes a screen from how it stands now. `null` where it was done. Where somebody else was first, what they made of it is
- * there when this comes back, and the problem says who it was.
- */
-export function direct(wall: string, screen: number, change: (face: Face) => Face): Promise<Problem | null> {
-  const made = last.then(async () => {
-    const before = walls.value.get(wall)?.screens.find((one) => one.screen === screen);
-    const face = change(faceOf(before));
-    const answer = await wallApi.setScreen(wall, screen, before?.revision ?? 0, face);
-    if (answer.ok) {
-      takeWall(answer.value);
-      return null;
-    }
-    if (answer.problem.code === "stale") {
-      const now = await wallApi.one(wall);
-      if (now.ok) takeWall(now.value);
-    }
-    return answer.problem;
+/** Changes several screens at once: all of it, or, where somebody was first, nothing. */
+export function directAll(wall: string, change: (screen: Screen, face: Face) => Face): Promise<Problem | null> {
+  return inTurn(wall, () => {
+    const before = walls.value.get(wall);
+    if (!before) return null;
+    const { name, region, note, revision } = before;
+    const screens = Object.fromEntries(before.screens.map((one) => [one.screen, change(one, faceOf(one))]));
+    return wallApi.put(wall, { name, region, note, revision, screens });
   });
-  last = made.catch(() => undefined);
-  return made;
+}
+
+/** Changes a screen from how it stands when its turn comes; a change that leaves it as it is is not sent. */
+export function direct(wall: string, screen: number, change: (face: Face) => Face): Promise<Problem | null> {
+  return inTurn(wall, () => {
+    const before = walls.value.get(wall)?.screens.find((one) => one.screen === screen);
+    const face = faceOf(before);
+    const next = change(face);
+    if (before && next === face) return null;
+    return wallApi.setScreen(wall, screen, before?.revision ?? 0, next);
+  });
 }

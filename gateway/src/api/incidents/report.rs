@@ -138,7 +138,10 @@ impl Page<'_> {
     fn head(&self, out: &mut String) {
         let (i, w) = (self.incident, &self.words);
         let register = self.gateway.register.read();
-        let region = register.region(&i.region).map(|r| r.name.clone());
+        let region = register.region(&i.region).map(|r| match w.0 {
+            Language::English if !r.name_en.is_empty() => r.name_en.clone(),
+            _ => r.name.clone(),
+        });
         let rows = [
             (w.number(), escape(&i.number)),
             (
@@ -276,7 +279,7 @@ impl Page<'_> {
                 self.person(&entry.by)
             );
             if !entry.note.is_empty() {
-                let _ = write!(out, "<p>{}</p>", escape(&entry.note));
+                let _ = write!(out, "<p>{}</p>", escape(&self.note(entry)));
             }
             if let Some(at) = entry.place {
                 let _ = write!(out, "<small>{}: {}</small> ", w.place(), place(Some(at)));
@@ -305,6 +308,36 @@ impl Page<'_> {
             out.push_str("</div></li>");
         }
         out.push_str("</ol>");
+    }
+
+    /// What the gateway itself wrote, in words of this report: cameras by name, times by its clock.
+    fn note(&self, entry: &Entry) -> String {
+        match entry.action {
+            Action::Cameras => {
+                let register = self.gateway.register.read();
+                let named = |code: &str| {
+                    let id = code.parse().ok()?;
+                    Some(register.camera(&id)?.name.clone())
+                };
+                let words = entry.note.split(' ').map(|word| {
+                    let code = word.trim_end_matches(',');
+                    let rest = &word[code.len()..];
+                    named(code).map_or_else(|| word.to_owned(), |name| format!("{name}{rest}"))
+                });
+                words.collect::<Vec<_>>().join(" ")
+            }
+            Action::Guest => {
+                let Some((who, until)) = entry.note.split_once("(→ ") else {
+                    return entry.note.clone();
+                };
+                let until = until.trim_end_matches("Z)");
+                match format!("{until}:00Z").parse() {
+                    Ok(at) => format!("{who}(→ {})", self.time(at)),
+                    Err(_) => entry.note.clone(),
+                }
+            }
+            _ => entry.note.clone(),
+        }
     }
 
     fn photos_of(&self, entry: &Entry) -> Vec<&Attachment> {

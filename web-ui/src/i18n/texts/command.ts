@@ -29,8 +29,6 @@ export const COMMAND = {
   "events.hasIncident": ["查看关联事件", "See its incident"],
   "events.noMoment": ["当时没有录像", "Nothing was recorded then"],
   "events.momentWait": ["录像片段尚在写入，稍后可回放", "The recording is still being written; try again in a moment"],
-  "events.report": ["上报告警", "Report"],
-  "events.reported": ["已上报为事件 {number}", "Reported as incident {number}"],
 
   "field.title": ["现场处置", "In the field"],
   "field.tasksN": ["我的任务（{n}）", "My tasks ({n})"],

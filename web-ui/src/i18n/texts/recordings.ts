@@ -165,6 +165,8 @@ export const RECORDINGS = {
   "hold.releasedBy": ["{by} 于 {time} 解除：{reason}", "released by {by} at {time}: {reason}"],
   "hold.extendedBy": ["{by} 于 {time} 延期：{reason}", "extended by {by} at {time}: {reason}"],
   "hold.byPlan": ["录像计划", "Recording plan"],
+  "hold.ofEvent": ["告警：{kind}", "Event: {kind}"],
+  "hold.ofEvents": ["告警：{kind}等", "Events: {kind} and others"],
   "hold.show": ["在时间轴上查看", "Show on the timeline"],
   "hold.none": ["没有有效的保全", "Nothing is held"],
   "hold.noneHint": [

@@ -8,6 +8,8 @@ export const SHELL = {
   "app.unreachable": ["连不上网关，请检查网络。", "The gateway cannot be reached. Check the network."],
   "app.retry": ["重试", "Try again"],
   "app.close": ["关闭", "Close"],
+  "app.chooseFile": ["选择文件", "Choose a file"],
+  "app.noFile": ["未选择文件", "No file chosen"],
   "app.cancel": ["取消", "Cancel"],
   "app.save": ["保存", "Save"],
   "app.delete": ["删除", "Delete"],
