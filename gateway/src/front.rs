@@ -6,6 +6,7 @@ use std::{convert::Infallible, pin::Pin, sync::Arc};
 use http::{HeaderMap, HeaderValue, Method, Request, header};
 use hyper::{body::Incoming, service::Service};
 use hyper_util::service::TowerToHyperService;
+use relay::plain::Lane;
 use warp::{Filter, filters::BoxedFilter, reply::Response};
 
 use crate::{
@@ -55,11 +56,13 @@ fn routes(gateway: Arc<Gateway>) -> Routes {
         .and(warp::query::raw().or(warp::any().map(String::new)).unify())
         .and(warp::header::headers_cloned())
         .and(warp::ext::get::<Peer>())
+        .and(warp::ext::optional::<Lane>())
         .and(warp::body::stream())
         .then(answer)
         .boxed()
 }
 
+#[allow(clippy::too_many_arguments)]
 async fn answer(
     gateway: Arc<Gateway>,
     method: Method,
@@ -67,6 +70,7 @@ async fn answer(
     query: String,
     headers: HeaderMap,
     peer: Peer,
+    lane: Option<Lane>,
     body: impl futures_util::Stream<Item = Result<impl bytes::Buf, warp::Error>> + Send,
 ) -> Response {
     let head = Head {
@@ -75,6 +79,7 @@ async fn answer(
         query,
         headers,
         peer,
+        lane,
     };
     match api::dispatch(gateway, head, body).await {
         Ok(response) => response,

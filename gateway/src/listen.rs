@@ -14,6 +14,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
 };
+use relay::plain::{Lane, Plain};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -173,10 +174,11 @@ impl Door {
         let _ = socket.set_keepalive(true);
         // The kernel's own queue grows to megabytes: what is in it cannot be skipped any more, and is half a minute on a
         // link of 1 Mbit/s.
-        #[cfg(target_os = "linux")]
         let _ = socket.set_tcp_notsent_lowat(UNSENT_BYTES);
         let Some(tls) = &self.tls else {
-            return self.drive(stream, peer, answer).await;
+            let stream = Plain::new(stream, UNSENT_BYTES);
+            let lane = stream.lane();
+            return self.drive(stream, peer, Some(lane), answer).await;
         };
         let mut first = [0u8; 1];
         let handshake = async {
@@ -188,20 +190,26 @@ impl Door {
             tls.accept(stream).await.map(Some)
         };
         match timeout(self.limits.handshake, handshake).await {
-            Ok(Ok(Some(stream))) => self.drive(stream, peer, answer).await,
+            Ok(Ok(Some(stream))) => self.drive(stream, peer, None, answer).await,
             Ok(Ok(None)) => {}
             Ok(Err(error)) => tracing::debug!(%address, %error, "TLS handshake failed"),
             Err(_) => tracing::debug!(%address, "TLS handshake took too long"),
         }
     }
 
-    async fn drive<A, S>(&self, stream: S, peer: Peer, answer: A)
+    /// Answers what comes by a connection. One in clear has a lane, by which an answer's handler sends files without reading them.
+    async fn drive<A, S>(&self, stream: S, peer: Peer, lane: Option<Lane>, answer: A)
     where
         A: Answer,
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
             let answer = answer.clone();
+            if let Some(lane) = &lane
+                && request.version() == http::Version::HTTP_11
+            {
+                request.extensions_mut().insert(lane.clone());
+            }
             async move { Ok::<_, Infallible>(answer.answer(request, peer).await) }
         });
         let connection = self
@@ -227,7 +235,6 @@ impl Door {
 }
 
 /// Bytes of a connection that the kernel takes before it can send them: a key frame and a half, a second at 1 Mbit/s.
-#[cfg(target_os = "linux")]
 const UNSENT_BYTES: u32 = 128 * 1024;
 
 /// Longest head of a request in clear that is looked at.

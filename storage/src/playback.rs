@@ -9,6 +9,7 @@ pub(crate) mod hls;
 pub(crate) mod mux;
 mod pins;
 pub mod reel;
+mod stretches;
 
 use std::{
     fs::File,
@@ -31,11 +32,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use self::hls::{Hls, HlsFile};
+pub use self::stretches::{FilePart, Stretch};
 pub(crate) use self::pins::Pin;
 pub(crate) use self::pins::{Pins, Plans};
 use self::{
     buffers::Buffers,
-    mux::{INLINE, MARGIN, Mux, Plan, Seen},
+    mux::{Extent, INLINE, MARGIN, Mux, Plan, Seen},
 };
 use crate::{
     Error,
@@ -141,18 +143,7 @@ impl Playback {
             }
             let head = this.plan.head_len;
             if at < head {
-                let prefix = this.plan.prefix();
-                let to = end.min(head).min(at + CHUNK);
-                let bytes = match prefix.get(at as usize..).filter(|rest| !rest.is_empty()) {
-                    Some(rest) => {
-                        Bytes::copy_from_slice(&rest[..rest.len().min((to - at) as usize)])
-                    }
-                    None => {
-                        let maker = Arc::clone(&this);
-                        let head = blocking(move || maker.head()).await?;
-                        head.slice(at as usize..to as usize)
-                    }
-                };
+                let bytes = this.head_piece(at..end.min(head).min(at + CHUNK)).await?;
                 let to = at + bytes.len() as u64;
                 return Ok(Some((bytes, (this, to, open, buffers))));
             }
@@ -192,6 +183,18 @@ impl Open {
 }
 
 impl Inner {
+    /// The beginning of a range before the samples: the first bytes of a file at once, the tables behind them when they were read.
+    async fn head_piece(self: &Arc<Self>, range: Range<u64>) -> Result<Bytes, Error> {
+        let (at, to) = (range.start as usize, range.end as usize);
+        let prefix = self.plan.prefix();
+        if let Some(rest) = prefix.get(at..).filter(|rest| !rest.is_empty()) {
+            return Ok(Bytes::copy_from_slice(&rest[..rest.len().min(to - at)]));
+        }
+        let maker = Arc::clone(self);
+        let head = blocking(move || maker.head()).await?;
+        Ok(head.slice(at..to))
+    }
+
     /// All that comes before the samples: the files of all segments are looked into the first time. Blocking.
     fn head(&self) -> Result<Bytes, Error> {
         if let Some(head) = self.head.get() {
@@ -230,6 +233,18 @@ impl Inner {
         })
     }
 
+    /// Where the samples of a part are. Blocking where its file was not looked into yet.
+    fn extents(&self, part: usize) -> Result<&[Extent], Error> {
+        let Some(of) = self.plan.parts.get(part) else {
+            return Err(Error::Closed("the playback"));
+        };
+        if let Some(extents) = of.extents.get() {
+            return Ok(extents);
+        }
+        let seen = self.look(part)?;
+        Ok(of.extents.get_or_init(|| seen.extents))
+    }
+
     /// In which part the samples' byte `at` is.
     fn part(&self, at: u64) -> usize {
         self.plan.parts.partition_point(|p| p.range().end <= at)
@@ -263,16 +278,7 @@ impl Inner {
         let mut rest = out;
         let mut n = self.part(at);
         while !rest.is_empty() {
-            let Some(part) = self.plan.parts.get(n) else {
-                return Err(Error::Closed("the playback"));
-            };
-            let extents = match part.extents.get() {
-                Some(extents) => extents,
-                None => {
-                    let seen = self.look(n)?;
-                    part.extents.get_or_init(|| seen.extents)
-                }
-            };
+            let extents = self.extents(n)?;
             let first = extents.partition_point(|e| e.at + e.len <= at);
             for extent in &extents[first..] {
                 if rest.is_empty() {

@@ -246,6 +246,61 @@ async fn another_codec_is_another_clip_and_a_hole_for_who_cannot_decode_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_the_main_stream_cannot_be_decoded_the_other_one_is_played() {
+    let store = Store::new();
+    let (large, small) = (
+        clip(Spec {
+            codec: VideoCodec::H265,
+            ..H264
+        }),
+        clip(H264),
+    );
+    let (mut main, mut sub) = (Source::new(4, base()), Source::new(4, base()).sub());
+    let recorders = [
+        store.archive.record(main.lease(), 36_500),
+        store.archive.record(sub.lease(), 36_500),
+    ];
+    // The main stream: playable, then not, then there alone; the other one: not so long.
+    main.play(&small, 1);
+    main.play(&large, 10);
+    sub.play(&small, 9);
+    recorded(&store.archive, 4, base(), base() + s(41)).await;
+    for recorder in recorders {
+        recorder.stop().await;
+    }
+    let h264: Decodes = [Codec::H264].into_iter().collect();
+    let mut some = with(&store.archive, 4, h264, false);
+    let (clips, end) = read_on(&mut some, What::From(after(1.0)), false);
+    let moments: Vec<MediaTime> = pictures(&clips).iter().map(|p| p.pts).collect();
+    assert!(moments.windows(2).all(|m| m[1] > m[0]), "none twice");
+    assert!(clips.iter().all(|c| c.tracks.video.codec == VideoCodec::H264));
+    assert_eq!(
+        (clips[0].profile, clips.last().unwrap().profile),
+        (Profile::Main, Profile::Sub)
+    );
+    // From one to the other at a key frame: less than a group is missing.
+    let widest = moments.windows(2).map(|m| m[1] - m[0]).max().unwrap();
+    assert!(widest < MediaTime(2 * 90_000), "{widest:?}");
+    let last = *moments.last().unwrap();
+    assert!((35.0..36.1).contains(&((last - moment(base())).0 as f64 / 90_000.0)));
+    // Where it ends too, what cannot be decoded is told.
+    assert_eq!(hole_of(end).reason.code, ReasonCode::Codec);
+    // Backwards too, and there alone it is told too.
+    let back = clip_of(ask(&mut some, What::Back(after(30.0)), true));
+    assert_eq!(back.profile, Profile::Sub);
+    let alone = hole_of(ask(&mut some, What::Back(after(43.0)), true));
+    assert_eq!(alone.reason.code, ReasonCode::Codec);
+    assert!(matches!(
+        ask(&mut some, What::Beside { at: after(30.0), frames: -1 }, false),
+        Found::Beside(Some(at)) if at < after(30.0) && at > after(29.9)
+    ));
+    // Who can decode both gets the main stream all along.
+    let mut all = reel(&store.archive, 4);
+    let (clips, _) = read_on(&mut all, What::From(after(1.0)), false);
+    assert!(clips.iter().all(|c| c.profile == Profile::Main));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_step_is_the_next_picture_that_is_shown_also_from_one_segment_to_the_next() {
     let store = Store::new();
     let film = clip(Spec {

@@ -36,6 +36,7 @@ mod config;
 mod dispatch;
 mod error;
 mod listed;
+pub mod plain;
 pub mod quic;
 pub mod session;
 pub mod shelf;

@@ -4,6 +4,7 @@
 mod auto;
 mod codecs;
 mod control_messages;
+mod files;
 mod harm;
 mod harness;
 mod joining;

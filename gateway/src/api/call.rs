@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use ::media::{CameraId, RegionCode, WallTime, said};
 use bytes::Bytes;
 use http::HeaderMap;
+use relay::plain::Lane;
 use serde::de::DeserializeOwned;
 
 use super::{Problem, problem, routes::Route};
@@ -43,6 +44,8 @@ pub struct Call {
     pub body: Bytes,
     /// Where it comes from.
     pub peer: Peer,
+    /// By what its answer sends files without reading them: on a connection in clear.
+    pub lane: Option<Lane>,
     /// Who asks, if signed in.
     pub signed: Option<Signed>,
     /// Whether only the head is wanted.

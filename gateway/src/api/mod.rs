@@ -52,6 +52,7 @@ use ::media::RegionCode;
 use bytes::Buf;
 use futures_util::Stream;
 use http::{HeaderMap, Method, StatusCode, header};
+use relay::plain::Lane;
 use warp::reply::Response;
 
 use crate::{
@@ -89,6 +90,8 @@ pub struct Head {
     pub headers: HeaderMap,
     /// Where it comes from.
     pub peer: Peer,
+    /// By what its answer sends files without reading them, where that is possible.
+    pub lane: Option<Lane>,
 }
 
 /// Answers a request of the API, or gives its head back where the table has no such path at all.
@@ -166,6 +169,7 @@ async fn prepare(
         headers: head.headers,
         body,
         peer: head.peer,
+        lane: head.lane,
         signed,
     })
 }

@@ -5,7 +5,9 @@ use std::ops::Range;
 use ::media::WallTime;
 use futures_util::StreamExt;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use relay::plain::{Lane, MOST, Part};
 use serde::Serialize;
+use storage::playback::Stretch;
 use warp::{Reply, reply::Response};
 
 use super::{Answer, Call, OneReader, Problem, json};
@@ -108,13 +110,8 @@ pub(super) async fn mp4(call: Call) -> Answer {
     let mut response = if call.head_only {
         headers
     } else {
-        let camera = camera.code;
-        let content = playback.read(part.clone()).map(move |piece| {
-            piece.inspect_err(|error| tracing::error!(%camera, %error, "a playback broke off"))
-        });
-        let content = OneReader::new(Box::pin(content));
         let (parts, _) = headers.into_parts();
-        let mut response = warp::reply::stream(content).into_response();
+        let mut response = content(&playback, part.clone(), call.lane, camera.code);
         *response.status_mut() = parts.status;
         *response.headers_mut() = parts.headers;
         response
@@ -139,6 +136,37 @@ pub(super) async fn mp4(call: Call) -> Answer {
         &format!("inline; filename=\"{name}\""),
     )?;
     Ok(response)
+}
+
+/// The bytes of a part of a playback. Where the connection has a lane, they go to it from the segments' files.
+fn content(
+    playback: &storage::Playback,
+    part: Range<u64>,
+    lane: Option<Lane>,
+    camera: ::media::CameraId,
+) -> Response {
+    let told = move |error: &storage::Error| {
+        tracing::error!(%camera, %error, "a playback broke off");
+    };
+    let Some(lane) = lane else {
+        let content = playback.read(part).map(move |piece| piece.inspect_err(told));
+        return warp::reply::stream(OneReader::new(Box::pin(content))).into_response();
+    };
+    let content = playback.stretches(part, MOST as u64).map(move |stretch| {
+        match stretch.inspect_err(told)? {
+            Stretch::Bytes(bytes) => Ok(bytes),
+            Stretch::Files(parts) => {
+                let parts = parts.iter().map(|part| Part {
+                    file: part.file(),
+                    offset: part.offset,
+                    len: part.len,
+                });
+                let bytes = lane.stand_in(parts.collect());
+                bytes.map_err(|_| storage::Error::Closed("a stretch of files"))
+            }
+        }
+    });
+    warp::reply::stream(OneReader::new(Box::pin(content))).into_response()
 }
 
 /// `CODE_20261123T120000Z.mp4`.

@@ -145,7 +145,9 @@ impl Reel {
             return Ok(None);
         }
         let now = self.film.as_ref().map(|f| (f.feed, f.path().clone()));
+        let begun = self.film.as_ref().map(Film::start);
         let limit = wall(end) + JOIN;
+        let mut undecoded: Option<Hole> = None;
         for candidate in self.listed(wall(end) - JOIN, wall(end) + NEAR)? {
             let (feed, entry, path, until) = &candidate;
             let is_other = now.as_ref().is_none_or(|(_, p)| p != path);
@@ -153,26 +155,36 @@ impl Reel {
             let goes_on = entry.start <= limit && lasts;
             // A segment of the same stream that began before this one has been played.
             let is_later = now.as_ref().is_none_or(|(f, _)| {
-                f != feed || self.film.as_ref().is_none_or(|o| entry.start > o.start())
+                f != feed || begun.is_none_or(|begun| entry.start > begun)
             });
-            if !(is_other && goes_on && is_later && self.open(candidate)?) {
+            if !(is_other && goes_on && is_later) {
+                continue;
+            }
+            let played = self.film.take();
+            if !self.open(candidate)? {
+                self.film = played;
                 continue;
             }
             let Some(film) = &self.film else { continue };
             if let Err(reason) = film.fits(self.choice.decodes) {
-                let to = Some(film.end().max(end + LEAST));
-                self.end = to;
-                return Ok(Some(Found::Hole(Hole {
+                // The camera's other stream may be one that can be decoded.
+                undecoded = undecoded.or(Some(Hole {
                     from: end,
-                    to,
+                    to: Some(film.end().max(end + LEAST)),
                     reason,
-                })));
+                }));
+                self.film = played;
+                continue;
             }
             let early = MediaTime::from_duration(OVERLAP);
             self.next = film.key_from(end - early);
             if self.next.is_some() {
                 return Ok(None);
             }
+        }
+        if let Some(hole) = undecoded {
+            self.end = hole.to;
+            return Ok(Some(Found::Hole(hole)));
         }
         self.hole(end).map(Some)
     }
@@ -202,46 +214,58 @@ impl Reel {
         self.next = None;
         self.end = Some(before);
         let mut at = before;
+        // The stream that cannot be decoded there, and what is said where the other one has nothing.
+        let mut passed: Option<(FeedId, Hole)> = None;
         loop {
             let is_here = self
                 .film
                 .as_ref()
                 .is_some_and(|f| f.first() < at && at <= f.end());
             if !is_here {
-                match self.earlier(at)? {
-                    None => return self.hole_back(before),
-                    Some(candidate) => {
-                        let (start, until) = (candidate.1.start, candidate.3.min(candidate.1.end));
-                        let until = moment(until);
-                        if at - until > MediaTime::from_duration(JOIN) {
-                            return Ok(Found::Hole(Hole {
-                                from: before,
-                                to: Some(until),
-                                reason: self.why(start, wall(before))?,
-                            }));
-                        }
-                        if !self.open(candidate)? {
-                            at = moment(start);
-                            continue;
-                        }
-                    }
+                let not = passed.as_ref().map(|(feed, _)| *feed);
+                let Some(candidate) = self.earlier(at, not)? else {
+                    return match passed {
+                        Some((_, hole)) => Ok(Found::Hole(hole)),
+                        None => self.hole_back(before),
+                    };
+                };
+                let (start, until) = (candidate.1.start, candidate.3.min(candidate.1.end));
+                let until = moment(until);
+                if at - until > MediaTime::from_duration(JOIN) {
+                    let hole = match passed {
+                        Some((_, hole)) => hole,
+                        None => Hole {
+                            from: before,
+                            to: Some(until),
+                            reason: self.why(start, wall(before))?,
+                        },
+                    };
+                    return Ok(Found::Hole(hole));
+                }
+                if !self.open(candidate)? {
+                    at = moment(start);
+                    continue;
                 }
             }
             let Some(film) = &self.film else {
                 return self.hole_back(before);
             };
             if let Err(reason) = film.fits(self.choice.decodes) {
-                return Ok(Found::Hole(Hole {
-                    from: before,
-                    to: Some(film.first()),
-                    reason,
-                }));
+                if let Some((_, hole)) = passed {
+                    return Ok(Found::Hole(hole));
+                }
+                let to = Some(film.first());
+                let from = before;
+                passed = Some((film.feed, Hole { from, to, reason }));
+                self.film = None;
+                continue;
             }
             if let Some(clip) = film.keys_before(at)? {
                 return Ok(Found::Clip(clip));
             }
             // Behind nothing of this one any more.
             at = film.first().min(moment(film.start()));
+            passed = None;
         }
     }
 
@@ -249,7 +273,9 @@ impl Reel {
         self.next = None;
         let mut opened = false;
         for candidate in self.covering(at)? {
-            if self.open(candidate)? {
+            let decodes = self.choice.decodes;
+            let fits = |film: &Film| film.fits(decodes).is_ok();
+            if self.open(candidate)? && self.film.as_ref().is_some_and(fits) {
                 opened = true;
                 break;
             }
@@ -266,7 +292,7 @@ impl Reel {
         let place = |shown: &[MediaTime]| shown.partition_point(|t| *t <= at) as i64 - 1;
         let current = place(&shown);
         if current + i64::from(frames.min(0)) < 0
-            && let Some(candidate) = self.earlier(first)?
+            && let Some(candidate) = self.earlier(first, None)?
             && self.open(candidate)?
         {
             shown.extend(self.film.as_ref().map(Film::moments).unwrap_or_default());
@@ -302,10 +328,10 @@ impl Reel {
         Ok(found)
     }
 
-    /// The segment to play before a moment.
-    fn earlier(&self, at: MediaTime) -> Result<Option<Candidate>, Error> {
+    /// The segment to play before a moment, of another stream than `not`.
+    fn earlier(&self, at: MediaTime, not: Option<FeedId>) -> Result<Option<Candidate>, Error> {
         let mut best: Option<Entry> = None;
-        for feed in self.feeds() {
+        for feed in self.feeds().into_iter().filter(|f| Some(*f) != not) {
             let indexed = self
                 .shared
                 .segments
@@ -324,6 +350,7 @@ impl Reel {
         let feeds = |c: &Candidate| c.0.profile == self.choice.profile;
         let mut same: Vec<Candidate> = listed
             .into_iter()
+            .filter(|(feed, ..)| Some(*feed) != not)
             .filter(|(_, entry, _, _)| entry.start == best.start && moment(entry.start) < at)
             .collect();
         same.sort_by_key(|c| !feeds(c));

@@ -78,6 +78,13 @@ impl Source {
         }
     }
 
+    /// The camera's other stream.
+    pub fn sub(mut self) -> Self {
+        let feed = Arc::get_mut(&mut self.feed).unwrap();
+        feed.id.profile = Profile::Sub;
+        self
+    }
+
     pub fn with_ring(mut self, limits: Limits) -> Self {
         let feed = Arc::get_mut(&mut self.feed).unwrap();
         feed.ring = Ring::new(limits);
@@ -264,10 +271,36 @@ pub async fn bytes_of(playback: &Playback) -> Vec<u8> {
     range_of(playback, 0..playback.len()).await
 }
 
+/// The bytes of a part of a playback: those that are read, and they must be those that stand in the files that it names.
 pub async fn range_of(playback: &Playback, range: std::ops::Range<u64>) -> Vec<u8> {
     use futures_util::TryStreamExt;
+    use std::os::{fd::AsFd, unix::fs::FileExt};
+    use storage::playback::Stretch;
+    // Of an odd length, so that stretches end within files.
+    let found: Result<Vec<Stretch>, _> =
+        playback.stretches(range.clone(), 77_777).try_collect().await;
     let chunks: Vec<Bytes> = playback.read(range).try_collect().await.unwrap();
-    chunks.concat()
+    let mut sent = Vec::new();
+    for stretch in found.unwrap() {
+        assert!((1..=77_777).contains(&stretch.len()), "{}", stretch.len());
+        match stretch {
+            Stretch::Bytes(bytes) => sent.extend_from_slice(&bytes),
+            Stretch::Files(parts) => {
+                for part in parts {
+                    let file = part.file();
+                    let file = file.as_fd().try_clone_to_owned().unwrap();
+                    let at = sent.len();
+                    sent.resize(at + part.len as usize, 0);
+                    std::fs::File::from(file)
+                        .read_exact_at(&mut sent[at..], part.offset)
+                        .unwrap();
+                }
+            }
+        }
+    }
+    let read = chunks.concat();
+    assert!(sent == read, "what is sent from files is not what is read");
+    read
 }
 
 /// Decodes everything in a file with ffmpeg, which must not complain; gives the number of pictures.

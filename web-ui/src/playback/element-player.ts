@@ -219,6 +219,9 @@ export class ElementPlayer implements TilePlayer {
     if (message.track === 0 && !isBare(message)) this.#run?.push(message);
   }
 
+  /** The element does. */
+  prepare(): void {}
+
   show(at: number, rate: number, mono: number): void {
     const run = this.#run;
     const wanted = run?.timeOf(at) ?? null;
@@ -245,6 +248,16 @@ export class ElementPlayer implements TilePlayer {
     const run = this.#run;
     if (!this.#ready || run?.shown == null || run.furthest === null) return 0;
     return Math.max(0, Math.min(at, run.furthest) - run.shown);
+  }
+
+  /** Its own clock is drawn to the moment; nothing else is. */
+  reach(at: number): number {
+    return at;
+  }
+  get spacing(): number {
+    const times = this.#run?.times ?? [];
+    const [before, last] = times.slice(-2);
+    return before === undefined || last === undefined ? 0 : Math.abs(last - before);
   }
 
   after(at: number): number | null {

@@ -28,11 +28,15 @@ export class FramePlayer implements TilePlayer {
   #used: Uint8Array<ArrayBuffer> | null = null;
   #at = 0;
   #shown: number | null = null;
+  /** The picture on the screen: drawn again where its room changes. */
+  #drawn: VideoFrame | null = null;
+  #room = new ResizeObserver(() => this.#draw());
   #dropped = 0;
   #closed = false;
 
   constructor(private readonly onError: (error: string) => void) {
     this.element.setAttribute("role", "presentation");
+    this.#room.observe(this.element);
   }
 
   get shown(): number | null {
@@ -77,19 +81,25 @@ export class FramePlayer implements TilePlayer {
   }
 
   show(at: number, _rate: number, mono: number): void {
-    this.#at = at;
-    this.#feed();
     const shot = this.#queue.pick(at, mono);
     if (!shot || !this.#context) return;
-    const { displayWidth, displayHeight } = shot.frame;
-    if (this.element.width !== displayWidth || this.element.height !== displayHeight) {
-      this.element.width = displayWidth;
-      this.element.height = displayHeight;
-    }
-    this.#context.drawImage(shot.frame, 0, 0);
-    shot.close();
+    this.#drawn?.close();
+    this.#drawn = shot.frame;
+    this.#draw();
     this.#shown = shot.time;
     this.element.dataset.at = shot.time.toFixed(2);
+  }
+
+  prepare(at: number): void {
+    this.#at = at;
+    this.#feed();
+  }
+
+  reach(at: number): number {
+    return this.#queue.reach(at);
+  }
+  get spacing(): number {
+    return this.#queue.spacing;
   }
 
   lag(at: number): number {
@@ -103,13 +113,32 @@ export class FramePlayer implements TilePlayer {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#room.disconnect();
     this.#queue.clear();
     this.#endDecoder();
+    this.#drawn?.close();
+    this.#drawn = null;
     this.#context = null;
     // The picture's memory goes now, and not with the garbage.
     this.element.width = 0;
     this.element.height = 0;
     this.element.remove();
+  }
+
+  /** No more pixels than the screen shows: nine pictures of 1080p are drawn in the time of one. */
+  #draw(): void {
+    const frame = this.#drawn;
+    if (!frame || !this.#context) return;
+    const { displayWidth, displayHeight } = frame;
+    const pixels = devicePixelRatio || 1;
+    const [across, down] = [this.element.clientWidth * pixels, this.element.clientHeight * pixels];
+    const scale = across > 0 && down > 0 ? Math.min(1, across / displayWidth, down / displayHeight) : 1;
+    const [width, height] = [displayWidth, displayHeight].map((n) => Math.max(1, Math.round(n * scale))) as [number, number];
+    if (this.element.width !== width || this.element.height !== height) {
+      this.element.width = width;
+      this.element.height = height;
+    }
+    this.#context.drawImage(frame, 0, 0, width, height);
   }
 
   #feed(): void {

@@ -73,6 +73,8 @@ describe("which picture is shown", () => {
     for (let at = 9500; at > 0; at -= 100) {
       rig.show(at);
       expect(Frame.open).toBeLessThanOrEqual(AHEAD);
+      // Each at its own time and not before.
+      expect(rig.shown.at(-1)).toBe(Math.floor(at / 1000) * 1000);
     }
     expect(rig.shown).toEqual([9000, 8000, 7000, 6000, 5000, 4000, 3000, 2000, 1000, 0]);
   });
@@ -96,6 +98,32 @@ describe("which picture is shown", () => {
     rig.show(210);
     expect(rig.queue.lag(210)).toBe(0);
     expect(rig.queue.lag(9000)).toBe(3960 - 200);
+  });
+
+  it("knows up to where it could show what is right", () => {
+    const rig = new Rig();
+    rig.push(0, 4000);
+    expect(rig.queue.reach(500)).toBe(500);
+    rig.show(0);
+    expect(rig.queue.spacing).toBe(STEP);
+    // Five are decoded ahead of what is shown.
+    expect(rig.queue.reach(150)).toBe(150);
+    const reach = rig.queue.reach(400);
+    expect(reach).toBeLessThan(AHEAD * STEP);
+    expect(reach).toBeGreaterThan((AHEAD - 1) * STEP);
+    rig.show(400);
+    expect(rig.queue.reach(400)).toBe(400);
+    expect(rig.queue.reach(420)).toBe(420);
+    expect(rig.queue.reach(9000)).toBeLessThan(400 + AHEAD * STEP);
+  });
+
+  it("reaches no further than to the end of the last picture that is here", () => {
+    const rig = new Rig();
+    rig.push(0, 120);
+    for (let at = 0; at <= 200; at += 20) rig.show(at, 1000 + at);
+    expect(rig.queue.shown).toBe(80);
+    expect(rig.queue.reach(100)).toBe(100);
+    expect(rig.queue.reach(5000)).toBeCloseTo(120, 1);
   });
 
   it("knows what comes next", () => {

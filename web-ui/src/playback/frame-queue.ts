@@ -22,6 +22,7 @@ const MOST_BYTES = 24 * 1024 * 1024;
 const LATE_MS = 500;
 /** Nothing more has come for so long: what is here is all there is, ms. */
 const QUIET_MS = 400;
+const BEFORE_MS = 0.01;
 
 export class FrameQueue<F extends Decoded> {
   #waiting: Encoded[] = [];
@@ -34,6 +35,7 @@ export class FrameQueue<F extends Decoded> {
   #heardAt = 0;
   #first: number | null = null;
   #last: number | null = null;
+  #spacing = 0;
   left = 0;
 
   constructor(private readonly back: boolean) {}
@@ -50,6 +52,10 @@ export class FrameQueue<F extends Decoded> {
   get first(): number | null {
     return this.#first;
   }
+  /** How far the two pictures that came last are apart, ms; 0 before there are two. */
+  get spacing(): number {
+    return this.#spacing;
+  }
   /** The picture of the moment is still looked for. */
   get seeking(): boolean {
     return this.#seeking;
@@ -61,6 +67,7 @@ export class FrameQueue<F extends Decoded> {
   push(piece: Encoded, mono: number): void {
     this.#heardAt = mono;
     this.#first ??= piece.time;
+    if (this.#last !== null) this.#spacing = Math.abs(piece.time - this.#last);
     this.#last = piece.time;
     this.#waiting.push(piece);
     this.#bytes += piece.bytes.byteLength;
@@ -93,6 +100,8 @@ export class FrameQueue<F extends Decoded> {
 
   /** The picture to show at a moment, if it is another one than is shown. It is the caller's to close. */
   pick(at: number, mono: number): F | null {
+    // Backwards a picture stays until the moment is before it.
+    if (this.back && this.#shown !== null && this.#shown <= at) return null;
     let found: F | null = null;
     const keep: F[] = [];
     for (const frame of this.#decoded) {
@@ -137,6 +146,21 @@ export class FrameQueue<F extends Decoded> {
     for (const time of this.#decoding) if (time <= at && time > due) due = time;
     for (const { time } of this.#waiting) if (time <= at && time > due) due = time;
     return due - shown;
+  }
+
+  /**
+   * Up to which moment, of those before `at`, the right picture could be shown now: that of the first one that is here and still to be
+   * decoded, or the end of the last one. `at` itself where there is no such. Backwards it is never waited for.
+   */
+  reach(at: number): number {
+    if (this.back || this.#shown === null) return at;
+    const shown = this.#shown;
+    // Behind what came last there is something else to show.
+    let first = this.#last !== null && this.#spacing > 0 ? Math.min(at, this.#last + this.#spacing - BEFORE_MS) : at;
+    // Just before it: the one before it is still the right one then.
+    for (const time of this.#decoding) if (time > shown && time <= first) first = time - BEFORE_MS;
+    for (const { time } of this.#waiting) if (time > shown && time <= first) first = time - BEFORE_MS;
+    return Math.max(shown, first);
   }
 
   /** The first time behind a moment of which a picture is here; `null` where none is. */

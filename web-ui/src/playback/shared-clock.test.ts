@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { modeOf, mustHold, PATIENCE_MS, SharedClock, type Standing } from "./shared-clock";
+import { DECODING_MS, keepsUp, modeOf, mustHold, PATIENCE_MS, SharedClock, type Standing } from "./shared-clock";
 
 const at = (furthest: number | null, more: Partial<Standing> = {}): Standing => ({
   ready: furthest !== null,
   gap: false,
   furthest,
+  spacing: 0,
   lag: 0,
   ...more,
 });
@@ -23,6 +24,9 @@ describe("the shared clock", () => {
     clock.hold(false, 9000);
     clock.jump(5000, 9000);
     expect(clock.now(9010)).toBe(4960);
+    // A page that was away goes on where it was.
+    clock.slip(3000);
+    expect(clock.now(12_010)).toBe(4960);
   });
 
   it("knows what is sent at a rate", () => {
@@ -61,15 +65,25 @@ describe("whether it has to stand", () => {
     expect(mustHold([at(9000), at(9000, { lag: 80 })], 5000, 1, true, 0)).toBe(true);
     expect(mustHold([at(9000), at(9000, { lag: 40 })], 5000, 1, true, 0)).toBe(false);
     expect(mustHold([at(9000), at(9000, { lag: 1500 })], 5000, 16, false, 0)).toBe(false);
-    // Not for ever, where one of them has stopped.
-    expect(mustHold([at(9000), at(9000, { lag: 900 })], 5000, 1, true, PATIENCE_MS)).toBe(false);
+    // Not for ever, where its decoder has stopped.
+    expect(mustHold([at(9000), at(9000, { lag: 900 })], 5000, 1, true, PATIENCE_MS)).toBe(true);
+    expect(mustHold([at(9000), at(9000, { lag: 900 })], 5000, 1, true, DECODING_MS)).toBe(false);
   });
-  it("later only when none of them has anything", () => {
-    expect(mustHold([at(0), at(9000)], 5000, 1, false, 0)).toBe(false);
-    expect(mustHold([at(0), at(4000)], 5000, 1, false, 0)).toBe(true);
-    expect(mustHold([at(4700)], 5000, 1, false, 0)).toBe(false);
+  it("as soon as one of them has no more pictures, for all are to show the same moment", () => {
+    expect(mustHold([at(0), at(9000)], 5000, 1, false, 0)).toBe(true);
+    expect(mustHold([at(4900), at(9000)], 5000, 1, false, 0)).toBe(false);
     expect(mustHold([at(9000)], 5000, -1, false, 0)).toBe(true);
     expect(mustHold([at(0)], 5000, 0, false, 0)).toBe(false);
     expect(mustHold([at(0, { gap: true })], 5000, 1, false, 0)).toBe(false);
+  });
+  it("but not between pictures that are far apart", () => {
+    expect(mustHold([at(4000, { spacing: 2000 }), at(9000)], 5900, 1, false, 0)).toBe(false);
+    expect(mustHold([at(4000, { spacing: 2000 }), at(9000)], 6200, 1, false, 0)).toBe(true);
+    // Sixteen times as fast, by key frames: the next one is late by the viewer's clock.
+    expect(mustHold([at(40_000, { spacing: 2000 })], 43_000, 16, false, 0)).toBe(false);
+    expect(mustHold([at(40_000, { spacing: 2000 })], 45_000, 16, false, 0)).toBe(true);
+    expect(mustHold([at(90_000, { spacing: 2000, lag: 2000 })], 43_000, 16, false, 0)).toBe(false);
+    expect(keepsUp(at(4000, { spacing: 2000 }), 5900, 1)).toBe(true);
+    expect(keepsUp(at(4000, { spacing: 40 }), 5900, 1)).toBe(false);
   });
 });

@@ -32,6 +32,11 @@ export class SharedClock {
     this.#rate = rate;
   }
 
+  /** So much time of the viewer's was none to show anything in: it does not count. */
+  slip(ms: number): void {
+    if (!this.#held) this.#since += ms;
+  }
+
   hold(on: boolean, mono: number): void {
     if (on === this.#held) return;
     this.jump(this.now(mono), mono);
@@ -47,37 +52,57 @@ export const modeOf = (rate: number): Mode => (rate < 0 ? "back" : rate >= 4 ? "
 export interface Standing {
   /** A picture of the moment is on the screen, or on its way to it. */
   readonly ready: boolean;
-  /** Nothing is recorded at the moment. */
+  /** Nothing is recorded at the moment, or it is not waited for any more. */
   readonly gap: boolean;
   /** Time of the picture furthest in the direction of play that is here, UTC ms. */
   readonly furthest: number | null;
+  /** How far its pictures are apart, ms; 0 where that is not known. */
+  readonly spacing: number;
   /** How far the picture on the screen is behind the one that should be, since the machine is too slow, ms of the recording. */
   readonly lag: number;
 }
 
-/** Past the last picture by this much of the viewer's time, a camera waits for more, ms. */
-const STARVED_MS = 400;
-/** All are to be within 200 ms of each other: a machine that cannot decode them all at once goes slower, and all of them with it. */
+/** All are to be within 200 ms of each other: where one has no more pictures, or cannot be decoded in time, all go slower. */
 const LAG_MS = 120;
 const CAUGHT_UP_MS = 50;
-/** A clock waits for its cameras' first pictures no longer than this, ms. */
+/** A camera whose pictures do not come is waited for no longer than this, ms. */
 export const PATIENCE_MS = 2500;
+/** One whose pictures are here: a machine that is busy with nine of them takes its time, ms. */
+export const DECODING_MS = 20_000;
+/** Pictures that are further apart than this are not waited for by it, ms of the viewer's time: nobody sees which is the right one. */
+const MOST_SPACING_MS = 12_000;
+
+/** By how much the moment is past the last picture of a camera that is here, of the viewer's time, ms. */
+function past(one: Standing, at: number, rate: number): number {
+  if (one.furthest === null) return Number.POSITIVE_INFINITY;
+  const fast = Math.max(1, Math.abs(rate));
+  return ((at - one.furthest) * Math.sign(rate) - Math.min(one.spacing, MOST_SPACING_MS * fast)) / fast;
+}
+
+/** Whether a camera shows the moment, or will in time, and so need not be waited for. */
+export function keepsUp(one: Standing, at: number, rate: number): boolean {
+  const fast = Math.max(1, Math.abs(rate));
+  return one.ready && (rate === 0 || (past(one, at, rate) <= 0 && one.lag <= Math.max(CAUGHT_UP_MS * fast, one.spacing)));
+}
+
+/** Whether a camera that does not keep up is waited for no longer: one whose pictures do not come; one that only decodes slowly is for long. */
+export function isGivenUp(one: Standing, at: number, rate: number, waited: number): boolean {
+  const lacks = one.furthest === null || past(one, at, rate) > 0;
+  return waited >= (lacks ? PATIENCE_MS : DECODING_MS);
+}
 
 /**
- * Whether the clock has to stand: at the beginning until every camera has a picture, later while none of them has one.
- * `waited`: how long it has stood, ms.
+ * Whether the clock has to stand: at the beginning until every camera has a picture, later where one of them has none left or is
+ * behind. `waited`: how long it has stood, ms.
  */
 export function mustHold(all: readonly Standing[], at: number, rate: number, held: boolean, waited: number): boolean {
   const live = all.filter((one) => !one.gap);
   if (live.length === 0) return false;
-  const fast = Math.max(1, Math.abs(rate));
-  /** By how much the moment is past the last picture that is here, of the viewer's time. */
-  const past = ({ furthest }: Standing) =>
-    furthest === null ? Number.POSITIVE_INFINITY : ((at - furthest) * Math.sign(rate)) / fast;
   if (held) {
-    const has = (one: Standing) => one.ready && (rate === 0 || (past(one) <= 0 && one.lag <= CAUGHT_UP_MS * fast));
-    return !(waited >= PATIENCE_MS ? live.some(has) : live.every(has));
+    const has = (one: Standing) => keepsUp(one, at, rate);
+    return !live.some(has) || live.some((one) => !has(one) && !isGivenUp(one, at, rate, waited));
   }
   if (rate === 0) return false;
-  return live.every((one) => past(one) > STARVED_MS) || live.some((one) => one.lag > LAG_MS * fast);
+  const fast = Math.max(1, Math.abs(rate));
+  return live.some((one) => past(one, at, rate) > LAG_MS || one.lag > Math.max(LAG_MS * fast, one.spacing));
 }

@@ -15,12 +15,18 @@ export interface TilePlayer {
   readonly ready: boolean;
   /** How far the picture on the screen is behind the one of this moment that is here, ms: the machine is too slow. */
   lag(at: number): number;
+  /** Up to which moment before this one it can show what is right; the moment itself where it can, or cannot tell. */
+  reach(at: number): number;
+  /** How far the pictures that came last are apart, ms; 0 where that is not known. */
+  readonly spacing: number;
   /** Pictures that were left out since this machine was too slow. */
   readonly dropped: number;
   /** A new feed, or other tracks of the same. `fresh`: what was of before is over. `back`: pictures come from new to old. */
   opened(video: TrackInfo, fresh: boolean, back: boolean): void;
   push(message: MediaMessage): void;
-  /** Shows the picture of this moment; to be called with every turn of the screen. */
+  /** Makes ready what this moment and those behind it need; to be called with every turn of the screen, before `show`. */
+  prepare(at: number): void;
+  /** Shows the picture of this moment, which may lie a little before the one that was prepared. */
   show(at: number, rate: number, mono: number): void;
   /** Time of the next picture that is here; `null` where it is not. */
   after(at: number): number | null;

@@ -46,8 +46,15 @@ class FakePlayer implements TilePlayer {
     this.shown = shown;
     this.ready = true;
   }
-  lag() {
-    return 0;
+  /** What it cannot decode in time. */
+  slow = Number.POSITIVE_INFINITY;
+  readonly spacing = 40;
+  prepare() {}
+  reach(at: number) {
+    return Math.min(at, this.slow);
+  }
+  lag(at: number) {
+    return Math.max(0, at - this.slow);
   }
   after(at: number) {
     return this.times.find((time) => time > at) ?? null;
@@ -280,6 +287,61 @@ describe("a playback by the wire", () => {
     for (let n = 0; n < 2; n++) for (let t = 1000; t < 5000; t += 40) picture(FEED + n, NOON + t);
     pass(500);
     expect(playback.at.value ?? 0).toBeGreaterThan(stood);
+    playback.close();
+  });
+
+  it("shows what the slowest can show, on all, and goes slower for it", () => {
+    const { playback } = rig(3);
+    playback.setRate(1);
+    answer(NOON);
+    deliver(NOON, 4);
+    pass(200);
+    const slow = FakePlayer.made[1] as FakePlayer;
+    for (let n = 1; n <= 20; n++) {
+      slow.slow = NOON + 200 + n * 20;
+      pass(48);
+      const asked = FakePlayer.made.map((one) => one.asked.at(-1) ?? 0);
+      expect(Math.max(...asked) - Math.min(...asked)).toBe(0);
+      expect((playback.at.value ?? 0) - slow.slow).toBeLessThan(200);
+    }
+    slow.slow = Number.POSITIVE_INFINITY;
+    pass(1000);
+    expect((playback.at.value ?? 0) - NOON).toBeGreaterThan(1200);
+    playback.close();
+  });
+
+  it("waits for one that has stopped, then says so and goes on without it, until it is back", () => {
+    const { playback } = rig(2);
+    playback.setRate(1);
+    answer(NOON);
+    deliver(NOON, 0);
+    for (let t = 0; t < 9000; t += 40) picture(FEED, NOON + t);
+    for (let t = 0; t < 1000; t += 40) picture(FEED + 1, NOON + t);
+    pass(1500);
+    const stood = playback.at.value ?? 0;
+    pass(500);
+    expect(playback.at.value).toBe(stood);
+    expect(stood - NOON).toBeLessThan(1300);
+    pass(3000);
+    expect(playback.at.value ?? 0).toBeGreaterThan(stood);
+    expect(playback.panes.map((pane) => pane.state.value)).toEqual(["ready", "loading"]);
+    for (let t = 1000; t < 9000; t += 40) picture(FEED + 1, NOON + t);
+    pass(200);
+    expect(playback.panes.map((pane) => pane.state.value)).toEqual(["ready", "ready"]);
+    expect(FakePlayer.made[0]?.shown).toBe(FakePlayer.made[1]?.shown);
+    playback.close();
+  });
+
+  it("stands while the page draws nothing", () => {
+    const { playback } = rig(1);
+    playback.setRate(1);
+    answer(NOON);
+    deliver(NOON, 9);
+    pass(1000);
+    const before = playback.at.value ?? 0;
+    now += 5000;
+    pass(200);
+    expect((playback.at.value ?? 0) - before).toBeLessThan(500);
     playback.close();
   });
 

@@ -5,7 +5,7 @@ import type { Line, LineEvents } from "../player/line";
 import type { Codec, Gaps, TrackInfo } from "../wire/control";
 import type { PaneView, Playback, PlayState } from "./playback";
 import { RecordedLine, type RecordedSignal } from "./recorded-line";
-import { modeOf, mustHold, SharedClock, type Standing } from "./shared-clock";
+import { isGivenUp, keepsUp, modeOf, mustHold, SharedClock, type Standing } from "./shared-clock";
 import type { TilePlayer } from "./tile-player";
 
 /** How often the gateway is told what is shown, ms. */
@@ -17,6 +17,8 @@ const TELL_MS = 100;
  * is asked for in whole milliseconds, and lies a little before the picture that it is of.
  */
 const EARLY_MS = 200;
+/** The screen turned last longer ago than this: the time between was none to show anything in, ms. */
+const TURN_MS = 100;
 
 export interface WireOptions {
   readonly codes: readonly CameraCode[];
@@ -38,6 +40,8 @@ class Pane implements PaneView {
   gap: { readonly from: number; readonly to: number | null; readonly code: string } | null = null;
   refused: PlayState | null = null;
   opened = false;
+  /** It was waited for in vain, and is not until it shows the moment again. */
+  late = false;
 
   constructor(make: WireOptions["player"]) {
     this.element.className = "recorded";
@@ -51,6 +55,7 @@ class Pane implements PaneView {
   anew(): void {
     this.gap = null;
     this.opened = false;
+    this.late = false;
   }
 
   /** What to show at a moment: where the recording begins just behind it, its first picture. */
@@ -64,6 +69,7 @@ class Pane implements PaneView {
       ready: this.opened && this.player.ready,
       gap: this.refused !== null || this.inGap(at, rate),
       furthest: this.opened ? this.player.furthest : null,
+      spacing: this.opened ? this.player.spacing : 0,
       lag: this.opened ? this.player.lag(at) : 0,
     };
   }
@@ -87,7 +93,7 @@ class Pane implements PaneView {
         ? this.gap?.code === "codec"
           ? "cannot-play"
           : "nothing"
-        : this.opened && this.player.ready
+        : this.opened && this.player.ready && !this.late
           ? "ready"
           : "loading");
     this.wall.value = gap ? null : this.player.shown;
@@ -110,6 +116,7 @@ export class WirePlayback implements Playback {
   #told = 0;
   #reported = 0;
   #turn = 0;
+  #turned = performance.now();
   #closed = false;
 
   constructor(options: WireOptions) {
@@ -255,16 +262,41 @@ export class WirePlayback implements Playback {
     pane.player.opened(video, fresh, back);
   }
 
+  /** Whom the clock waits for: not for one that it has waited for in vain while others had their picture, until that has its own. */
+  #waitedFor(all: readonly Standing[], at: number, waited: number): readonly Standing[] {
+    const keeps = all.map((one) => keepsUp(one, at, this.#rate));
+    const some = all.some((one, n) => !one.gap && keeps[n]);
+    all.forEach((one, n) => {
+      const pane = this.panes[n] as Pane;
+      if (keeps[n]) pane.late = false;
+      else if (some && this.#rate !== 0 && isGivenUp(one, at, this.#rate, waited)) pane.late = true;
+    });
+    const rest = all.map((one, n) => (this.panes[n]?.late ? { ...one, gap: true } : one));
+    return rest.every((one) => one.gap) ? all : rest;
+  }
+
   #show = (): void => {
     if (this.#closed) return;
     this.#turn = requestAnimationFrame(this.#show);
     const mono = performance.now();
+    const slept = mono - this.#turned - TURN_MS;
+    if (slept > 0) this.#clock.slip(slept);
+    this.#turned = mono;
     const at = this.#clock.now(mono);
-    for (const pane of this.panes)
-      if (pane.opened) pane.player.show(pane.moment(at), this.#clock.held ? 0 : this.#rate, mono);
-    const standings = this.panes.map((pane) => pane.standing(at, this.#rate));
-    const hold = mustHold(standings, at, this.#rate, this.#clock.held, mono - this.#heldSince);
-    if (hold !== this.#clock.held) {
+    const rate = this.#rate;
+    const open = this.panes.filter((pane) => pane.opened);
+    for (const pane of open) pane.player.prepare(pane.moment(at));
+    // Where one is not decoded in time the others do not run ahead of it: what is on the screen is of one moment.
+    let moment = at;
+    for (const pane of open)
+      if (!pane.late && pane.player.ready && !pane.inGap(at, rate)) moment = Math.min(moment, pane.player.reach(at));
+    for (const pane of open)
+      pane.player.show(pane.moment(pane.late ? at : moment), this.#clock.held ? 0 : rate, mono);
+    const standings = this.panes.map((pane) => pane.standing(at, rate));
+    const { held } = this.#clock;
+    const waited = mono - this.#heldSince;
+    const hold = mustHold(this.#waitedFor(standings, at, held ? waited : 0), at, rate, held, waited);
+    if (hold !== held) {
       this.#clock.hold(hold, mono);
       this.#heldSince = mono;
     }

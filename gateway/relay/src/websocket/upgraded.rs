@@ -21,7 +21,7 @@ use tokio::{
 use tokio_rustls::server::TlsStream;
 
 use super::serve;
-use crate::{End, Shared, Viewer};
+use crate::{End, Shared, Viewer, plain::Plain};
 
 /// Boxed by what it is: else the room for a viewer over TLS, which is the largest, would be every viewer's.
 pub(crate) fn serve_upgraded(
@@ -29,6 +29,13 @@ pub(crate) fn serve_upgraded(
     upgraded: Upgraded,
     viewer: Viewer,
 ) -> BoxFuture<'static, End> {
+    let upgraded = match downcast::<TokioIo<Plain>>(upgraded) {
+        Ok(parts) => {
+            let stream = Begun::new(parts.read_buf, parts.io.into_inner().into_stream());
+            return Box::pin(serve(shared, stream, viewer));
+        }
+        Err(upgraded) => upgraded,
+    };
     let upgraded = match downcast::<TokioIo<TcpStream>>(upgraded) {
         Ok(parts) => {
             let stream = Begun::new(parts.read_buf, parts.io.into_inner());
