@@ -256,18 +256,16 @@ async fn where_the_main_stream_cannot_be_decoded_the_other_one_is_played() {
         clip(H264),
     );
     let (mut main, mut sub) = (Source::new(4, base()), Source::new(4, base()).sub());
-    let recorders = [
-        store.archive.record(main.lease(), 36_500),
-        store.archive.record(sub.lease(), 36_500),
-    ];
     // The main stream: playable, then not, then there alone; the other one: not so long.
+    let recorder = store.archive.record(main.lease(), 36_500);
     main.play(&small, 1);
     main.play(&large, 10);
-    sub.play(&small, 9);
     recorded(&store.archive, 4, base(), base() + s(41)).await;
-    for recorder in recorders {
-        recorder.stop().await;
-    }
+    recorder.stop().await;
+    let recorder = store.archive.record(sub.lease(), 36_500);
+    sub.play(&small, 9);
+    recorded(&store.archive, 4, base(), base() + s(33)).await;
+    recorder.stop().await;
     let h264: Decodes = [Codec::H264].into_iter().collect();
     let mut some = with(&store.archive, 4, h264, false);
     let (clips, end) = read_on(&mut some, What::From(after(1.0)), false);

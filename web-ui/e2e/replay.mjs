@@ -56,7 +56,7 @@ async function recorded(seconds) {
     const start = Math.max(...nine.map((one) => one.start));
     const end = Math.min(...nine.map((one) => one.end));
     if (nine.length === MOST && end - start > (seconds - 10) * 1000)
-      return { codes: nine.map((one) => one.code), start, end };
+      return { codes: nine.map((one) => one.code), start, end, all: nine };
     expect(performance.now() < deadline, `${nine.length} cameras with ${seconds} recorded seconds`);
     await new Promise((resolve) => setTimeout(resolve, 2000));
   }
@@ -176,6 +176,29 @@ async function judge(url, place, element) {
     expect(skew.p95 / 16 < LIMIT_MS, JSON.stringify(skew));
     expect(skew.rate > 1, JSON.stringify(skew));
     return skew;
+  });
+  await step("a recording opens at its very first picture, and plays on", async () => {
+    const { code, start } = place.all[0];
+    await page.goto(`${url}/playback?c=${code}&t=${new Date(start).toISOString()}`);
+    await page.waitForSelector(".pane[data-state=ready]");
+    await until(page, () => document.querySelector(".recorded canvas, .recorded video")?.dataset.at !== undefined);
+    const [at] = await shown();
+    expect(at - start < 2000 && at - start > -200, `${at - start} ms from its beginning`);
+    await until(page, (old) => Number(document.querySelector(".recorded canvas, .recorded video").dataset.at) > old, at);
+    return { after_ms: Math.round(at - start) };
+  });
+  await step("it is heard, or says that it has no sound", async () => {
+    await page.focus("canvas.timeline");
+    await page.keyboard.press("m");
+    await page.waitForSelector(".pane .caption button[aria-pressed=true]");
+    await until(page, () => document.querySelectorAll(".pane[data-state=ready]").length === 1);
+    const words = () => page.locator(".pane .caption button[aria-pressed=true]").getAttribute("data-sound");
+    await until(page, () => document.querySelector("[data-sound]")?.dataset.sound !== "opening");
+    const said = await words();
+    expect(element === "video" || said === "on" || said === "none", `sound: ${said}`);
+    await page.keyboard.press("m");
+    await page.waitForSelector(".pane .caption button[aria-pressed=false]");
+    return said;
   });
   await step("backwards they go back", async () => {
     await open(place.end - 8000);

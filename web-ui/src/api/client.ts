@@ -120,6 +120,9 @@ export const snapshotUrl = (code: CameraCode, query: { at?: string; width?: numb
   pathWith(`/cameras/${code}/snapshot.jpg`, query);
 export const recordingUrl = (code: CameraCode, from: string, to: string, reason?: string): string =>
   pathWith(`/cameras/${code}/recording.mp4`, { from, to, reason });
+/** The same for players of others. */
+export const hlsUrl = (code: CameraCode, from: string, to: string, reason?: string): string =>
+  pathWith(`/cameras/${code}/recording.m3u8`, { from, to, reason });
 export const SKETCH_URL = pathWith("/map/sketch.geojson");
 
 export type { RegionCode, Result };

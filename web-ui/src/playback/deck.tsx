@@ -26,6 +26,8 @@ export function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: ()
   const [speed, setSpeed] = useState(1);
   const [pending, setPending] = useState<number | null>(asked);
   const [error, setError] = useState<string | null>(null);
+  /** Whose sound is heard: nobody's, until it is asked for. */
+  const [heard, setHeard] = useState<CameraCode | null>(null);
   const opened = useRef(false);
   const end = useRef<() => void>(() => undefined);
   const cursor = playback?.at.value ?? pending;
@@ -93,6 +95,9 @@ export function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: ()
 
   useEffect(() => playback?.setRate(playing ? speed : 0), [playback, playing, speed]);
 
+  useEffect(() => playback?.listen(heard === null ? null : codes.indexOf(heard)), [playback, heard]);
+  const hear = (code: CameraCode | null) => setHeard((now) => (now === code ? null : code));
+
   const frame = (direction: 1 | -1) => {
     setPlaying(false);
     playback?.step(direction);
@@ -117,6 +122,7 @@ export function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: ()
       j: () => shuttle(-1),
       k: () => setPlaying(false),
       l: () => shuttle(1),
+      m: () => hear(heard ?? codes[0] ?? null),
     };
     // With a modifier they are the browser's.
     if (event.ctrlKey || event.altKey || event.metaKey) return false;
@@ -142,6 +148,7 @@ export function Deck({ codes, onAdd }: { codes: readonly CameraCode[]; onAdd: ()
             recordings={recordings.get(code) ?? null}
             cursor={cursor}
             onGo={seek}
+            onHear={() => hear(code)}
             onRemove={
               codes.length > 1
                 ? () =>

@@ -47,6 +47,10 @@ export class FilePlayback implements Playback {
     for (const pane of this.panes) pane.step(direction / (this.frameRate() || 25));
   }
 
+  listen(heard: number | null): void {
+    this.panes.forEach((pane, n) => pane.listen(n === heard));
+  }
+
   close(): void {
     this.#end();
     for (const pane of this.panes) pane.close();

@@ -2,12 +2,15 @@
 import { cameras, mediaWays } from "../api/store";
 import type { CameraCode } from "../domain/ids";
 import { playable, whenDecodable } from "../player/codecs";
+import { lawOf } from "../player/g711";
 import { mediaSourceClass } from "../player/mse";
+import { openSound } from "../player/sound";
 import type { Gaps } from "../wire/control";
 import { ElementPlayer } from "./element-player";
 import { FilePlayback } from "./file-playback";
 import { FramePlayer } from "./frame-player";
 import type { Playback } from "./playback";
+import type { OpenSound } from "./recorded-sound";
 import { WirePlayback } from "./wire-playback";
 
 /**
@@ -54,12 +57,15 @@ async function openPlayback(
   const bare = await whenDecodable();
   const { webtransport, websocket } = mediaWays();
   const ways = webtransport ? [webtransport, websocket] : [websocket];
-  const options = { codes, at, gaps, ways, onFailed };
+  // An element that plays fragments of sound is made for the live edge: G.711 is decoded here, AAC needs WebCodecs.
+  const sound: OpenSound = (track, format, picture, onError) =>
+    format === "raw" || lawOf(track.codec) ? openSound(track, format, picture, onError) : null;
+  const options = { codes, at, gaps, ways, sound, onFailed };
   if (bare.includes("h264")) {
     return new WirePlayback({ ...options, decodes: bare, player: (onError) => new FramePlayer(onError) });
   }
   if (mediaSourceClass()) {
-    return new WirePlayback({ ...options, decodes: playable(false), player: (onError) => new ElementPlayer(onError) });
+    return new WirePlayback({ ...options, decodes: playable(true), player: (onError) => new ElementPlayer(onError) });
   }
   return openFiles(codes);
 }

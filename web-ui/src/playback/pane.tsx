@@ -17,6 +17,7 @@ export function Pane({
   recordings,
   cursor,
   onGo,
+  onHear,
   onRemove,
 }: {
   code: CameraCode;
@@ -27,6 +28,8 @@ export function Pane({
   recordings: Recordings | null;
   cursor: number | null;
   onGo: (time: number) => void;
+  /** Lets it be heard, or no more. */
+  onHear: () => void;
   onRemove: (() => void) | null;
 }) {
   const box = useRef<HTMLDivElement>(null);
@@ -36,6 +39,7 @@ export function Pane({
   const camera = cameras.value.get(code);
   const state = pane?.state.value ?? "empty";
   const wall = pane?.wall.value ?? null;
+  const sound = pane?.sound.value ?? "off";
   const at = cursor === null ? null : lookUp(recordings, cursor);
   const gap = at?.kind === "gap" ? at : null;
   const none = recordings !== null && recordings.spans.length === 0;
@@ -81,8 +85,25 @@ export function Pane({
       </div>
       <div class="caption">
         <span class="clip grow">{camera?.name ?? code}</span>
+        {pane?.sub.value && <span class="dim">{t("playback.sub")}</span>}
         {pane?.thinned.value && <span class="dim">{t("playback.thinned")}</span>}
         <span class="time">{wall === null ? "—" : clock(wall)}</span>
+        {pane && (
+          <Button
+            icon={sound === "off" ? "volumeOff" : "volume"}
+            label={t("playback.sound")}
+            title={sound === "off" ? t("playback.soundKey") : t(`tile.sound.${sound}`)}
+            hideLabel
+            aria-pressed={sound !== "off"}
+            data-sound={sound}
+            onClick={onHear}
+          />
+        )}
+        {(sound === "none" || sound === "unplayable") && (
+          <span class="dim" role="status">
+            {t(`tile.sound.${sound}`)}
+          </span>
+        )}
         {onRemove && <Button icon="x" label={t("tile.remove")} hideLabel onClick={onRemove} />}
       </div>
     </div>

@@ -12,9 +12,13 @@ export function urlOf(codes: readonly CameraCode[], time: number | null): string
   return codes.length > 0 ? `/playback?c=${codes.join(",")}${at}` : "/playback";
 }
 
-/** The clipboard is withheld on plain HTTP: the address bar has the link anyway. */
 export async function share(path: string): Promise<void> {
   navigate(path, "replace");
+  await copyLink(path);
+}
+
+/** The clipboard is withheld on plain HTTP: there it is shown, to be copied by hand. */
+export async function copyLink(path: string): Promise<void> {
   try {
     await navigator.clipboard.writeText(location.origin + path);
     toast(t("playback.copied"));

@@ -1,5 +1,6 @@
 /** What the page needs of a playback, whatever plays it: `wire-playback.ts`, or files of ranges (`file-playback.ts`). */
 import type { ReadonlySignal } from "@preact/signals";
+import type { SoundState } from "../player/live-view";
 
 export type PlayState = "empty" | "loading" | "ready" | "nothing" | "cannot-play" | "forbidden" | "end";
 
@@ -11,6 +12,10 @@ export interface PaneView {
   readonly wall: ReadonlySignal<number | null>;
   /** Key frames only: the line does not carry more. */
   readonly thinned: ReadonlySignal<boolean>;
+  /** What is shown is the camera's sub stream. */
+  readonly sub: ReadonlySignal<boolean>;
+  /** Whether it is heard. */
+  readonly sound: ReadonlySignal<SoundState>;
 }
 
 export interface Playback {
@@ -25,5 +30,7 @@ export interface Playback {
   setRate(rate: number): void;
   /** Stands still at the next picture, or the one before. */
   step(direction: 1 | -1): void;
+  /** Which of the panes is heard, if any: one at a time, at its own speed. */
+  listen(pane: number | null): void;
   close(): void;
 }

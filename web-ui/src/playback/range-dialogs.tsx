@@ -2,7 +2,7 @@
 import "./range-dialogs.css";
 import { useEffect, useState } from "preact/hooks";
 import { archive } from "../api/archive";
-import { recordingUrl } from "../api/client";
+import { hlsUrl, recordingUrl } from "../api/client";
 import { cameras, openIncidents, serverNow } from "../api/store";
 import { type CameraCode, toRfc3339 } from "../domain/ids";
 import type { EvidenceJob, HoldKind } from "../domain/types";
@@ -10,6 +10,7 @@ import { t } from "../i18n/t";
 import { bytes, lengthWords, percentWords } from "../i18n/words";
 import { Button, Choice, Dialog, Field, problemWords, toast } from "../ui/widgets";
 import { localInput, readLocal } from "./local-time";
+import { copyLink } from "./place";
 import { contentOf } from "./timeline-data";
 import { amount } from "./timeline-look";
 import type { Window } from "./timeline-math";
@@ -197,6 +198,19 @@ function ExportDialog({ codes, selection, onClose }: Props) {
             onInput={(event) => setReason(event.currentTarget.value)}
           />
         </Field>
+        <p class="hls">
+          <Button
+            icon="link"
+            label={t("range.hls")}
+            disabled={!code || !wanted || sum?.bytes === 0}
+            onClick={() =>
+              code &&
+              wanted &&
+              void copyLink(hlsUrl(code, toRfc3339(wanted.from), toRfc3339(wanted.to), reason.trim() || undefined))
+            }
+          />
+          <span class="dim">{t("range.hlsHint")}</span>
+        </p>
         <div class="actions">
           <Button label={t("app.cancel")} onClick={onClose} />
           <Button

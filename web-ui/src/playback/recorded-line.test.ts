@@ -25,7 +25,7 @@ function rig(gaps?: Gaps) {
     },
     gaps,
   );
-  line.open(1, { camera: CAMERA, format: "raw", decodes: ["h264"] }, (signal) => heard.push(signal));
+  line.open(1, { camera: CAMERA, format: "raw", decodes: ["h264"], audio: false }, (signal) => heard.push(signal));
   return { line, heard, clocks, failed };
 }
 const last = (type: string) => FakeLine.last.sent.filter((one) => one.type === type).at(-1);

@@ -3,7 +3,7 @@
  * wanted; what the clock shows is told to the gateway, which goes by it. Knows no picture and no DOM.
  */
 import { type CameraCode, type TileId, tileId, type UtcMicros, utcMicros } from "../domain/ids";
-import type { Reason } from "../domain/types";
+import type { Profile, Reason } from "../domain/types";
 import { Backoff } from "../player/backoff";
 import { CLOSED, type Line, type LineEvents } from "../player/line";
 import { Session, WATCH_MS } from "../player/session";
@@ -11,7 +11,14 @@ import type { ClockSet, Codec, Format, Gaps, TrackInfo } from "../wire/control";
 import type { MediaMessage } from "../wire/media";
 
 export type RecordedSignal =
-  | { readonly type: "opened"; readonly video: TrackInfo; readonly fresh: boolean; readonly back: boolean }
+  | {
+      readonly type: "opened";
+      readonly profile: Profile;
+      readonly video: TrackInfo;
+      readonly audio: TrackInfo | null;
+      readonly fresh: boolean;
+      readonly back: boolean;
+    }
   | { readonly type: "media"; readonly message: MediaMessage }
   /** UTC ms; `to` is `null` where nothing follows. */
   | { readonly type: "gap"; readonly from: number; readonly to: number | null; readonly reason: Reason }
@@ -23,10 +30,13 @@ export interface RecordedRequest {
   readonly camera: CameraCode;
   readonly format: Format;
   readonly decodes: readonly Codec[];
+  /** The one to play where both streams are recorded: the main one if not said. */
+  readonly profile?: Profile;
+  readonly audio: boolean;
 }
 
 interface Tile {
-  readonly request: RecordedRequest;
+  request: RecordedRequest;
   readonly hear: (signal: RecordedSignal) => void;
   feed: number | null;
 }
@@ -86,6 +96,18 @@ export class RecordedLine {
     const id = tileId(n);
     this.#tiles.set(id, { request, hear, feed: null });
     if (this.#session?.ready) this.#replay(this.#session, id);
+  }
+
+  /** Asks for something else of the same camera: at the clock's moment, as a new feed. */
+  change(n: number, more: Partial<RecordedRequest>): void {
+    const id = tileId(n);
+    const tile = this.#tiles.get(id);
+    if (!tile) return;
+    tile.request = { ...tile.request, ...more };
+    if (!this.#session?.ready) return;
+    tile.feed = null;
+    this.#session.send({ type: "close", tile: id });
+    this.#replay(this.#session, id);
   }
 
   /** Goes to a moment (UTC ms), at a rate. */
@@ -151,7 +173,9 @@ export class RecordedLine {
           const video = message.tracks.find((track) => track.kind === "video");
           const fresh = tile.feed !== message.feed;
           tile.feed = message.feed;
-          if (video) tile.hear({ type: "opened", video, fresh, back: this.#back });
+          const audio = message.tracks.find((track) => track.kind === "audio") ?? null;
+          const { profile } = message;
+          if (video) tile.hear({ type: "opened", profile, video, audio, fresh, back: this.#back });
         } else if (message.type === "refused" || message.type === "lost") {
           tile.hear({ type: message.type, reason: message.reason });
         } else if (message.type === "back") tile.hear({ type: "back" });
@@ -192,7 +216,7 @@ export class RecordedLine {
 
   #replay(session: Session, tile: TileId): void {
     const request = this.#tiles.get(tile)?.request;
-    if (request) session.send({ type: "replay", tile, clock: CLOCK, ...request, audio: false });
+    if (request) session.send({ type: "replay", tile, clock: CLOCK, ...request });
   }
 
   #end(session: Session, code: number, why: string): void {

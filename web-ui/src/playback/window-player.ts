@@ -8,6 +8,7 @@ import { serverNow } from "../api/store";
 import type { CameraCode } from "../domain/ids";
 import { toRfc3339 } from "../domain/ids";
 import type { RecordingMap } from "../domain/types";
+import type { SoundState } from "../player/live-view";
 import type { PaneView, PlayState } from "./playback";
 import { mediaOf, wallOf } from "./timeline-math";
 
@@ -31,6 +32,8 @@ export class WindowPlayer implements PaneView {
   readonly element = document.createElement("div");
   readonly state = signal<PlayState>("empty");
   readonly thinned = signal(false);
+  readonly sub = signal(false);
+  readonly sound = signal<SoundState>("off");
   /** Wall time of the shown picture, UTC ms. */
   readonly wall = signal<number | null>(null);
   #part: Part | null = null;
@@ -90,6 +93,10 @@ export class WindowPlayer implements PaneView {
     this.#rate = rate;
     if (this.#part) this.#part.video.playbackRate = rate;
   }
+  listen(on: boolean): void {
+    this.sound.value = on ? "on" : "off";
+    if (this.#part) this.#part.video.muted = !on;
+  }
   /** Forward or back by so many seconds of the file (a frame). */
   step(seconds: number): void {
     const video = this.#part?.video;
@@ -125,6 +132,7 @@ export class WindowPlayer implements PaneView {
     if (part) {
       const { video } = part;
       video.playbackRate = this.#rate;
+      video.muted = this.sound.value === "off";
       video.onended = () => void this.#ended();
       video.onerror = () => {
         this.state.value = video.error?.code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED ? "cannot-play" : "nothing";

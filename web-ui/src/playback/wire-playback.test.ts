@@ -23,6 +23,7 @@ class FakePlayer implements TilePlayer {
   times: number[] = [];
   backs: boolean[] = [];
   closed = false;
+  fail: (error: string) => void = () => undefined;
   constructor() {
     FakePlayer.made.push(this);
   }
@@ -84,7 +85,12 @@ function rig(cameras = 2) {
     at: NOON,
     ways: [fakeWays(false).websocket],
     decodes: ["h264"],
-    player: () => new FakePlayer(),
+    player: (onError) => {
+      const player = new FakePlayer();
+      player.fail = onError;
+      return player;
+    },
+    sound: () => null,
     onFailed: (why) => failed.push(why),
   });
   FakeLine.last.hello();
@@ -342,6 +348,44 @@ describe("a playback by the wire", () => {
     now += 5000;
     pass(200);
     expect((playback.at.value ?? 0) - before).toBeLessThan(500);
+    playback.close();
+  });
+
+  it("asks for the sub stream where the main one cannot be decoded, and says so only then", async () => {
+    const { playback } = rig(1);
+    playback.setRate(1);
+    answer(NOON);
+    deliver(NOON, 4);
+    pass(200);
+    FakePlayer.made[0]?.fail("no such profile");
+    await Promise.resolve();
+    expect(FakePlayer.made[0]?.closed).toBe(true);
+    expect(last("close")).toMatchObject({ tile: 1 });
+    expect(last("replay")).toMatchObject({ tile: 1, profile: "sub" });
+    FakeLine.last.opened(1, FEED + 5);
+    for (let t = 0; t < 4000; t += 40) picture(FEED + 5, NOON + t);
+    pass(500);
+    expect(playback.panes[0]?.state.value).toBe("ready");
+    expect(FakePlayer.made[1]?.shown).toBeGreaterThan(NOON);
+    FakePlayer.made[1]?.fail("nor this one");
+    await Promise.resolve();
+    pass(200);
+    expect(playback.panes[0]?.state.value).toBe("cannot-play");
+    playback.close();
+  });
+
+  it("asks for the sound of one camera when it is to be heard", () => {
+    const { playback } = rig(2);
+    answer(NOON);
+    expect(FakeLine.last.sent.filter((one) => one.type === "replay").map((one) => one.audio)).toEqual([false, false]);
+    playback.listen(1);
+    expect(last("replay")).toMatchObject({ tile: 2, audio: true });
+    playback.listen(0);
+    const asked = FakeLine.last.sent.filter((one) => one.type === "replay").slice(-2);
+    expect(asked.map((one) => [one.tile, one.audio])).toEqual([
+      [1, true],
+      [2, false],
+    ]);
     playback.close();
   });
 

@@ -2,9 +2,11 @@
 import { type Signal, signal } from "@preact/signals";
 import type { CameraCode } from "../domain/ids";
 import type { Line, LineEvents } from "../player/line";
+import type { SoundState } from "../player/live-view";
 import type { Codec, Gaps, TrackInfo } from "../wire/control";
 import type { PaneView, Playback, PlayState } from "./playback";
 import { RecordedLine, type RecordedSignal } from "./recorded-line";
+import { type OpenSound, RecordedSound } from "./recorded-sound";
 import { isGivenUp, keepsUp, modeOf, mustHold, SharedClock, type Standing } from "./shared-clock";
 import type { TilePlayer } from "./tile-player";
 
@@ -28,6 +30,7 @@ export interface WireOptions {
   readonly decodes: readonly Codec[];
   /** `onError` ends it: what it cannot decode it will not. */
   readonly player: (onError: (error: string) => void) => TilePlayer;
+  readonly sound: OpenSound;
   readonly onFailed: (why: string) => void;
 }
 
@@ -42,13 +45,31 @@ class Pane implements PaneView {
   opened = false;
   /** It was waited for in vain, and is not until it shows the moment again. */
   late = false;
+  readonly sub = signal(false);
+  readonly voice: RecordedSound;
 
-  constructor(make: WireOptions["player"]) {
+  /** `failed`: its stream cannot be decoded here after all. */
+  constructor(
+    private readonly make: WireOptions["player"],
+    sound: OpenSound,
+    private readonly failed: () => void,
+  ) {
     this.element.className = "recorded";
-    this.player = make(() => {
-      this.refused = "cannot-play";
-    });
+    this.player = make(failed);
+    this.voice = new RecordedSound(this.player.format, sound);
     this.element.append(this.player.element);
+  }
+
+  get sound(): Signal<SoundState> {
+    return this.voice.state;
+  }
+
+  /** A decoder that has failed is of no more use. */
+  replace(): void {
+    this.player.close();
+    this.player = this.make(this.failed);
+    this.element.append(this.player.element);
+    this.anew();
   }
 
   /** Of what was before a seek nothing is left but the picture. */
@@ -110,6 +131,8 @@ export class WirePlayback implements Playback {
   #rate = 0;
   /** Steps that the gateway looks for. */
   #looking = false;
+  /** Panes that were tried with the sub stream. */
+  #other = new Set<number>();
   /** The next answer of the gateway is to a mere change of rate: its idea of the moment is a little old, and ours counts. */
   #ours = false;
   #heldSince = performance.now();
@@ -122,7 +145,7 @@ export class WirePlayback implements Playback {
   constructor(options: WireOptions) {
     this.at = signal(options.at);
     this.#clock = new SharedClock(options.at, performance.now());
-    this.panes = options.codes.map(() => new Pane(options.player));
+    this.panes = options.codes.map((_, n) => new Pane(options.player, options.sound, () => this.#cannot(n)));
     this.#line = new RecordedLine(
       options.ways,
       options.at,
@@ -140,7 +163,7 @@ export class WirePlayback implements Playback {
     );
     options.codes.forEach((camera, n) => {
       const pane = this.panes[n] as Pane;
-      const request = { camera, format: pane.player.format, decodes: options.decodes };
+      const request = { camera, format: pane.player.format, decodes: options.decodes, audio: false };
       this.#line.open(n + 1, request, (heard) => this.#hear(pane, heard));
     });
     this.#turn = requestAnimationFrame(this.#show);
@@ -193,12 +216,22 @@ export class WirePlayback implements Playback {
     this.#line.step(1, direction);
   }
 
+  listen(heard: number | null): void {
+    this.panes.forEach((pane, n) => {
+      const on = n === heard;
+      if (pane.voice.wanted === on) return;
+      pane.voice.want(on);
+      this.#line.change(n + 1, { audio: on });
+    });
+  }
+
   close(): void {
     this.#closed = true;
     cancelAnimationFrame(this.#turn);
     this.#line.close();
     for (const pane of this.panes) {
       pane.player.close();
+      pane.voice.close();
       pane.element.remove();
     }
   }
@@ -233,10 +266,13 @@ export class WirePlayback implements Playback {
   #hear(pane: Pane, heard: RecordedSignal): void {
     switch (heard.type) {
       case "opened":
+        pane.sub.value = heard.profile === "sub";
+        pane.voice.opened(heard.audio, heard.fresh);
         this.#opened(pane, heard.video, heard.fresh, heard.back);
         return;
       case "media":
         pane.player.push(heard.message);
+        pane.voice.push(heard.message);
         return;
       case "gap":
         pane.gap = { from: heard.from, to: heard.to, code: heard.reason.code };
@@ -260,6 +296,23 @@ export class WirePlayback implements Playback {
       pane.thinned.value = false;
     }
     pane.player.opened(video, fresh, back);
+  }
+
+  /** A family that can be played, and a kind of it that cannot: the sub stream, where it is recorded too, is the plainer one. */
+  #cannot(n: number): void {
+    const pane = this.panes[n];
+    if (!pane || this.#closed) return;
+    if (this.#other.has(n)) {
+      pane.refused = "cannot-play";
+      return;
+    }
+    this.#other.add(n);
+    // Not within the decoder's own call.
+    queueMicrotask(() => {
+      if (this.#closed) return;
+      pane.replace();
+      this.#line.change(n + 1, { profile: "sub" });
+    });
   }
 
   /** Whom the clock waits for: not for one that it has waited for in vain while others had their picture, until that has its own. */
@@ -292,6 +345,8 @@ export class WirePlayback implements Playback {
       if (!pane.late && pane.player.ready && !pane.inGap(at, rate)) moment = Math.min(moment, pane.player.reach(at));
     for (const pane of open)
       pane.player.show(pane.moment(pane.late ? at : moment), this.#clock.held ? 0 : rate, mono);
+    for (const pane of this.panes)
+      pane.voice.turn(pane.player.shown, rate === 1 && !this.#clock.held && pane.opened && !pane.late && !pane.inGap(at, rate));
     const standings = this.panes.map((pane) => pane.standing(at, rate));
     const { held } = this.#clock;
     const waited = mono - this.#heldSince;

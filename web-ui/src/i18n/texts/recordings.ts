@@ -62,6 +62,8 @@ export const RECORDINGS = {
   "range.size": ["约 {size}", "about {size}"],
   "range.nothing": ["此范围内没有录像", "Nothing recorded in it"],
   "range.total": ["合计约 {size}", "about {size} in all"],
+  "range.hls": ["复制 HLS 地址", "Copy the HLS link"],
+  "range.hlsHint": ["供 VLC 等播放器使用，需访问令牌", "For VLC and other players; they need an access token"],
   "range.sizeUnknown": ["正在估算大小", "Estimating its size"],
 
   "evidence.title": ["证据包", "Evidence"],
