@@ -184,7 +184,11 @@ async function judge(url, place, element) {
     await until(page, () => document.querySelector(".recorded canvas, .recorded video")?.dataset.at !== undefined);
     const [at] = await shown();
     expect(at - start < 2000 && at - start > -200, `${at - start} ms from its beginning`);
-    await until(page, (old) => Number(document.querySelector(".recorded canvas, .recorded video").dataset.at) > old, at);
+    await until(
+      page,
+      (old) => Number(document.querySelector(".recorded canvas, .recorded video").dataset.at) > old,
+      at,
+    );
     return { after_ms: Math.round(at - start) };
   });
   await step("it is heard, or says that it has no sound", async () => {

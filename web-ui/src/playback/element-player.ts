@@ -11,8 +11,10 @@ import { TICKS_PER_MS, type TilePlayer } from "./tile-player";
 const MIDDLE_S = 100_000;
 /** Further off than this it jumps, seconds of the viewer's time. */
 const JUMP_S = 0.25;
-/** Most that the element's rate gives way to come nearer. */
-const GENTLE = 0.08;
+/** Most that the element's rate gives way to come nearer: nobody hears it. */
+const GENTLE = 0.2;
+/** Ahead by more than this it stands until the moment is there, seconds of the viewer's time. */
+const AHEAD_S = 0.05;
 /** Standing still: a picture's own time counts to the frame. */
 const EXACT_S = 0.004;
 /** Kept behind the moment, seconds. */
@@ -222,7 +224,7 @@ export class ElementPlayer implements TilePlayer {
   /** The element does. */
   prepare(): void {}
 
-  show(at: number, rate: number, mono: number): void {
+  show(at: number, rate: number, mono: number, held: boolean): void {
     const run = this.#run;
     const wanted = run?.timeOf(at) ?? null;
     if (!run || wanted === null || run.video.readyState === 0) return;
@@ -233,8 +235,15 @@ export class ElementPlayer implements TilePlayer {
       run.trim(rate);
     }
     if (rate > 0 && this.#ready) {
-      if (Math.abs(off) > JUMP_S * Math.max(1, rate) && !video.seeking) video.currentTime = wanted;
-      const nearer = Math.max(-GENTLE, Math.min(GENTLE, off / Math.max(1, rate)));
+      const fast = Math.max(1, rate);
+      if (Math.abs(off) > JUMP_S * fast && !video.seeking) video.currentTime = wanted;
+      // Where it stands for a moment it is not put right to the frame: that would be a seek, of all of them, each time.
+      if (held || -off > AHEAD_S * fast) {
+        if (!video.paused) video.pause();
+        return;
+      }
+      if (video.paused && off < 0) return;
+      const nearer = Math.max(-GENTLE, Math.min(GENTLE, (2 * off) / fast));
       video.playbackRate = Math.min(MOST_RATE, Math.max(LEAST_RATE, rate * (1 + nearer)));
       if (video.paused) video.play().catch(() => undefined);
       return;

@@ -133,7 +133,10 @@ export class FramePlayer implements TilePlayer {
     const pixels = devicePixelRatio || 1;
     const [across, down] = [this.element.clientWidth * pixels, this.element.clientHeight * pixels];
     const scale = across > 0 && down > 0 ? Math.min(1, across / displayWidth, down / displayHeight) : 1;
-    const [width, height] = [displayWidth, displayHeight].map((n) => Math.max(1, Math.round(n * scale))) as [number, number];
+    const [width, height] = [displayWidth, displayHeight].map((n) => Math.max(1, Math.round(n * scale))) as [
+      number,
+      number,
+    ];
     if (this.element.width !== width || this.element.height !== height) {
       this.element.width = width;
       this.element.height = height;

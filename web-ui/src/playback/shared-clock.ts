@@ -82,7 +82,9 @@ function past(one: Standing, at: number, rate: number): number {
 /** Whether a camera shows the moment, or will in time, and so need not be waited for. */
 export function keepsUp(one: Standing, at: number, rate: number): boolean {
   const fast = Math.max(1, Math.abs(rate));
-  return one.ready && (rate === 0 || (past(one, at, rate) <= 0 && one.lag <= Math.max(CAUGHT_UP_MS * fast, one.spacing)));
+  return (
+    one.ready && (rate === 0 || (past(one, at, rate) <= 0 && one.lag <= Math.max(CAUGHT_UP_MS * fast, one.spacing)))
+  );
 }
 
 /** Whether a camera that does not keep up is waited for no longer: one whose pictures do not come; one that only decodes slowly is for long. */

@@ -26,8 +26,8 @@ export interface TilePlayer {
   push(message: MediaMessage): void;
   /** Makes ready what this moment and those behind it need; to be called with every turn of the screen, before `show`. */
   prepare(at: number): void;
-  /** Shows the picture of this moment, which may lie a little before the one that was prepared. */
-  show(at: number, rate: number, mono: number): void;
+  /** Shows the picture of this moment, which may lie a little before the one that was prepared. `held`: the clock stands for a while, for want of something. */
+  show(at: number, rate: number, mono: number, held: boolean): void;
   /** Time of the next picture that is here; `null` where it is not. */
   after(at: number): number | null;
   close(): void;

@@ -343,10 +343,12 @@ export class WirePlayback implements Playback {
     let moment = at;
     for (const pane of open)
       if (!pane.late && pane.player.ready && !pane.inGap(at, rate)) moment = Math.min(moment, pane.player.reach(at));
-    for (const pane of open)
-      pane.player.show(pane.moment(pane.late ? at : moment), this.#clock.held ? 0 : rate, mono);
+    for (const pane of open) pane.player.show(pane.moment(pane.late ? at : moment), rate, mono, this.#clock.held);
     for (const pane of this.panes)
-      pane.voice.turn(pane.player.shown, rate === 1 && !this.#clock.held && pane.opened && !pane.late && !pane.inGap(at, rate));
+      pane.voice.turn(
+        pane.player.shown,
+        rate === 1 && !this.#clock.held && pane.opened && !pane.late && !pane.inGap(at, rate),
+      );
     const standings = this.panes.map((pane) => pane.standing(at, rate));
     const { held } = this.#clock;
     const waited = mono - this.#heldSince;
