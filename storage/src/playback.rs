@@ -32,9 +32,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use self::hls::{Hls, HlsFile};
-pub use self::stretches::{FilePart, Stretch};
 pub(crate) use self::pins::Pin;
 pub(crate) use self::pins::{Pins, Plans};
+pub use self::stretches::{FilePart, Stretch};
 use self::{
     buffers::Buffers,
     mux::{Extent, INLINE, MARGIN, Mux, Plan, Seen},

@@ -271,7 +271,11 @@ async fn where_the_main_stream_cannot_be_decoded_the_other_one_is_played() {
     let (clips, end) = read_on(&mut some, What::From(after(1.0)), false);
     let moments: Vec<MediaTime> = pictures(&clips).iter().map(|p| p.pts).collect();
     assert!(moments.windows(2).all(|m| m[1] > m[0]), "none twice");
-    assert!(clips.iter().all(|c| c.tracks.video.codec == VideoCodec::H264));
+    assert!(
+        clips
+            .iter()
+            .all(|c| c.tracks.video.codec == VideoCodec::H264)
+    );
     assert_eq!(
         (clips[0].profile, clips.last().unwrap().profile),
         (Profile::Main, Profile::Sub)

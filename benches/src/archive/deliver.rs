@@ -98,21 +98,23 @@ async fn serve(socket: TcpStream, playback: Playback) -> Result<()> {
     let lane = plain.lane();
     let service = service_fn(move |_: Request<Incoming>| {
         let (lane, length) = (lane.clone(), playback.len());
-        let frames = playback.stretches(0..length, MOST as u64).map(move |stretch| {
-            let bytes = match stretch? {
-                Stretch::Bytes(bytes) => bytes,
-                Stretch::Files(parts) => {
-                    let parts = parts.iter().map(|part| Part {
-                        file: part.file(),
-                        offset: part.offset,
-                        len: part.len,
-                    });
-                    let bytes = lane.stand_in(parts.collect());
-                    bytes.map_err(|_| storage::Error::Closed("a stretch of files"))?
-                }
-            };
-            Ok::<_, storage::Error>(Frame::data(bytes))
-        });
+        let frames = playback
+            .stretches(0..length, MOST as u64)
+            .map(move |stretch| {
+                let bytes = match stretch? {
+                    Stretch::Bytes(bytes) => bytes,
+                    Stretch::Files(parts) => {
+                        let parts = parts.iter().map(|part| Part {
+                            file: part.file(),
+                            offset: part.offset,
+                            len: part.len,
+                        });
+                        let bytes = lane.stand_in(parts.collect());
+                        bytes.map_err(|_| storage::Error::Closed("a stretch of files"))?
+                    }
+                };
+                Ok::<_, storage::Error>(Frame::data(bytes))
+            });
         let mut response = Response::new(StreamBody::new(Box::pin(frames)));
         let headers = response.headers_mut();
         headers.insert("content-length", length.into());

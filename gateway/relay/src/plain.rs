@@ -131,7 +131,8 @@ impl Plain {
                 State::Bytes => {
                     let job = self.lane.queue().pop_front();
                     let job = job.filter(|job| job.left == len as u64);
-                    let job = job.ok_or_else(|| io::Error::other("nothing stands behind a slice"))?;
+                    let job =
+                        job.ok_or_else(|| io::Error::other("nothing stands behind a slice"))?;
                     self.begin()?;
                     self.state = State::Files(job);
                 }

@@ -36,7 +36,10 @@ fn body(lane: &Lane, file: &Arc<File>, content: &[u8]) -> (Vec<Piece>, Vec<u8>) 
     let mut wanted = Vec::new();
     let mut pieces = Vec::new();
     let mut at = 0;
-    for (n, len) in [1, 70_000, 300, MOST - 10, 5_000, 1 << 20].into_iter().enumerate() {
+    for (n, len) in [1, 70_000, 300, MOST - 10, 5_000, 1 << 20]
+        .into_iter()
+        .enumerate()
+    {
         let said = Bytes::from(format!("piece {n} of {len};"));
         wanted.extend_from_slice(&said);
         pieces.push(Piece::Bytes(said));
@@ -163,5 +166,8 @@ fn a_slice_stands_for_no_more_than_it_can() {
     let lane = Lane::default();
     assert!(lane.stand_in(Vec::new()).is_err());
     assert!(lane.stand_in(vec![part(&file, 0, MOST + 1)]).is_err());
-    assert_eq!(lane.stand_in(vec![part(&file, 0, MOST)]).unwrap().len(), MOST);
+    assert_eq!(
+        lane.stand_in(vec![part(&file, 0, MOST)]).unwrap().len(),
+        MOST
+    );
 }

@@ -149,7 +149,9 @@ fn content(
         tracing::error!(%camera, %error, "a playback broke off");
     };
     let Some(lane) = lane else {
-        let content = playback.read(part).map(move |piece| piece.inspect_err(told));
+        let content = playback
+            .read(part)
+            .map(move |piece| piece.inspect_err(told));
         return warp::reply::stream(OneReader::new(Box::pin(content))).into_response();
     };
     let content = playback.stretches(part, MOST as u64).map(move |stretch| {

@@ -154,9 +154,9 @@ impl Reel {
             let lasts = (*until).min(entry.end) > wall(end) + OVERLAP / 2;
             let goes_on = entry.start <= limit && lasts;
             // A segment of the same stream that began before this one has been played.
-            let is_later = now.as_ref().is_none_or(|(f, _)| {
-                f != feed || begun.is_none_or(|begun| entry.start > begun)
-            });
+            let is_later = now
+                .as_ref()
+                .is_none_or(|(f, _)| f != feed || begun.is_none_or(|begun| entry.start > begun));
             if !(is_other && goes_on && is_later) {
                 continue;
             }

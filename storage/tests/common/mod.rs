@@ -277,8 +277,10 @@ pub async fn range_of(playback: &Playback, range: std::ops::Range<u64>) -> Vec<u
     use std::os::{fd::AsFd, unix::fs::FileExt};
     use storage::playback::Stretch;
     // Of an odd length, so that stretches end within files.
-    let found: Result<Vec<Stretch>, _> =
-        playback.stretches(range.clone(), 77_777).try_collect().await;
+    let found: Result<Vec<Stretch>, _> = playback
+        .stretches(range.clone(), 77_777)
+        .try_collect()
+        .await;
     let chunks: Vec<Bytes> = playback.read(range).try_collect().await.unwrap();
     let mut sent = Vec::new();
     for stretch in found.unwrap() {
