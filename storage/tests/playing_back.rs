@@ -33,6 +33,35 @@ fn duration_of(path: &Path) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_listing_reads_the_index_and_no_directory() {
+    let store = Store::new();
+    let base = at("10:00:00");
+    let mut source = Source::new(9, base);
+    let recorder = store.archive.record(source.lease(), 36_500);
+    source.play(&clip(H264), 6);
+    recorded(&store.archive, 9, base, base + s(22)).await;
+    recorder.stop().await;
+    let month = s(30 * 86_400);
+    let list = async || {
+        let found = store
+            .archive
+            .timeline(camera(9), base + s(60) - month, base + s(60))
+            .await;
+        found
+            .unwrap()
+            .spans
+            .iter()
+            .map(|s| (s.start, s.end))
+            .collect::<Vec<_>>()
+    };
+    let there = list().await;
+    assert!(!there.is_empty());
+    // Were one directory looked into, it would be missed.
+    std::fs::remove_dir_all(store.data.recordings()).unwrap();
+    assert_eq!(list().await, there);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn across_segments_and_midnight_with_b_frames_and_sound() {
     let store = Store::new();
     let clip = clip(Spec {

@@ -68,7 +68,7 @@ async function recorded(seconds) {
  */
 const measure = (samples) =>
   page.evaluate(
-    (count) =>
+    ([count, most]) =>
       new Promise((resolve) => {
         const all = () =>
           [...document.querySelectorAll(".pane[data-state=ready] .recorded")]
@@ -77,19 +77,24 @@ const measure = (samples) =>
             .filter((at) => at > 0);
         const skews = [];
         let fewest = 99;
-        const first = all();
-        const began = performance.now();
+        let first = all();
+        let began = performance.now();
         const look = () => {
           const times = all();
+          // It begins with the first moment that all of them show.
+          if (skews.length === 0 && times.length < most) {
+            setTimeout(look, 50);
+            return;
+          }
+          if (skews.length === 0) [first, began] = [times, performance.now()];
           fewest = Math.min(fewest, times.length);
-          skews.push(Math.max(...times) - Math.min(...times));
+          if (times.length > 1) skews.push(Math.max(...times) - Math.min(...times));
           if (skews.length < count) {
             setTimeout(look, 50);
             return;
           }
           const sorted = [...skews].sort((a, b) => a - b);
-          const last = all();
-          const moved = last.map((at, n) => at - first[n]);
+          const moved = times.map((at, n) => at - first[n]);
           resolve({
             cameras: times.length,
             fewest,
@@ -102,7 +107,7 @@ const measure = (samples) =>
         };
         look();
       }),
-    samples,
+    [samples, MOST],
   );
 const ready = () => until(page, (count) => document.querySelectorAll(".pane[data-state=ready]").length === count, MOST);
 const shown = () =>
