@@ -237,12 +237,13 @@ export class ElementPlayer implements TilePlayer {
     if (rate > 0 && this.#ready) {
       const fast = Math.max(1, rate);
       if (Math.abs(off) > JUMP_S * fast && !video.seeking) video.currentTime = wanted;
-      // Where it stands for a moment it is not put right to the frame: that would be a seek, of all of them, each time.
-      if (held || -off > AHEAD_S * fast) {
+      // Where the clock stands, who is behind goes on to it, and who is there stands: a stop and a start of each cost more than they
+      // are worth, and to be put right to the frame would be a seek.
+      if (-off > (held ? -EXACT_S : AHEAD_S * fast)) {
         if (!video.paused) video.pause();
         return;
       }
-      if (video.paused && off < 0) return;
+      if (video.paused && off < 0 && !held) return;
       const nearer = Math.max(-GENTLE, Math.min(GENTLE, (2 * off) / fast));
       video.playbackRate = Math.min(MOST_RATE, Math.max(LEAST_RATE, rate * (1 + nearer)));
       if (video.paused) video.play().catch(() => undefined);
