@@ -61,7 +61,7 @@ sheets() {
 plain=() secure=() own=() apart=()
 export BUDGET_MS=${BUDGET_MS:-40000}
 # The others by name: docs/design/limits.md says why.
-for one in ${*:-wall flow drill recordings district weeks hall map-sources}; do
+for one in ${*:-wall flow drill recordings map-tools axe-brief district weeks hall map-sources}; do
   case $one in
     transport) secure+=("$one") ;;
     hall | map-sources) own+=("$one") ;;

@@ -396,11 +396,13 @@ try {
     }
     const { log } = await incident();
     expect(log.length > 0, "no log");
-    if (process.env.SHOTS) {
-      await report.screenshot({ path: `${process.env.SHOTS}/drill-report.png`, fullPage: true });
-      await report.pdf({ path: `${process.env.SHOTS}/drill-report.pdf` }).catch(() => undefined);
-    }
+    const shots = process.env.SHOTS;
+    if (shots) await report.screenshot({ path: `${shots}/drill-report.png`, fullPage: true });
+    const paper = await report.pdf({ format: "A4", ...(shots ? { path: `${shots}/drill-report.pdf` } : {}) });
+    const sheets = paper.toString("latin1").match(/\/Type\s*\/Page\b/g)?.length ?? 0;
+    expect(sheets >= 1 && sheets <= 4, `${sheets} sheets of paper`);
     await report.close();
+    return `${sheets} sheets`;
   });
   await step("no request left the origin, nothing was thrown", () => {
     expect(desk.strays.length === 0, desk.strays.join(", "));

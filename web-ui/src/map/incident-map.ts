@@ -117,7 +117,7 @@ export class IncidentMap {
   fit(places: readonly Place[]): void {
     if (places.length === 0) return;
     const extent = boundingExtent(places.map(at));
-    this.#map.getView().fit(extent, { padding: [60, 60, 60, 60], maxZoom: 16 });
+    this.#map.getView().fit(extent, { padding: [60, 96, 60, 60], maxZoom: 16 });
   }
 
   zoomBy(step: number): void {
