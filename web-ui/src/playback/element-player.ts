@@ -15,6 +15,8 @@ const JUMP_S = 0.25;
 const GENTLE = 0.2;
 /** Ahead by more than this it stands until the moment is there, seconds of the viewer's time. */
 const AHEAD_S = 0.05;
+/** It stands at the moment, seconds. */
+const THERE_S = 0.05;
 /** Standing still: a picture's own time counts to the frame. */
 const EXACT_S = 0.004;
 /** Kept behind the moment, seconds. */
@@ -257,6 +259,10 @@ export class ElementPlayer implements TilePlayer {
   lag(at: number): number {
     const run = this.#run;
     if (!this.#ready || run?.shown == null || run.furthest === null) return 0;
+    // One that stands at the moment has its picture: a busy browser does not always tell of the last one before a stop.
+    const { video } = run;
+    const off = (run.timeOf(at) ?? video.currentTime) - video.currentTime;
+    if (video.paused && !video.seeking && video.readyState >= 2 && off < THERE_S) return 0;
     return Math.max(0, Math.min(at, run.furthest) - run.shown);
   }
 
