@@ -91,6 +91,25 @@ describe("the wire of a playback", () => {
     line.close();
   });
 
+  it("misses nothing of what is sent while a change of rate is on its way", () => {
+    const { line, heard } = rig();
+    FakeLine.last.hello();
+    const first = Number(last("clock")?.run);
+    line.rate(1);
+    // The answer to the seek, and its pictures, come before the answer to the rate.
+    FakeLine.last.say({ type: "clock", clock: 1, run: first, at: NOON * 1000, rate: 0, keys: false });
+    FakeLine.last.opened(1, FEED);
+    picture(FEED);
+    answer(NOON);
+    picture(FEED, false);
+    line.rate(2);
+    picture(FEED, false);
+    answer(NOON, 2);
+    picture(FEED, false);
+    expect(heard.map((one) => one.type)).toEqual(["opened", "media", "media", "media", "media"]);
+    line.close();
+  });
+
   it("tells gaps in milliseconds and refusals in words", () => {
     const { line, heard } = rig();
     FakeLine.last.hello();

@@ -64,6 +64,8 @@ export class RecordedLine {
   #run = 0;
   /** The newest run that the gateway has answered. */
   #answered = 0;
+  /** The newest run that begins anew elsewhere: what comes before its answer is of before. A change of rate goes on with what is sent. */
+  #elsewhere = 0;
   #at: number;
   #rate = 0;
   #back = false;
@@ -114,7 +116,8 @@ export class RecordedLine {
   seek(at: number, rate: number): void {
     this.#at = at;
     this.#rate = rate;
-    this.#session?.send({ type: "clock", clock: CLOCK, run: this.#next(), at: micros(at), rate, gaps: this.gaps });
+    this.#elsewhere = this.#next();
+    this.#session?.send({ type: "clock", clock: CLOCK, run: this.#run, at: micros(at), rate, gaps: this.gaps });
   }
 
   /** Goes on from where it is. */
@@ -125,7 +128,8 @@ export class RecordedLine {
 
   step(n: number, frames: number): void {
     this.#rate = 0;
-    this.#session?.send({ type: "step", clock: CLOCK, run: this.#next(), tile: tileId(n), frames });
+    this.#elsewhere = this.#next();
+    this.#session?.send({ type: "step", clock: CLOCK, run: this.#run, tile: tileId(n), frames });
   }
 
   /** What is on the screen now. */
@@ -198,18 +202,20 @@ export class RecordedLine {
         // What was on its way before the clock was set anew goes nowhere.
         if (!tile || session !== this.#session || message.feed !== tile.feed) return;
         this.bytes += message.payload.byteLength;
-        if (this.#answered === this.#run) tile.hear({ type: "media", message });
+        if (this.#answered >= this.#elsewhere) tile.hear({ type: "media", message });
       },
       closed: (session, code, why) => this.#end(session, code, why),
     });
   }
 
   #set(message: ClockSet): void {
-    if (message.clock !== CLOCK || message.run !== this.#run) return;
-    clearTimeout(this.#answer);
+    if (message.clock !== CLOCK || message.run > this.#run) return;
     this.#worked = true;
-    this.#answered = message.run;
+    // An answer to what was said before the last word counts too: what is sent from there on is what is wanted.
+    this.#answered = Math.max(this.#answered, message.run);
     this.#back = message.rate < 0;
+    if (message.run !== this.#run) return;
+    clearTimeout(this.#answer);
     this.#at = message.at / 1000;
     this.events.clock(this.#at, message.rate);
   }
