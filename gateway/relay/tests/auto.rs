@@ -361,6 +361,46 @@ fn who_cannot_decode_is_told_what_stands_in() {
     }
 }
 
+/// A camera with a main stream only, on a link that has no room for it.
+struct OneStream;
+
+impl Host for OneStream {
+    fn open(&self, _: &Viewer, wish: &Wish) -> Result<Lease, Reason> {
+        let code = match wish.profile {
+            Profile::Main => ReasonCode::LinkBudget,
+            Profile::Sub => ReasonCode::NotFound,
+        };
+        Err(Reason::new(code, ""))
+    }
+
+    fn closed(&self, _: &Viewer, _: CameraId, _: Profile) {}
+
+    fn authenticate(&self, _: &str, _: std::net::SocketAddr) -> Result<Viewer, Reason> {
+        Err(Reason::new(ReasonCode::Forbidden, ""))
+    }
+}
+
+#[test]
+fn who_gets_neither_stream_is_told_of_the_one_that_there_is() {
+    let host: Arc<dyn Host> = Arc::new(OneStream);
+    for size in [
+        r#","width":320,"height":180"#,
+        r#","width":1920,"height":1080"#,
+    ] {
+        let mut rig = Rig::hosted(&host, Delivery::Stream, Config::default());
+        let camera = camera(1);
+        rig.say(&format!(
+            r#"{{"type":"open","tile":1,"camera":"{camera}","profile":"auto"{size}}}"#
+        ));
+        let seen = rig.drain();
+        let refused = seen.control.iter().find_map(|m| match m {
+            ServerMessage::Refused { reason, .. } => Some(reason.code),
+            _ => None,
+        });
+        assert_eq!(refused, Some(ReasonCode::LinkBudget), "{size}");
+    }
+}
+
 #[test]
 fn a_camera_with_one_stream_shows_that_one() {
     let mut sub = live(1);

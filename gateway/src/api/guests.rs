@@ -42,6 +42,13 @@ struct Link<'a> {
     url: String,
 }
 
+/// What a link's holder comes in by: 32 bytes that nobody guesses.
+pub(super) fn new_secret() -> String {
+    let mut random = [0u8; 32];
+    ThreadRng::default().fill_bytes(&mut random);
+    URL_SAFE_NO_PAD.encode(random)
+}
+
 pub(super) fn hash(secret: &str) -> String {
     let hash = Sha256::digest(secret.as_bytes());
     hash.iter().map(|b| format!("{b:02x}")).collect()
@@ -61,9 +68,7 @@ pub(super) async fn invite(call: Call) -> Answer {
         let text = format!("{}, expected 1 to {MAX_HOURS}", new.hours);
         return Err(Problem::bad("hours", text));
     }
-    let mut random = [0u8; 32];
-    ThreadRng::default().fill_bytes(&mut random);
-    let secret = URL_SAFE_NO_PAD.encode(random);
+    let secret = new_secret();
     let now = call.gateway.now();
     let until = now + std::time::Duration::from_secs(u64::from(new.hours) * 3600);
     let change = Change::Invite {

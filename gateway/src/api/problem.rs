@@ -21,11 +21,18 @@ pub struct Problem {
     /// The methods there are, of a 405.
     pub allow: Option<String>,
     /// What exactly, for a page that words it in its reader's language.
-    pub said: Option<Box<Words>>,
-    /// The field that is wrong, of a 400 that names one.
-    pub field: Option<String>,
+    pub about: Option<Box<About>>,
     /// What else the answer says, by name (RFC 9457, 3.2).
     pub more: Option<Box<serde_json::Value>>,
+}
+
+/// What a page words in its reader's language.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// What exactly.
+    pub said: Option<Words>,
+    /// The field that is wrong, of a 400 that names one.
+    pub field: Option<String>,
 }
 
 impl Problem {
@@ -37,8 +44,7 @@ impl Problem {
             detail: detail.into(),
             retry_after_s: None,
             allow: None,
-            said: None,
-            field: None,
+            about: None,
             more: None,
         }
     }
@@ -46,7 +52,10 @@ impl Problem {
     /// A problem that a page can word.
     pub fn says(status: StatusCode, code: &'static str, said: Said) -> Self {
         Self {
-            said: Some(Box::new(said.words)),
+            about: Some(Box::new(About {
+                said: Some(said.words),
+                field: None,
+            })),
             ..Self::new(status, code, said.text)
         }
     }
@@ -54,7 +63,10 @@ impl Problem {
     /// 400 that a page can word: the field, and what is wrong with it.
     pub fn wrong(field: &str, said: Said) -> Self {
         Self {
-            said: Some(Box::new(said.words)),
+            about: Some(Box::new(About {
+                said: Some(said.words),
+                field: Some(field.to_owned()),
+            })),
             ..Self::bad(field, said.text)
         }
     }
@@ -79,7 +91,10 @@ impl Problem {
     /// 400: the request is wrong; the text begins with the field's name.
     pub fn bad(field: &str, detail: impl std::fmt::Display) -> Self {
         Self {
-            field: Some(field.to_owned()),
+            about: Some(Box::new(About {
+                said: None,
+                field: Some(field.to_owned()),
+            })),
             ..Self::new(
                 StatusCode::BAD_REQUEST,
                 "bad-request",
@@ -147,11 +162,13 @@ impl Problem {
             "detail": self.detail,
             "code": self.code,
         });
-        if let Some(said) = self.said {
-            body["said"] = json!(said);
-        }
-        if let Some(field) = self.field {
-            body["field"] = json!(field);
+        if let Some(about) = self.about {
+            if let Some(said) = about.said {
+                body["said"] = json!(said);
+            }
+            if let Some(field) = about.field {
+                body["field"] = json!(field);
+            }
         }
         if let (Some(more), Some(body)) = (self.more, body.as_object_mut())
             && let serde_json::Value::Object(more) = *more
@@ -203,7 +220,12 @@ impl From<Reason> for Problem {
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self {
-            said: reason.said,
+            about: reason.said.map(|said| {
+                Box::new(About {
+                    said: Some(*said),
+                    field: None,
+                })
+            }),
             ..Self::new(status, reason.code.as_str(), reason.text)
         }
     }

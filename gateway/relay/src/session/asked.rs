@@ -162,8 +162,12 @@ impl Session {
                         Profile::Main => Profile::Sub,
                         Profile::Sub => Profile::Main,
                     };
-                    self.hold(Wish { profile, ..wish }, None)
-                        .map_err(|_| reason)
+                    let other = self.hold(Wish { profile, ..wish }, None);
+                    // That it has no such stream tells nothing where the one that it has is refused.
+                    other.map_err(|other| match reason.code {
+                        ReasonCode::NotFound => other,
+                        _ => reason,
+                    })
                 }
                 (_, held) => held,
             }

@@ -7,10 +7,8 @@ use std::{
 };
 
 use ::media::WallTime;
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use command::wall::{Change, Link, MAX_DAYS, Wall};
 use http::StatusCode;
-use rand::{RngCore, rngs::ThreadRng};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -69,9 +67,7 @@ pub(in crate::api) async fn make(call: Call) -> Answer {
         let text = format!("{}, expected 1 to {MAX_DAYS}", new.days);
         return Err(Problem::bad("days", text));
     }
-    let mut random = [0u8; 32];
-    ThreadRng::default().fill_bytes(&mut random);
-    let secret = URL_SAFE_NO_PAD.encode(random);
+    let secret = guests::new_secret();
     let now = call.gateway.now();
     let until = now + Duration::from_secs(u64::from(new.days) * 86_400);
     let mut entry = call.entry("wall-link", wall.id.clone(), Some(wall.region))?;
