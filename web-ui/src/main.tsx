@@ -26,6 +26,8 @@ import { sending } from "./wall/sending";
 import { screenUrl } from "./wall/shared";
 import { WallPage } from "./wall/wall-page";
 
+void import("./i18n/later").catch(() => undefined);
+
 const MapPage = lazyPage(() => import("./map/map-page"));
 const PlaybackPage = lazyPage(() => import("./playback/playback-page"));
 const RecordingsPage = lazyPage(() => import("./recordings/recordings-page"));

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { ACTIONS } from "../admin/audit-log";
 import { CAMERA_STATES, EVENT_KINDS, GRADES } from "../domain/types";
 import { INCIDENT_KINDS } from "../incident/incident-form";
+import "./later";
 import { MESSAGES } from "./messages";
 import { language, pickLanguage, t, tCode } from "./t";
 import { bytes, delayWords, duration, rate } from "./words";

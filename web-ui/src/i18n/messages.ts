@@ -11,14 +11,14 @@ import { PLAYBACK } from "./texts/playback";
 import { RECORDINGS } from "./texts/recordings";
 import { REGISTER } from "./texts/register";
 import { RULES } from "./texts/rules";
-import { SAID } from "./texts/said";
+import type { SAID } from "./texts/said";
 import { SHELL } from "./texts/shell";
 import { SUPERVISION } from "./texts/supervision";
 import { WALL } from "./texts/wall";
 import { WALLS } from "./texts/walls";
 import { ZONES } from "./texts/zones";
 
-export const MESSAGES = {
+const FIRST = {
   ...SHELL,
   ...CODES,
   ...WALL,
@@ -36,7 +36,11 @@ export const MESSAGES = {
   ...REGISTER,
   ...IMPORT,
   ...LINKS,
-  ...SAID,
 } as const;
+
+/** What the gateway says comes a moment later (`later.ts`): until then `tCode` knows none of it, and the gateway's own words stand. */
+export const MESSAGES = FIRST as typeof FIRST & typeof SAID;
+
+export const addMessages = (more: typeof SAID): void => void Object.assign(MESSAGES, more);
 
 export type MessageKey = keyof typeof MESSAGES;

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Problem } from "../api/http";
+import "./later";
 import { MESSAGES } from "./messages";
 import { noteWords, problemText, saidWords, whatWords, wordsOf } from "./said";
 import { language, tCode } from "./t";

@@ -93,4 +93,5 @@ const VALUES: Record<string, (value: string) => string> = {
 };
 
 /** "20 digits", "2, 4, 6, 9 or 12 digits": the numbers are the same in every language. */
-const digitsWords = (value: string): string => t("said.digitsOf", { n: (value.match(/\d+/g) ?? []).join(" / ") });
+const digitsWords = (value: string): string =>
+  tCode("said", "digitsOf", { n: (value.match(/\d+/g) ?? []).join(" / ") }) ?? value;

@@ -31,7 +31,10 @@ type Arguments<Key extends MessageKey> = [Values<Key>] extends [never]
   : [values: Record<Values<Key>, string | number>];
 
 export function t<Key extends MessageKey>(key: Key, ...values: Arguments<Key>): string {
-  return fill(MESSAGES[key][language.value === "zh" ? 0 : 1], values[0] as Record<string, string | number> | undefined);
+  // What comes later may not be there yet.
+  const entry: readonly [string, string] | undefined = MESSAGES[key];
+  const text = entry?.[language.value === "zh" ? 0 : 1] ?? "";
+  return fill(text, values[0] as Record<string, string | number> | undefined);
 }
 
 /** For keys made of a code that came from the gateway: unknown ones give `null`. */

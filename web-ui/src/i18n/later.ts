@@ -1,0 +1,5 @@
+/** Texts that the first picture can do without. */
+import { addMessages } from "./messages";
+import { SAID } from "./texts/said";
+
+addMessages(SAID);
