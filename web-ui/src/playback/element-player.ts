@@ -9,8 +9,8 @@ import { TICKS_PER_MS, type TilePlayer } from "./tile-player";
 
 /** Where a run's first picture stands on the element's timeline, seconds: there is room before it to go backwards. */
 const MIDDLE_S = 100_000;
-/** Further off than this it jumps, seconds of the viewer's time. */
-const JUMP_S = 0.25;
+/** Further off than this it jumps, seconds of the viewer's time: a seek decodes from the key frame on, so what is less is played away. */
+const JUMP_S = 1;
 /** Most that the element's rate gives way to come nearer: nobody hears it. */
 const GENTLE = 0.2;
 /** Ahead by more than this it stands until the moment is there, seconds of the viewer's time. */
@@ -246,7 +246,7 @@ export class ElementPlayer implements TilePlayer {
         return;
       }
       if (video.paused && off < 0 && !held) return;
-      const nearer = Math.max(-GENTLE, Math.min(GENTLE, (2 * off) / fast));
+      const nearer = Math.max(-GENTLE, Math.min(held ? 1 : GENTLE, (2 * off) / fast));
       video.playbackRate = Math.min(MOST_RATE, Math.max(LEAST_RATE, rate * (1 + nearer)));
       if (video.paused) video.play().catch(() => undefined);
       return;
