@@ -37,7 +37,7 @@ export function UserAdmin() {
         <Empty icon="user" title={t("admin.noUsers")} />
       ) : (
         <div class="card table-scroll" tabIndex={0} role="region" aria-label={t("admin.users")}>
-          <table>
+          <table class="stacked">
             <thead>
               <tr>
                 <th>{t("admin.user")}</th>
@@ -50,7 +50,7 @@ export function UserAdmin() {
             <tbody>
               {users.map((user) => (
                 <tr key={user.user}>
-                  <td>{user.user}</td>
+                  <td class="who">{user.user}</td>
                   <td>{user.name}</td>
                   <td>{t(`role.${user.role}`)}</td>
                   <td class="dim">{regionPath(user.region) || user.region}</td>

@@ -97,6 +97,8 @@ describe("what the gateway says", () => {
     const coded = problem({ field: "name", said: { code: "too-long", most: "100" } });
     expect(whatWords(coded)).toBe("超过 100 个字");
     expect(problemText(coded)).toBe("“名称”：超过 100 个字");
+    const place = problem({ field: "coordinates[0]", detail: "coordinates[0]: the ring is not closed" });
+    expect(problemText(place)).toBe("填写的内容不符合要求（coordinates[0]: the ring is not closed）");
     // A code of tomorrow: what kind of refusal it is, and nothing in English.
     const later = problem({ code: "forbidden", detail: "of tomorrow", said: { code: "of-tomorrow" } });
     expect(problemText(later)).toBe("没有权限");

@@ -44,7 +44,9 @@ export function problemText(problem: Problem): string {
   const what = whatWords(problem);
   if (!problem.field) return what;
   const field = fieldWords(problem.field);
-  return field ? t("problem.of", { field, what }) : what;
+  if (field) return t("problem.of", { field, what });
+  // A place in a file (`coordinates[0]`) stays with what the gateway says of it.
+  return wordsOf(problem.said) ? what : whatWords({ ...problem, field: undefined });
 }
 
 /** A field's name as forms have it; in English a name of the API's is better than none. */
