@@ -3,6 +3,7 @@ import { api } from "../api/client";
 import { cameras } from "../api/store";
 import type { CameraCode } from "../domain/ids";
 import type { AuditEntry } from "../domain/types";
+import { noteWords } from "../i18n/said";
 import { t, tCode } from "../i18n/t";
 import { dayClock } from "../i18n/words";
 import { Button, Empty, Field, Loading, problemWords } from "../ui/widgets";
@@ -164,7 +165,9 @@ export function AuditLog() {
                   </td>
                   <td>{entry.outcome ? (tCode("outcome", entry.outcome) ?? entry.outcome) : ""}</td>
                   <td class="dim wide-only">{entry.address}</td>
-                  <td class="dim wide-only">{[entry.reason, entry.detail].filter(Boolean).join(" · ")}</td>
+                  <td class="dim wide-only">
+                    {[entry.reason, noteWords(entry.detail ?? "")].filter(Boolean).join(" · ")}
+                  </td>
                 </tr>
               ))}
             </tbody>

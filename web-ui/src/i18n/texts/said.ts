@@ -248,6 +248,8 @@ export const SAID = {
   "note.restored": ["恢复自第 {n} 版", "restored revision {n}"],
   "note.outage": ["批准停机 {n}", "approved outage {n}"],
   "note.outageWithdrawn": ["批准停机 {n} 撤回", "approved outage {n} withdrawn"],
+  "note.playedNothing": ["已关闭，未发送画面", "closed, nothing was sent"],
+  "note.played": ["已关闭，发送了 {n}", "closed, sent {n}"],
 
   "said.role": ["{role}没有这项权限", "a user with the role {role} may not do this"],
   "said.outside": ["超出您的管辖区域 {region}", "this lies outside region {region}, below which you may see"],
