@@ -117,19 +117,19 @@ try {
     await page.goto(`${settings.url}/events`);
     await page.click("tr[data-open=true] .button");
     await page.waitForSelector("dialog[open] .side-by-side, dialog[open] .event-facts");
-    await page.fill("dialog[open] .field input", "seen by the test");
+    await page.fill("dialog[open] .field input", "测试查看");
     await page.click("dialog[open] .button.accent");
-    await until(page, () => document.querySelector("dialog .notice")?.textContent.includes("seen by the test"));
+    await until(page, () => document.querySelector("dialog .notice")?.textContent.includes("测试查看"));
   });
   await step("it becomes an incident, which is closed only with a note", async () => {
     await page.click("dialog[open] .button:has-text('Open incident')");
-    await page.fill("dialog[open] textarea", "opened by the test");
+    await page.fill("dialog[open] textarea", "测试开单");
     await page.click("dialog[open] form .button.accent");
     await page.waitForSelector(".incident-detail");
     await page.click(".incident-detail header .button:has-text('Close')");
     await page.click(".move-form button[type=submit]");
     await page.waitForSelector(".move-form .field em");
-    await page.fill(".move-form textarea", "closed by the test");
+    await page.fill(".move-form textarea", "测试关闭");
     await page.click(".move-form button[type=submit]");
     await page.waitForSelector(".stages [data-stage=closed].now");
   });
@@ -204,11 +204,11 @@ try {
     await page.mouse.down();
     await page.mouse.move(stage.x + stage.width * 0.8, stage.y + stage.height * 0.9, { steps: 4 });
     await page.mouse.up();
-    await page.fill(".zone-list input", "gate of the test");
+    await page.fill(".zone-list input", "测试门口");
     await page.click(".zone-save");
     await page.waitForSelector(".zone-editor", { state: "detached" });
     const [saved] = await zones();
-    expect(saved?.name === "gate of the test", JSON.stringify(saved));
+    expect(saved?.name === "测试门口", JSON.stringify(saved));
     expect(saved.points.length === 5, JSON.stringify(saved.points));
     expect(JSON.stringify(saved.points[0]) === "[0.245,0.25]", JSON.stringify(saved.points[0]));
     const [x, y] = saved.points[3];

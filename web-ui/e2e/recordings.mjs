@@ -272,11 +272,11 @@ try {
     await drag(0.4, 0.5);
     await page.keyboard.press("h");
     await page.waitForSelector("dialog[open] .hold-form");
-    await page.fill("dialog[open] textarea", "held by the test");
+    await page.fill("dialog[open] textarea", "测试留存");
     await page.click("dialog[open] .button.accent");
     await page.waitForSelector("dialog", { state: "detached" });
     await page.waitForSelector(".groups .chip.plain");
-    hold = (await ask("holds")).find((one) => one.reason === "held by the test");
+    hold = (await ask("holds")).find((one) => one.reason === "测试留存");
     expect(hold.cameras.length === 2 && hold.until, JSON.stringify(hold));
   });
   await step("it is extended with a reason, and released only when that is meant", async () => {
