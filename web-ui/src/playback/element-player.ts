@@ -12,15 +12,23 @@ const MIDDLE_S = 100_000;
 /** Further off than this it jumps, seconds of the viewer's time: a seek decodes from the key frame on, so what is less is played away. */
 const JUMP_S = 1;
 /** Most that the element's rate gives way to come nearer: nobody hears it. */
-const GENTLE = 0.2;
+const GENTLE = 0.4;
+/** A change of its rate that is not worth telling the browser, as a share. */
+const FINE = 0.03;
 /** Ahead by more than this it stands until the moment is there, seconds of the viewer's time. */
-const AHEAD_S = 0.05;
+const AHEAD_S = 0.06;
 /** It stands at the moment, seconds. */
 const THERE_S = 0.05;
 /** Standing still: a picture's own time counts to the frame. */
 const EXACT_S = 0.004;
 /** Kept behind the moment, seconds. */
 const KEEP_S = 8;
+/** A picture so near to the one that is due is it; where the clock goes on meanwhile, one that can catch up. */
+const NEAR_MS = 20;
+/** Two times of one picture are no further apart. */
+const SAME_MS = 2;
+const LATE_MS = 250;
+const UNTOLD_MS = 500;
 const MOST_WAITING = 2000;
 const MOST_TIMES = 4000;
 const LEAST_RATE = 0.0625;
@@ -39,12 +47,12 @@ class Run {
   #buffer: SourceBuffer | null = null;
   #url: string;
   #frame = 0;
+  #arrived = false;
   closed = false;
 
   constructor(
     private codec: string,
     private readonly onError: (error: string) => void,
-    private readonly onShown: (run: Run) => void,
   ) {
     const Source = mediaSourceClass();
     if (!Source) throw new Error("no MediaSource in this browser");
@@ -63,6 +71,23 @@ class Run {
 
   timeOf(at: number): number | null {
     return this.base === null ? null : MIDDLE_S + (at - this.base) / 1000;
+  }
+
+  /** It is what is on the screen from now on. */
+  arrive(): void {
+    this.#arrived = true;
+    this.tell();
+  }
+
+  tell(): void {
+    if (this.#arrived && this.shown !== null) this.video.dataset.at = this.shown.toFixed(2);
+  }
+
+  /** Time of the picture that a moment shows, of those that came; `null` where none did. */
+  before(at: number): number | null {
+    let last: number | null = null;
+    for (const time of this.times) if (time <= at + 0.5 && (last === null || time > last)) last = time;
+    return last;
   }
 
   changeCodec(codec: string): void {
@@ -166,9 +191,10 @@ class Run {
 
   #seen(mediaTime: number): void {
     if (this.base === null || this.closed) return;
-    this.shown = this.base + (mediaTime - MIDDLE_S) * 1000;
-    this.video.dataset.at = this.shown.toFixed(2);
-    this.onShown(this);
+    const told = this.base + (mediaTime - MIDDLE_S) * 1000;
+    // The browser rounds: a microsecond before a picture's own time it would be the one before that a step goes on from.
+    this.shown = this.times.findLast((time) => Math.abs(time - told) < SAME_MS) ?? told;
+    this.tell();
   }
 }
 
@@ -181,6 +207,8 @@ export class ElementPlayer implements TilePlayer {
   #back = false;
   #codec = "";
   #trimmed = 0;
+  /** Since when it stands at the moment without a word of the picture, monotonic ms. */
+  #stands: number | null = null;
 
   constructor(private readonly onError: (error: string) => void) {
     this.element.className = "elements";
@@ -213,9 +241,11 @@ export class ElementPlayer implements TilePlayer {
       this.#old?.close();
       this.#old = this.#run;
     } else this.#run?.close();
+    this.#old?.video.pause();
     this.#ready = false;
     this.#back = back;
-    this.#run = new Run(this.#codec, this.onError, this.#seen);
+    this.#stands = null;
+    this.#run = new Run(this.#codec, this.onError);
     this.element.prepend(this.#run.video);
   }
 
@@ -232,7 +262,12 @@ export class ElementPlayer implements TilePlayer {
     if (!run || wanted === null || run.video.readyState === 0) return;
     const { video } = run;
     const off = wanted - video.currentTime;
-    if (mono - this.#trimmed > 1000) {
+    const still = held || rate === 0;
+    if (!this.#ready || still) {
+      this.#arrive(run, at, off, mono, still ? NEAR_MS : LATE_MS * Math.max(1, Math.abs(rate)));
+    }
+    // Before it is where it should be all that came lies far from where it is.
+    if (this.#ready && mono - this.#trimmed > 1000) {
       this.#trimmed = mono;
       run.trim(rate);
     }
@@ -246,14 +281,21 @@ export class ElementPlayer implements TilePlayer {
         return;
       }
       if (video.paused && off < 0 && !held) return;
-      const nearer = Math.max(-GENTLE, Math.min(held ? 1 : GENTLE, (2 * off) / fast));
-      video.playbackRate = Math.min(MOST_RATE, Math.max(LEAST_RATE, rate * (1 + nearer)));
+      const most = GENTLE * Math.max(0.5, rate);
+      const nearer = Math.max(-GENTLE * rate, Math.min(held ? 1 : most, (2 * off) / fast));
+      const speed = Math.min(MOST_RATE, Math.max(LEAST_RATE, rate + nearer));
+      if (Math.abs(video.playbackRate - speed) > FINE * speed) video.playbackRate = speed;
       if (video.paused) video.play().catch(() => undefined);
       return;
     }
     if (!video.paused) video.pause();
-    // A picture begins at its own time; half a millisecond into it no rounding is between.
-    if (!video.seeking && Math.abs(off + 0.0005) > (rate < 0 ? 0.1 : EXACT_S)) video.currentTime = wanted + 0.0005;
+    // A picture begins at its own time; half a millisecond into it no rounding is between. Backwards the first one ends at the moment
+    // that was asked for: there is nothing to show at its very end.
+    const { buffered } = video;
+    if (rate < 0 && buffered.length === 0) return;
+    const there = rate < 0 ? Math.min(wanted, buffered.end(buffered.length - 1) - EXACT_S) : wanted;
+    const aside = there + 0.0005 - video.currentTime;
+    if (!video.seeking && Math.abs(aside) > (rate < 0 ? 0.1 : EXACT_S)) video.currentTime = there + 0.0005;
   }
 
   lag(at: number): number {
@@ -264,6 +306,13 @@ export class ElementPlayer implements TilePlayer {
     const off = (run.timeOf(at) ?? video.currentTime) - video.currentTime;
     if (video.paused && !video.seeking && video.readyState >= 2 && off < THERE_S) return 0;
     return Math.max(0, Math.min(at, run.furthest) - run.shown);
+  }
+
+  behind(at: number): number | null {
+    const run = this.#run;
+    if (!this.#ready || !run) return 0;
+    const wanted = run.timeOf(at);
+    return wanted === null ? 0 : (wanted - run.video.currentTime) * 1000;
   }
 
   /** Its own clock is drawn to the moment; nothing else is. */
@@ -290,12 +339,35 @@ export class ElementPlayer implements TilePlayer {
     this.element.remove();
   }
 
-  #seen = (run: Run): void => {
-    if (run !== this.#run || this.#ready) return;
+  /**
+   * Whether it shows the moment, and the one before can go. On its way from the key frame to there a browser shows pictures too: they
+   * are of another moment than what the others show.
+   */
+  #arrive(run: Run, at: number, off: number, mono: number, near: number): void {
+    const due = this.#back ? null : run.before(at);
+    // Pictures come one by one: the last before the moment is known by the one behind it, where one comes.
+    const known = this.#settle(run, at, off, mono) || this.#back || (run.furthest ?? 0) > at - 1;
+    const { shown } = run;
+    if (this.#ready || !known || shown === null || (due !== null && shown < due - near)) return;
     this.#ready = true;
+    run.arrive();
     this.#old?.close();
     this.#old = null;
-  };
+  }
+
+  /** Whether it has stood at the moment for a while. A busy browser does not always tell of the last picture before a stop. */
+  #settle(run: Run, at: number, off: number, mono: number): boolean {
+    const { video } = run;
+    const stands = video.paused && !video.seeking && video.readyState >= 2 && Math.abs(off) < THERE_S;
+    this.#stands = stands ? (this.#stands ?? mono) : null;
+    if (this.#stands === null || mono - this.#stands < UNTOLD_MS) return false;
+    const own = this.#back ? null : run.before(at - off * 1000);
+    if (own !== null && Math.abs((run.shown ?? 0) - own) >= NEAR_MS) {
+      run.shown = own;
+      run.tell();
+    }
+    return true;
+  }
 }
 
 function concat(pieces: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {

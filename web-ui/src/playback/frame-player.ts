@@ -106,6 +106,9 @@ export class FramePlayer implements TilePlayer {
     return this.#queue.lag(at);
   }
 
+  behind(): null {
+    return null;
+  }
   after(at: number): number | null {
     return this.#queue.after(at);
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { DECODING_MS, keepsUp, modeOf, mustHold, PATIENCE_MS, SharedClock, type Standing } from "./shared-clock";
+import { DECODING_MS, keepsUp, modeOf, mustHold, PATIENCE_MS, Pace, SharedClock, type Standing } from "./shared-clock";
 
 const at = (furthest: number | null, more: Partial<Standing> = {}): Standing => ({
   ready: furthest !== null,
@@ -85,5 +85,54 @@ describe("whether it has to stand", () => {
     expect(mustHold([at(90_000, { spacing: 2000, lag: 2000 })], 43_000, 16, false, 0)).toBe(false);
     expect(keepsUp(at(4000, { spacing: 2000 }), 5900, 1)).toBe(true);
     expect(keepsUp(at(4000, { spacing: 40 }), 5900, 1)).toBe(false);
+  });
+});
+
+describe("the pace of players with clocks of their own", () => {
+  /** Looks for so long at one who is so far behind. */
+  const run = (pace: Pace, lag: number, from: number, ms: number): number => {
+    for (let mono = from; mono < from + ms; mono += 40) pace.look(lag, mono);
+    return pace.share;
+  };
+  it("begins where any machine comes along, and rises to the whole speed", () => {
+    const pace = new Pace();
+    pace.anew(1, 2);
+    expect(pace.share).toBe(1);
+    pace.anew(16, 1);
+    expect(pace.share).toBe(0.25);
+    pace.anew(1, 9);
+    expect(pace.share).toBe(0.5);
+    expect(run(pace, 0, 1000, 3000)).toBe(1);
+  });
+  it("falls while one is behind, never to a stand, and rises slowly then", () => {
+    const pace = new Pace();
+    pace.anew(1, 9);
+    expect(run(pace, 100, 1000, 1000)).toBeLessThan(0.5);
+    expect(run(pace, 500, 2000, 60_000)).toBeGreaterThan(0.05);
+    const low = pace.share;
+    expect(run(pace, 0, 62_000, 1000)).toBeLessThan(low * 1.5);
+    expect(run(pace, 0, 63_000, 60_000)).toBe(1);
+  });
+  it("is left alone where it is neither good nor bad", () => {
+    const pace = new Pace();
+    pace.anew(1, 9);
+    expect(run(pace, 45, 1000, 5000)).toBe(0.5);
+  });
+  it("goes down once for one stumble", () => {
+    const pace = new Pace();
+    pace.anew(1, 1);
+    pace.stumble(1000);
+    const share = pace.share;
+    expect(share).toBeLessThan(1);
+    pace.stumble(1100);
+    expect(pace.share).toBe(share);
+  });
+  it("is what a clock goes at", () => {
+    const clock = new SharedClock(1000, 0);
+    clock.setRate(2, 0);
+    clock.hold(false, 0);
+    clock.setPace(0.5, 100);
+    expect(clock.now(100)).toBe(1200);
+    expect(clock.now(200)).toBe(1300);
   });
 });

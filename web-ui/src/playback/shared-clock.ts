@@ -3,6 +3,7 @@ export class SharedClock {
   #at: number;
   #since: number;
   #rate = 0;
+  #pace = 1;
   #held = true;
 
   constructor(at: number, mono: number) {
@@ -19,7 +20,7 @@ export class SharedClock {
   }
 
   now(mono: number): number {
-    return this.#held ? this.#at : this.#at + (mono - this.#since) * this.#rate;
+    return this.#held ? this.#at : this.#at + (mono - this.#since) * this.#rate * this.#pace;
   }
 
   jump(at: number, mono: number): void {
@@ -30,6 +31,13 @@ export class SharedClock {
   setRate(rate: number, mono: number): void {
     this.jump(this.now(mono), mono);
     this.#rate = rate;
+  }
+
+  /** What of its rate it goes at, 0 to 1: see `Pace`. */
+  setPace(pace: number, mono: number): void {
+    if (pace === this.#pace) return;
+    this.jump(this.now(mono), mono);
+    this.#pace = pace;
   }
 
   /** So much time of the viewer's was none to show anything in: it does not count. */
@@ -107,4 +115,69 @@ export function mustHold(all: readonly Standing[], at: number, rate: number, hel
   if (rate === 0) return false;
   const fast = Math.max(1, Math.abs(rate));
   return live.some((one) => past(one, at, rate) > LAG_MS || one.lag > Math.max(LAG_MS * fast, one.spacing));
+}
+
+/** The pace is looked at so often, ms: a few pictures of each camera. */
+const PACE_MS = 250;
+/** One is behind the others, or its clock behind the moment, by more than this: too fast, ms of the viewer's time. */
+const TOO_FAST_MS = 60;
+/** And less than this: it could go faster. */
+const EASY_MS = 30;
+const LEAST_PACE = 0.1;
+const SETTLE_MS = 700;
+/** How it rises at each look, until it was too fast once, and then. */
+const STEEP = 1.15;
+const GENTLE = 1.05;
+/** So many cameras begin at full speed. */
+const FEW = 4;
+
+/**
+ * What of their speed cameras go at on a machine that cannot decode them all at it. Where each picture is drawn by the page a clock
+ * that stands for a moment is enough; a `<video>` that is behind leaves pictures out, each as it comes, and a stop and a start of
+ * nine of them cost more than they give: so all go slower until the slowest comes along. Pure.
+ */
+export class Pace {
+  #share = 1;
+  #worst = 0;
+  #since = 0;
+  #slowed = Number.NEGATIVE_INFINITY;
+  #rise = STEEP;
+
+  get share(): number {
+    return this.#share;
+  }
+
+  /** `lag`: how far the one that is furthest behind is behind, ms of the viewer's time. */
+  look(lag: number, mono: number): number {
+    this.#worst = Math.max(this.#worst, lag);
+    if (mono - this.#since < PACE_MS) return this.#share;
+    this.#since = mono;
+    if (this.#worst > TOO_FAST_MS) this.#slower(this.#worst > 2 * TOO_FAST_MS ? 0.65 : 0.85, mono);
+    else if (this.#worst < EASY_MS) this.#share = Math.min(1, this.#share * this.#rise + 0.005);
+    this.#worst = 0;
+    return this.#share;
+  }
+
+  /** The clock had to stand for one of them. */
+  stumble(mono: number): void {
+    this.#slower(0.65, mono);
+  }
+
+  /** What is slower now shows what that does before it is made slower still. */
+  #slower(by: number, mono: number): void {
+    if (mono - this.#slowed < SETTLE_MS) return;
+    this.#share = Math.max(LEAST_PACE, this.#share * by);
+    this.#slowed = mono;
+    this.#rise = GENTLE;
+  }
+
+  /**
+   * At another speed: what was is no measure. It begins where any machine comes along and is soon faster: nine that begin too fast are
+   * apart at once. By key frames it is the pictures a second that count.
+   */
+  anew(rate: number, cameras: number): void {
+    this.#share = modeOf(rate) === "keys" ? Math.min(1, 4 / rate) : cameras > FEW ? 0.5 : 1;
+    this.#rise = STEEP;
+    this.#worst = 0;
+  }
 }

@@ -5,6 +5,11 @@ import type { MediaMessage } from "../wire/media";
 export interface TilePlayer {
   readonly element: HTMLElement;
   readonly format: Format;
+  /**
+   * How far its own clock is behind the moment, ms; `null` where it has none. One that has can only be drawn to the moment: where it
+   * does not come along all have to go slower.
+   */
+  behind(at: number): number | null;
   /** Time of the picture on the screen, UTC ms. */
   readonly shown: number | null;
   /** Time of the picture that came last. */

@@ -121,13 +121,22 @@ function axis(
   context.fillStyle = ink("--line");
   for (const time of between) context.fillRect(Math.round(x(time)), (AXIS - 6) * rem, 1, 6 * rem);
   const dates = new Set(midnights);
+  // Close up there may be no midnight in view: the day stands at the left.
+  const [first] = midnights;
+  const today = first === undefined || x(first) > 110 * rem ? day(view.from) : "";
+  context.font = font(12 * rem, 600);
+  const todayRoom = today ? context.measureText(today).width + 16 * rem : 0;
   context.font = font(12 * rem);
   for (const time of at) {
     context.fillStyle = ink("--line");
     context.fillRect(Math.round(x(time)), (AXIS - 12) * rem, 1, height);
     if (dates.has(time)) continue;
+    const words = step < 60_000 ? clock(time) : clock(time).slice(0, 5);
+    const left = x(time) + 4 * rem;
+    // A time that is cut in half is another time.
+    if (left < todayRoom || left + context.measureText(words).width > width) continue;
     context.fillStyle = ink("--dim");
-    context.fillText(step < 60_000 ? clock(time) : clock(time).slice(0, 5), x(time) + 4 * rem, middle);
+    context.fillText(words, left, middle);
   }
   // Midnights stand out at every zoom: through all lanes, with the date.
   context.font = font(12 * rem, 600);
@@ -140,22 +149,19 @@ function axis(
     context.globalAlpha = 1;
     const words = monthDay(time);
     if (left < free || (step > 86_400_000 && !at.includes(time))) continue;
-    context.fillStyle = ink("--s1");
     const room = context.measureText(words).width + 8 * rem;
+    if (left + room > width) continue;
+    context.fillStyle = ink("--s1");
     context.fillRect(left + rem, 2 * rem, room, (AXIS - 4) * rem);
     context.fillStyle = ink("--text");
     context.fillText(words, left + 5 * rem, middle);
     free = left + room + 4 * rem;
   }
-  // Close up there may be no midnight in view: the day stands at the left.
-  const first = midnights[0];
-  if (first === undefined || x(first) > 110 * rem) {
-    const words = day(view.from);
-    const room = context.measureText(words).width + 16 * rem;
+  if (today) {
     context.fillStyle = ink("--s2");
-    context.fillRect(0, 0, room, (AXIS - 4) * rem);
+    context.fillRect(0, 0, todayRoom, (AXIS - 4) * rem);
     context.fillStyle = ink("--text");
-    context.fillText(words, 8 * rem, middle - 2 * rem);
+    context.fillText(today, 8 * rem, middle - 2 * rem);
   }
 }
 

@@ -57,6 +57,9 @@ class FakePlayer implements TilePlayer {
   lag(at: number) {
     return Math.max(0, at - this.slow);
   }
+  behind(): number | null {
+    return null;
+  }
   after(at: number) {
     return this.times.find((time) => time > at) ?? null;
   }

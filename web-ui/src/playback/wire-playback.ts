@@ -7,7 +7,7 @@ import type { Codec, Gaps, TrackInfo } from "../wire/control";
 import type { PaneView, Playback, PlayState } from "./playback";
 import { RecordedLine, type RecordedSignal } from "./recorded-line";
 import { type OpenSound, RecordedSound } from "./recorded-sound";
-import { isGivenUp, keepsUp, modeOf, mustHold, SharedClock, type Standing } from "./shared-clock";
+import { isGivenUp, keepsUp, modeOf, mustHold, Pace, SharedClock, type Standing } from "./shared-clock";
 import type { TilePlayer } from "./tile-player";
 
 /** How often the gateway is told what is shown, ms. */
@@ -21,6 +21,9 @@ const TELL_MS = 100;
 const EARLY_MS = 200;
 /** The screen turned last longer ago than this: the time between was none to show anything in, ms. */
 const TURN_MS = 100;
+/** The clocks of most players are aside of the moment by so much, ms of the viewer's time. */
+const MOST_MS = 40;
+const SOONER = 1.5;
 
 export interface WireOptions {
   readonly codes: readonly CameraCode[];
@@ -85,13 +88,16 @@ class Pane implements PaneView {
     return begins !== null && at < begins && begins - at <= EARLY_MS ? begins : at;
   }
 
-  standing(at: number, rate: number): Standing {
+  /** `best`: so late are the pictures of all of them. */
+  standing(at: number, rate: number, best: number): Standing {
+    // The others do not wait for it while it comes nearer, as they do where the page draws: it is waited for sooner.
+    const soon = modeOf(rate) === "all" && this.player.behind(at) !== null;
     return {
       ready: this.opened && this.player.ready,
       gap: this.refused !== null || this.inGap(at, rate),
       furthest: this.opened ? this.player.furthest : null,
       spacing: this.opened ? this.player.spacing : 0,
-      lag: this.opened ? this.player.lag(at) : 0,
+      lag: this.opened ? Math.max(0, this.player.lag(at) - best) * (soon ? SOONER : 1) : 0,
     };
   }
 
@@ -128,6 +134,9 @@ export class WirePlayback implements Playback {
   readonly panes: readonly Pane[];
   #line: RecordedLine;
   #clock: SharedClock;
+  #pace = new Pace();
+  /** The rate that the pace was found for. */
+  #pacedAt = 0;
   #rate = 0;
   /** Steps that the gateway looks for. */
   #looking = false;
@@ -188,6 +197,12 @@ export class WirePlayback implements Playback {
     this.#rate = rate;
     this.#looking = false;
     this.#clock.setRate(rate, mono);
+    // A pause in between is no other speed.
+    if (rate > 0 && rate !== this.#pacedAt) {
+      this.#pacedAt = rate;
+      this.#pace.anew(rate, this.panes.length);
+    }
+    this.#clock.setPace(rate > 0 && this.#hasOwnClocks() ? this.#pace.share : 1, mono);
     if (anew) {
       this.#jump(at);
       this.#line.seek(at, rate);
@@ -315,6 +330,33 @@ export class WirePlayback implements Playback {
     });
   }
 
+  #hasOwnClocks(): boolean {
+    return this.panes.some((pane) => pane.player.behind(0) !== null);
+  }
+
+  /**
+   * Those with a clock of their own are late by as much as the screen is, all alike: what counts is who is behind the others, and whose
+   * clock does not come along. Gives what of the rate all go at, and by how much the picture of the best is late.
+   */
+  #paced(open: readonly Pane[], at: number, mono: number): readonly [number, number] {
+    if (this.#rate <= 0) return [1, 0];
+    const fast = Math.max(1, this.#rate);
+    const going = open.filter((pane) => pane.player.ready && !pane.late && !pane.inGap(at, this.#rate));
+    const clocks = going.map((pane) => pane.player.behind(at)).filter((one) => one !== null);
+    if (clocks.length === 0) return [this.#hasOwnClocks() ? this.#pace.share : 1, 0];
+    const late = going.map((pane) => pane.player.lag(at));
+    const best = Math.min(...late);
+    // While it stands those who are behind come nearer: that says nothing.
+    if (this.#clock.held) return [this.#pace.share, best];
+    const apart = Math.max(...late) - best - Math.max(...going.map((pane) => pane.player.spacing));
+    const share = this.#pace.look(Math.max(apart, ...clocks) / fast, mono);
+    this.#clock.setPace(share, mono);
+    // Where most are elsewhere it is the moment that is wrong: the machine stood still for all of them, or for this page alone.
+    const most = clocks.sort((a, b) => a - b)[clocks.length >> 1] ?? 0;
+    if (Math.abs(most) > MOST_MS * fast) this.#clock.jump(at - most, mono);
+    return [share, best];
+  }
+
   /** Whom the clock waits for: not for one that it has waited for in vain while others had their picture, until that has its own. */
   #waitedFor(all: readonly Standing[], at: number, waited: number): readonly Standing[] {
     const keeps = all.map((one) => keepsUp(one, at, this.#rate));
@@ -333,26 +375,30 @@ export class WirePlayback implements Playback {
     this.#turn = requestAnimationFrame(this.#show);
     const mono = performance.now();
     const slept = mono - this.#turned - TURN_MS;
-    if (slept > 0) this.#clock.slip(slept);
+    // A player with a clock of its own went on meanwhile.
+    if (slept > 0 && !this.#hasOwnClocks()) this.#clock.slip(slept);
     this.#turned = mono;
-    const at = this.#clock.now(mono);
     const rate = this.#rate;
     const open = this.panes.filter((pane) => pane.opened);
+    const [share, best] = this.#paced(open, this.#clock.now(mono), mono);
+    const at = this.#clock.now(mono);
     for (const pane of open) pane.player.prepare(pane.moment(at));
     // Where one is not decoded in time the others do not run ahead of it: what is on the screen is of one moment.
     let moment = at;
     for (const pane of open)
       if (!pane.late && pane.player.ready && !pane.inGap(at, rate)) moment = Math.min(moment, pane.player.reach(at));
-    for (const pane of open) pane.player.show(pane.moment(pane.late ? at : moment), rate, mono, this.#clock.held);
+    const { held: stands } = this.#clock;
+    for (const pane of open) pane.player.show(pane.moment(pane.late ? at : moment), rate * share, mono, stands);
     for (const pane of this.panes)
       pane.voice.turn(
         pane.player.shown,
         rate === 1 && !this.#clock.held && pane.opened && !pane.late && !pane.inGap(at, rate),
       );
-    const standings = this.panes.map((pane) => pane.standing(at, rate));
+    const standings = this.panes.map((pane) => pane.standing(at, rate, best));
     const { held } = this.#clock;
     const waited = mono - this.#heldSince;
     const hold = mustHold(this.#waitedFor(standings, at, held ? waited : 0), at, rate, held, waited);
+    if (hold && !held) this.#pace.stumble(mono);
     if (hold !== held) {
       this.#clock.hold(hold, mono);
       this.#heldSince = mono;
