@@ -75,7 +75,9 @@ codes! {
     DiskError = "disk-error",
     /// The disk was too slow.
     DiskSlow = "disk-slow",
-    /// No plan asked for a recording, or the gateway was not running.
+    /// The gateway was not running.
+    GatewayDown = "gateway-down",
+    /// No plan asked for a recording, or it has been deleted since.
     NotRecording = "not-recording",
 }
 

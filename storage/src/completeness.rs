@@ -344,7 +344,7 @@ mod tests {
             (64_800_000, 21_600_000)
         );
         assert_eq!(known[0].gaps.len(), 2);
-        assert_eq!(known[0].gaps[0].reason.text, "the gateway was not running");
+        assert_eq!(known[0].gaps[0].reason.code, ReasonCode::GatewayDown);
         assert_eq!(known[0].gaps[1], gap);
 
         shared.note_days(WallTime::now()).await;

@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-use media::{CameraId, FeedId, Profile, WallTime};
+use media::{ByteCount, CameraId, FeedId, Profile, WallTime};
 
 pub(crate) use self::numbers::read_anew;
 use self::state::{Entry, State};
@@ -126,6 +126,19 @@ impl Ledger {
         self.put(Entry::Floor { camera, days }).await?;
         self.rules.fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Sets what is to be free of a disk once the oldest has begun to go; none gives it back to the configuration.
+    pub(crate) async fn set_free_target(&self, bytes: Option<ByteCount>) -> Result<(), Error> {
+        if self.free_target() == bytes {
+            return Ok(());
+        }
+        self.put(Entry::FreeTarget { bytes }).await
+    }
+
+    /// What was set of it.
+    pub(crate) fn free_target(&self) -> Option<ByteCount> {
+        self.lock().free_target
     }
 
     /// Changes whenever it may be that something is deleted earlier than was said before.
@@ -427,6 +440,8 @@ mod tests {
         };
         let ledger = Ledger::open(&data).unwrap();
         ledger.keep(camera, 90).await.unwrap();
+        let target = Some(ByteCount::mebibytes(500));
+        ledger.set_free_target(target).await.unwrap();
         for end in 0..1500 {
             ledger.gap(feed, gap(100, 100 + end)).await.unwrap();
         }
@@ -455,5 +470,9 @@ mod tests {
         let ledger = Ledger::open(&data).unwrap();
         assert_eq!(all(&ledger), [gap(5000, 5010), gap(6000, 6010)]);
         assert_eq!(ledger.days(camera), Some(90));
+        assert_eq!(ledger.free_target(), target);
+        ledger.set_free_target(None).await.unwrap();
+        drop(ledger);
+        assert_eq!(Ledger::open(&data).unwrap().free_target(), None);
     }
 }

@@ -19,6 +19,7 @@ use serde::Serialize;
 use crate::{
     Error,
     archive::Shared,
+    free_target::FreeTarget,
     hold::Holds,
     index::{Entry, Segments, part::HOURS},
 };
@@ -235,7 +236,7 @@ impl Sweep<'_> {
 
     /// Disks with less free than there should be.
     fn wants(&mut self) -> Vec<Want> {
-        let config = &self.shared.config;
+        let (config, target) = (&self.shared.config, FreeTarget::of(self.shared).bytes);
         let mut disks: BTreeMap<u64, (u64, BTreeSet<u16>)> = BTreeMap::new();
         for volume in self.shared.volumes.readable().filter(|v| v.listed) {
             match volume.measure() {
@@ -260,7 +261,6 @@ impl Sweep<'_> {
         for (free, volumes) in disks.into_values() {
             // Once it begins, it goes on to the target: not a segment for a segment.
             if free < config.keep_free.0 {
-                let target = config.keep_free.max(config.free_target.unwrap_or_default());
                 self.urgent |= free < config.keep_free.0 / 2;
                 wants.push(Want {
                     bytes: target.0 - free,

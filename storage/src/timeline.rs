@@ -181,7 +181,7 @@ fn explain(start: WallTime, end: WallTime, noted: &[Gap]) -> Vec<Gap> {
         end,
         reason: Reason::new(
             ReasonCode::NotRecording,
-            "no plan asked for a recording, the gateway was not running, or it has been deleted since",
+            "no plan asked for a recording, or it has been deleted since",
         ),
     };
     let mut out: Vec<Gap> = Vec::new();
@@ -197,7 +197,7 @@ fn explain(start: WallTime, end: WallTime, noted: &[Gap]) -> Vec<Gap> {
             out.push(unknown(at, a));
         }
         match out.last_mut() {
-            Some(last) if last.end == a && same(&last.reason, &gap.reason) => last.end = b,
+            Some(last) if last.end == a && last.reason.code == gap.reason.code => last.end = b,
             _ => out.push(Gap {
                 start: a,
                 end: b,
@@ -213,11 +213,6 @@ fn explain(start: WallTime, end: WallTime, noted: &[Gap]) -> Vec<Gap> {
         }
     }
     out
-}
-
-/// Whether two gaps that meet are one. What was not asked for is told apart from when nobody was there to do it.
-fn same(a: &Reason, b: &Reason) -> bool {
-    a.code == b.code && (a.code != ReasonCode::NotRecording || a.text == b.text)
 }
 
 #[cfg(test)]

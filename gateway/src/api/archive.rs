@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use ::media::{CameraId, Reason, RegionCode, WallTime};
+use ::media::{ByteCount, CameraId, Reason, RegionCode, WallTime};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use serde::Serialize;
-use storage::{Day, Policy, Progress, Room, VolumeStatus};
+use serde::{Deserialize, Serialize};
+use storage::{Day, FreeTarget, Policy, Progress, Room, VolumeStatus};
 
 use super::{Answer, Call, Problem, cameras::region_is_known, json};
 use crate::{access::Action, recording};
@@ -213,7 +213,7 @@ struct Storage {
     used_bytes: u64,
     free_bytes: u64,
     keep_free_bytes: u64,
-    free_target_bytes: u64,
+    free_target: Target,
     max_bytes: Option<u64>,
     room: &'static str,
     lacking_bytes: u64,
@@ -225,6 +225,33 @@ struct Storage {
     policy: Policy,
     volumes: Vec<Volume>,
     rebuilding: Option<Progress>,
+}
+
+/// What is to be free once the oldest has begun to go.
+#[derive(Serialize)]
+struct Target {
+    bytes: u64,
+    said: &'static str,
+    configured_bytes: u64,
+    least_bytes: u64,
+    /// None where no disk tells its size.
+    most_bytes: Option<u64>,
+}
+
+impl From<FreeTarget> for Target {
+    fn from(of: FreeTarget) -> Self {
+        Self {
+            bytes: of.bytes.0,
+            said: if of.set.is_some() {
+                "page"
+            } else {
+                "configuration"
+            },
+            configured_bytes: of.configured.0,
+            least_bytes: of.least.0,
+            most_bytes: of.most.map(|most| most.0),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -290,7 +317,7 @@ pub(super) async fn storage(call: Call) -> Answer {
         used_bytes: usage.used.0,
         free_bytes: usage.free.0,
         keep_free_bytes: config.keep_free.0.0,
-        free_target_bytes: config.free_target.unwrap_or(config.keep_free).0.0,
+        free_target: gateway.archive.free_target().into(),
         max_bytes: config.max.map(|m| m.0.0),
         room,
         lacking_bytes,
@@ -326,4 +353,35 @@ pub(super) async fn storage(call: Call) -> Answer {
             room_bytes: gateway.config.evidence.room.0.0,
         },
     })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewTarget {
+    /// None gives it back to the configuration; left out it is a mistake.
+    #[serde(deserialize_with = "Option::deserialize")]
+    bytes: Option<u64>,
+}
+
+/// `PUT /storage/free-target`: for those who have the whole district, since the disks are everybody's.
+pub(super) async fn set_free_target(call: Call) -> Answer {
+    let object = "free-target";
+    let district = call.gateway.config.district.code;
+    call.may(Action::ChangeRegister, district, object)?;
+    let NewTarget { bytes } = call.json()?;
+    let was = call.gateway.archive.free_target();
+    let mut entry = call.entry("free-target-changed", object.to_owned(), None)?;
+    let set = call
+        .gateway
+        .archive
+        .set_free_target(bytes.map(ByteCount))
+        .await?;
+    let back = if set.set.is_none() {
+        " (the configuration's)"
+    } else {
+        ""
+    };
+    entry.detail = format!("{} instead of {}{back}", set.bytes, was.bytes);
+    call.audit(entry).await?;
+    json(&Target::from(set))
 }

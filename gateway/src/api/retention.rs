@@ -144,7 +144,7 @@ pub(super) async fn list(call: Call) -> Answer {
     cameras.retain(|c| c.region.is_within(&region) && call.sees(Action::Look, c.region));
     let config = &call.gateway.config.recording;
     let usage = call.gateway.archive.usage();
-    let target = config.free_target.unwrap_or(config.keep_free).0.0;
+    let target = call.gateway.archive.free_target().bytes.0;
     let room_bytes = room(
         usage.used.0,
         usage.free.0,

@@ -244,6 +244,7 @@ pub static ROUTES: &[Route] = &[
     route!(GET "/api/v1/evidence/{id}/package.zip", May(Action::Playback), query &[], body None, 200 Media("application/zip"), "A job's package; takes range requests", evidence::package),
     route!(GET "/api/v1/signing-key", May(Action::Look), query &[], body None, 200 One("SigningKey"), "The public key that evidence is signed with", evidence::key),
     route!(GET "/api/v1/storage", May(Action::ReadStatus), query &[], body None, 200 One("Storage"), "The room that recordings have", archive::storage),
+    route!(PUT "/api/v1/storage/free-target", May(Action::ChangeRegister), query &[], body Some("NewFreeTarget"), 200 One("FreeTarget"), "Say what is to be free of each disk once the oldest has begun to go; null gives it back to the configuration", archive::set_free_target),
     route!(GET "/api/v1/links", May(Action::Look), query &[], body None, 200 Many("Link"), "Links: what they carry, and what is held, used and refused on each, by whom", links::list),
     route!(GET "/api/v1/links/notes", May(Action::Look), query &[opt("region", Text)], body None, 200 Many("LinkNote"), "What was refused on the links and what gave way lately, newest first", links::notes),
     route!(PUT "/api/v1/links/{region}", May(Action::ChangeRegister), query &[], body Some("NewLink"), 200 One("Link"), "Say what a region's uplink carries, what of it video may take, and when", links::set),

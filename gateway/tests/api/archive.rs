@@ -5,9 +5,10 @@ use std::time::Duration;
 use http::StatusCode;
 use media::WallTime;
 use serde_json::{Value, json};
+use sightline::access::{Role, users::Change};
 use storage::Plan;
 
-use crate::common::{CAMERA, Client, ELSEWHERE, Station, eventually};
+use crate::common::{CAMERA, Client, ELSEWHERE, Station, account, eventually};
 
 /// A range of which so many seconds are in files, from its first span on.
 async fn recorded(client: &Client, from: WallTime, seconds: u64) -> (WallTime, WallTime) {
@@ -125,6 +126,50 @@ async fn the_most_particular_plan_holds_and_the_archive_knows_it() {
     let audit = admin.get("audit?action=plan-changed").await.json();
     assert_eq!(audit["entries"].as_array().unwrap().len(), 2);
     station.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_free_space_target_is_set_within_bounds_and_stays() {
+    let station = Station::start().await;
+    let (admin, officer) = (
+        station.sign_in("admin").await,
+        station.sign_in("officer").await,
+    );
+    let before = admin.get("storage").await.json()["free_target"].clone();
+    assert_eq!(before["said"], "configuration");
+    assert_eq!(before["bytes"], before["configured_bytes"]);
+    let [least, most] = ["least_bytes", "most_bytes"].map(|of| before[of].as_u64().unwrap());
+    assert!(least < most, "{before}");
+    let path = "storage/free-target";
+    for bytes in [json!(least - 1), json!(most + 1), json!("much")] {
+        let got = admin.put(path, json!({"bytes": bytes})).await;
+        assert_eq!(got.status, StatusCode::BAD_REQUEST, "{bytes}");
+    }
+    // Left out it is a slip, not the configuration's.
+    assert_eq!(
+        admin.put(path, json!({})).await.status,
+        StatusCode::BAD_REQUEST
+    );
+    // One town's people do not decide over the disks of all.
+    let change = Change::Add(account("town", Role::Administrator, "441403102"));
+    let users = &station.running.gateway.users;
+    users.change(WallTime::now(), change).await.unwrap();
+    for client in [&officer, &station.sign_in("town").await] {
+        let got = client.put(path, json!({"bytes": most})).await;
+        assert_eq!(got.code(), "forbidden");
+    }
+    let set = admin.put(path, json!({"bytes": most})).await.json();
+    assert_eq!((&set["bytes"], &set["said"]), (&json!(most), &json!("page")));
+    assert_eq!(admin.get("storage").await.json()["free_target"], set);
+    let audit = admin.get("audit?action=free-target-changed").await.json();
+    assert_eq!(audit["entries"].as_array().unwrap().len(), 1);
+
+    // It stays, and is given back.
+    let (running, admin, _dir) = station.anew().await;
+    assert_eq!(admin.get("storage").await.json()["free_target"], set);
+    let back = admin.put(path, json!({"bytes": null})).await.json();
+    assert_eq!(back, before);
+    running.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,9 +4,8 @@ use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use media::WallTime;
 use serde_json::{Value, json};
-use sightline::gateway::{Extras, Gateway};
 
-use crate::common::{CAMERA, Client, ELSEWHERE, HUNG, Station, config, eventually};
+use crate::common::{CAMERA, Client, ELSEWHERE, HUNG, Station, eventually};
 
 fn face(cameras: &[&str]) -> Value {
     let cells: Vec<Value> = cameras.iter().map(|c| json!({"camera": c})).collect();
@@ -355,13 +354,7 @@ async fn walls_layouts_and_links_are_there_after_a_restart() {
         admin.get("walls/hall").await.json(),
         admin.get("wall-layouts").await.json(),
     );
-    let dir = tempfile::tempdir().unwrap();
-    let data = dir.path().join("data");
-    station.keep(&data).await;
-    let running = Gateway::start(config(&data), Extras::default())
-        .await
-        .unwrap();
-    let admin = Client::of(&running).sign_in("admin").await;
+    let (running, admin, _dir) = station.anew().await;
     assert_eq!(admin.get("walls/hall").await.json(), wall);
     assert_eq!(admin.get("wall-layouts").await.json(), layouts);
     let screen = Client::of(&running)
@@ -530,13 +523,7 @@ async fn a_plan_puts_its_cameras_on_the_wall_once() {
     admin.post(&path, json!({"plan": "late"})).await;
     let later = json!({"name": "x", "region": "441403", "screens": {"1": face(&[])}});
     admin.put("walls/later", later).await;
-    let dir = tempfile::tempdir().unwrap();
-    let data = dir.path().join("data");
-    station.keep(&data).await;
-    let running = Gateway::start(config(&data), Extras::default())
-        .await
-        .unwrap();
-    let admin = Client::of(&running).sign_in("admin").await;
+    let (running, admin, _dir) = station.anew().await;
     let made_up_for = eventually(|| async {
         let wall = admin.get("walls/later").await.json();
         let shown = screen(&wall, 1)["cells"][0]["camera"].clone();

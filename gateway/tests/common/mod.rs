@@ -51,7 +51,7 @@ fn region(code: &str, name: &str) -> Region {
     }
 }
 
-fn account(user: &str, role: Role, region: &str) -> Account {
+pub fn account(user: &str, role: Role, region: &str) -> Account {
     Account {
         user: user.into(),
         name: user.to_uppercase(),
@@ -181,6 +181,18 @@ impl Station {
         self.running.shutdown().await;
         self.server.shutdown().await;
         std::fs::rename(self._dir.path().join("data"), to).unwrap();
+    }
+
+    /// Stops, and starts anew on the same data without its cameras' server: who runs, an administrator, and where the data lie.
+    pub async fn anew(self) -> (Running, Client, TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("kept");
+        self.keep(&data).await;
+        let running = Box::pin(Gateway::start(config(&data), Extras::default()))
+            .await
+            .unwrap();
+        let admin = Client::of(&running).sign_in("admin").await;
+        (running, admin, dir)
     }
 
     pub async fn stop(self) {

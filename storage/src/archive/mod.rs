@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use media::{CameraId, Lease, Tracks, WallTime};
+use media::{ByteCount, CameraId, Lease, Tracks, WallTime};
 use tokio::{
     sync::{Notify, Semaphore, broadcast, watch},
     time::MissedTickBehavior,
@@ -27,6 +27,7 @@ use crate::{
     completeness::{self, Coverage, Day},
     events::blocking,
     files::Files,
+    free_target::FreeTarget,
     hold::{Hold, NewHold},
     index::Segments,
     ledger::Ledger,
@@ -184,6 +185,23 @@ impl Archive {
     /// The disk's.
     pub async fn set_floor(&self, camera: CameraId, days: u32) -> Result<(), Error> {
         self.shared().ledger.floor(camera, days).await
+    }
+
+    /// What is to be free of each disk once the oldest has begun to go, and within what it can be set.
+    pub fn free_target(&self) -> FreeTarget {
+        FreeTarget::of(self.shared())
+    }
+
+    /// Sets it from the next sweep on; none gives it back to the configuration. Kept in the journal.
+    ///
+    /// # Errors
+    /// [`Error::Value`] outside its bounds; the disk's.
+    pub async fn set_free_target(&self, bytes: Option<ByteCount>) -> Result<FreeTarget, Error> {
+        if let Some(bytes) = bytes {
+            self.free_target().check(bytes)?;
+        }
+        self.shared().ledger.set_free_target(bytes).await?;
+        Ok(self.free_target())
     }
 
     /// What recorders say aloud. A receiver that lags loses the oldest.

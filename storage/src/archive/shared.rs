@@ -295,7 +295,7 @@ impl Shared {
         let now = WallTime::now();
         let mut gaps = self.ledger.gaps(camera, from, to);
         gaps.extend(self.ledger.downs(from, to).into_iter().map(|(start, end)| {
-            let reason = Reason::new(ReasonCode::NotRecording, "the gateway was not running");
+            let reason = Reason::new(ReasonCode::GatewayDown, "the gateway was not running");
             (Profile::Main, Gap { start, end, reason })
         }));
         let mut feeds = Vec::new();

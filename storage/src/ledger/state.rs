@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use media::{CameraId, FeedId, Profile, Reason, WallTime};
+use media::{ByteCount, CameraId, FeedId, Profile, Reason, WallTime};
 use serde::{Deserialize, Serialize};
 
 use super::numbers::Numbers;
@@ -46,6 +46,8 @@ pub(super) enum Entry {
         profile: Profile,
         sequence: u64,
     },
+    /// What is to be free of a disk once the oldest has begun to go, bytes; none gives it back to the configuration.
+    FreeTarget { bytes: Option<ByteCount> },
 }
 
 impl Entry {
@@ -60,6 +62,7 @@ impl Entry {
             Self::Day { .. } => "day",
             Self::Numbers { .. } => "numbers",
             Self::Anew { .. } => "anew",
+            Self::FreeTarget { .. } => "free-target",
         }
     }
 }
@@ -77,6 +80,7 @@ pub(super) struct State {
     pub(super) plans: HashMap<CameraId, BTreeMap<WallTime, Plan>>,
     pub(super) days: HashMap<CameraId, BTreeMap<WallTime, Day>>,
     pub(super) numbers: Numbers,
+    pub(super) free_target: Option<ByteCount>,
     /// Of the newest record that is in the state.
     pub(super) sequence: u64,
 }
@@ -124,6 +128,7 @@ impl State {
                 profile,
                 sequence,
             } => self.numbers.begins(FeedId { camera, profile }, sequence),
+            Entry::FreeTarget { bytes } => self.free_target = bytes,
         }
     }
 
@@ -137,6 +142,7 @@ impl State {
             + self.holds.len()
             + self.down.len()
             + self.numbers.len()
+            + usize::from(self.free_target.is_some())
             + inner(&self.plans)
             + inner(&self.days)
     }
@@ -184,6 +190,7 @@ impl State {
             .chain(days)
             .chain(gaps)
             .chain(self.numbers.entries())
+            .chain(self.free_target.map(|bytes| Entry::FreeTarget { bytes: Some(bytes) }))
             .collect()
     }
 }

@@ -24,6 +24,7 @@ export const ACTIONS = [
   "recording-deleted",
   "plan-changed",
   "plan-cleared",
+  "free-target-changed",
   "hold-placed",
   "hold-extended",
   "hold-released",

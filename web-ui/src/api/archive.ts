@@ -5,6 +5,7 @@ import type {
   Completeness,
   EffectivePlan,
   EvidenceJob,
+  FreeTarget,
   Hold,
   NewHold,
   PlanBody,
@@ -66,6 +67,8 @@ export const archive = {
   completenessOf: (code: CameraCode, from: string, to: string) =>
     request<CameraDay[]>(`/cameras/${code}/completeness`, { query: { from, to } }),
   storage: () => request<Storage>("/storage"),
+  setFreeTarget: (bytes: number | null) =>
+    request<FreeTarget>("/storage/free-target", { method: "PUT", body: { bytes } }),
 };
 
 export const thumbnailUrl = (code: CameraCode, at: string, width: number): string =>

@@ -585,11 +585,19 @@ export interface Volume {
   readonly total_bytes: number;
   readonly writing: number;
 }
+/** What is to be free of each disk once the oldest has begun to go. */
+export interface FreeTarget {
+  readonly bytes: number;
+  readonly said: "page" | "configuration";
+  readonly configured_bytes: number;
+  readonly least_bytes: number;
+  readonly most_bytes: number | null;
+}
 export interface Storage {
   readonly used_bytes: number;
   readonly free_bytes: number;
   readonly keep_free_bytes: number;
-  readonly free_target_bytes: number;
+  readonly free_target: FreeTarget;
   readonly max_bytes: number | null;
   readonly room: "enough" | "short";
   readonly lacking_bytes: number;

@@ -14,6 +14,7 @@ import {
 import { t, tCode } from "../i18n/t";
 import { bytes, rate, regionName, shortTime } from "../i18n/words";
 import { Button, Dialog, Empty, toastProblem } from "../ui/widgets";
+import { FreeTargetStat } from "./free-target";
 import { Read, RegionSelect, regionList, Stat, useRead } from "./parts";
 import { daysWords, PlanForm, type Subject } from "./plan-form";
 import { type Filter, isShort, matches } from "./plan-logic";
@@ -30,7 +31,7 @@ interface Editing {
 export function PlansTab() {
   const { value: all, error, again } = useRead(() => archive.retention(null), 30_000, []);
   const { value: plans, again: plansAgain } = useRead(archive.plans, 30_000, []);
-  const { value: storage } = useRead(archive.storage, 30_000, []);
+  const { value: storage, again: storageAgain } = useRead(archive.storage, 30_000, []);
   const [filter, setFilter] = useState(NONE);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [shown, setShown] = useState(PAGE);
@@ -60,7 +61,14 @@ export function PlansTab() {
   return (
     <>
       {error && <Read error={error} there />}
-      <Room all={all} storage={storage} />
+      <Room
+        all={all}
+        storage={storage}
+        onTarget={() => {
+          storageAgain();
+          again();
+        }}
+      />
       <Rules
         plans={plans ?? []}
         may={may}
@@ -228,7 +236,7 @@ export function PlansTab() {
   );
 }
 
-function Room({ all, storage }: { all: Retention; storage: Storage | null }) {
+function Room({ all, storage, onTarget }: { all: Retention; storage: Storage | null; onTarget: () => void }) {
   const short = all.cameras.filter((one) => isShort(one, all.fits_days)).length;
   const days = daysWords(all.fits_days);
   return (
@@ -246,14 +254,7 @@ function Room({ all, storage }: { all: Retention; storage: Storage | null }) {
       <Stat label={t("recplan.short")} value={short} hint={t("recplan.shortHint")} warn={short > 0} />
       {storage && (
         <>
-          <Stat
-            label={t("recplan.target")}
-            value={bytes(storage.free_target_bytes)}
-            hint={t("recplan.targetHint", {
-              least: bytes(storage.keep_free_bytes),
-              target: bytes(storage.free_target_bytes),
-            })}
-          />
+          <FreeTargetStat storage={storage} onSet={onTarget} />
           <Stat
             label={t("recplan.floors")}
             value={

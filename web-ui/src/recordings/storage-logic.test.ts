@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { EvidenceJob } from "../domain/types";
 import { leftMs } from "./evidence-tab";
-import { freeRate } from "./storage-logic";
+import { freeRate, GIB, targetOf } from "./storage-logic";
 
 describe("how fast a disk fills", () => {
   it("is not said of a moment", () => {
@@ -32,5 +32,19 @@ describe("how long a package takes yet", () => {
   it("is not said of one that waits, or has hardly begun", () => {
     expect(leftMs(job("queued", 0.25), now)).toBeNull();
     expect(leftMs(job("running", 0.01), now)).toBeNull();
+  });
+});
+
+describe("a free-space target as it is typed", () => {
+  const bounds = { least_bytes: 4 * GIB, most_bytes: 50.04 * GIB };
+  it("is in GiB, within its bounds", () => {
+    expect(targetOf("20", bounds)).toBe(20 * GIB);
+    expect(targetOf("4.5", bounds)).toBe(4.5 * GIB);
+    for (const bad of ["", " ", "x", "3", "51", "-4"]) expect(targetOf(bad, bounds)).toBeNull();
+  });
+  it("takes the bounds as they are shown", () => {
+    expect(targetOf("50.1", bounds)).toBe(50.04 * GIB);
+    expect(targetOf("4", bounds)).toBe(4 * GIB);
+    expect(targetOf("9999", { ...bounds, most_bytes: null })).toBe(9999 * GIB);
   });
 });

@@ -15,3 +15,17 @@ export function freeRate(samples: readonly Sample[]): number | null {
   if (!first || !last || last.at - first.at < LEAST_MS) return null;
   return ((last.free - first.free) / (last.at - first.at)) * 1000;
 }
+
+export const GIB = 1024 ** 3;
+
+/** What was typed in GiB, as bytes; `null` outside the bounds. */
+export function targetOf(
+  text: string,
+  { least_bytes, most_bytes }: { readonly least_bytes: number; readonly most_bytes: number | null },
+): number | null {
+  const typed = text.trim() === "" ? Number.NaN : Math.round(Number(text) * GIB);
+  // The bounds are shown to a tenth of a GiB: who types one means it.
+  const tenth = GIB / 10;
+  if (!(typed > least_bytes - tenth && typed < (most_bytes ?? Number.MAX_SAFE_INTEGER) + tenth)) return null;
+  return Math.min(Math.max(typed, least_bytes), most_bytes ?? typed);
+}

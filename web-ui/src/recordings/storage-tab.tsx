@@ -9,6 +9,7 @@ import { t, tCode } from "../i18n/t";
 import { bytes, dayClock, eventWords, rate, reasonWords, shortTime } from "../i18n/words";
 import { Icon } from "../ui/icon";
 import { Button, Empty } from "../ui/widgets";
+import { FreeTargetStat } from "./free-target";
 import { Read, Stat, useRead } from "./parts";
 import { daysWords } from "./plan-form";
 import { freeRate, type Sample } from "./storage-logic";
@@ -16,8 +17,8 @@ import { freeRate, type Sample } from "./storage-logic";
 const LOOK_MS = 5000;
 
 export function StorageTab() {
-  const { value: storage, error } = useRead(archive.storage, LOOK_MS, []);
-  const { value: kept } = useRead(() => archive.retention(null), 60_000, []);
+  const { value: storage, error, again } = useRead(archive.storage, LOOK_MS, []);
+  const { value: kept, again: keptAgain } = useRead(() => archive.retention(null), 60_000, []);
   const samples = useRef(new Map<number, Sample[]>());
   useEffect(() => {
     for (const volume of storage?.volumes ?? []) {
@@ -44,6 +45,13 @@ export function StorageTab() {
           value={bytes(storage.free_bytes)}
           hint={total > 0 ? `${Math.round((storage.free_bytes / total) * 100)} %` : undefined}
           warn={storage.room === "short"}
+        />
+        <FreeTargetStat
+          storage={storage}
+          onSet={() => {
+            again();
+            keptAgain();
+          }}
         />
         {kept && (
           <Stat
@@ -164,8 +172,8 @@ function Forecast({ kept, storage }: { kept: Retention; storage: Storage }) {
         {t("recplan.fits")} <strong>{fitWords(kept.fits_days)}</strong>{" "}
         <span class="dim">
           {t("recplan.targetHint", {
-            least: bytes(storage.keep_free_bytes),
-            target: bytes(storage.free_target_bytes),
+            least: bytes(storage.free_target.least_bytes),
+            target: bytes(storage.free_target.bytes),
           })}
         </span>
       </p>

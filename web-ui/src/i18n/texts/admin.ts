@@ -84,6 +84,7 @@ export const ADMIN = {
   "audit.recording-deleted": ["删除录像", "Recording deleted"],
   "audit.plan-changed": ["修改录像计划", "Recording plan changed"],
   "audit.plan-cleared": ["取消录像计划", "Recording plan taken back"],
+  "audit.free-target-changed": ["修改空闲目标", "Free-space target changed"],
   "audit.hold-placed": ["保全录像", "Hold placed"],
   "audit.hold-extended": ["延长保全", "Hold extended"],
   "audit.hold-released": ["解除保全", "Hold released"],

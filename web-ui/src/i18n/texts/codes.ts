@@ -64,6 +64,7 @@ export const CODES = {
   "reason.disk-full": ["磁盘已满", "The disk was full"],
   "reason.disk-error": ["磁盘出错", "The disk failed"],
   "reason.disk-slow": ["磁盘太慢", "The disk was too slow"],
-  "reason.not-recording": ["没有录像计划或网关未运行", "Not planned, or the gateway was not running"],
+  "reason.gateway-down": ["网关未运行", "The gateway was not running"],
+  "reason.not-recording": ["没有录像计划或录像已清理", "Not planned, or deleted since"],
   "reason.unknown": ["原因不明", "Cause not known"],
 } as const satisfies Texts;
