@@ -2,34 +2,15 @@
 // tried, a good one taken; the tree, a search by initials, a camera's file; supervision from the district to one camera's
 // history; the links; a diagnosis from where something is wrong.
 //   URL=... SIGHTLINE_USER=admin PASSWORD=... SHEET=cameras.csv [BAD=faulty.csv] [SHOTS=dir] node e2e/district.mjs [SIZE,...] [zh|en]
-import { launch, SIZES, settings, signedIn, spills, until } from "./lib.mjs";
+import { expect, settings, spills, until, walks } from "./lib.mjs";
 
 const { SHEET, BAD, SHOTS } = process.env;
-const [sizes = "desk", language = "zh"] = process.argv.slice(2);
-const locale = language === "en" ? "en-GB" : "zh-CN";
-const steps = [];
-
-async function step(name, work) {
-  const start = performance.now();
-  const said = await work();
-  steps.push({ name, ms: Math.round(performance.now() - start), ...(said === undefined ? {} : { said }) });
-}
-function expect(condition, words) {
-  if (!condition) throw new Error(words);
-}
 const settled = async (page, selector) => {
   await page.waitForSelector(selector);
   await until(page, () => !document.querySelector("main .loading, dialog[open] .loading"));
 };
 
-async function walk(browser, name) {
-  const { page, errors, strays } = await signedIn(browser, {
-    size: SIZES[name],
-    locale,
-    path: "/register",
-    touch: name === "phone",
-    zone: "Asia/Shanghai",
-  });
+await walks("/register", async ({ page, name, language, step }) => {
   const shot = async (what) => {
     if (SHOTS) await page.screenshot({ path: `${SHOTS}/${what}-${name}-${language}.png` });
     const found = await spills(page);
@@ -116,15 +97,4 @@ async function walk(browser, name) {
     await shot("diagnosis");
     return page.locator(".diagnosis .verdict strong").textContent();
   });
-  expect(errors.length === 0, errors.join("; "));
-  expect(strays.length === 0, strays.join(", "));
-  await page.context().close();
-}
-
-const browser = await launch();
-try {
-  for (const size of sizes.split(",")) await walk(browser, size);
-} finally {
-  console.log(JSON.stringify(steps, null, 1));
-  await browser.close();
-}
+});

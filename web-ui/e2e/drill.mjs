@@ -2,33 +2,21 @@
 // network in the middle and is closed, comes back, and nothing is lost or sent twice; review closes it, the replay shows it all.
 //   URL=... SIGHTLINE_USER=admin PASSWORD=... node e2e/drill.mjs
 import { connect, createServer } from "node:net";
-import { DEADLINE_MS, eventually, launch, SIZES, settings, signedIn, until } from "./lib.mjs";
+import { DEADLINE_MS, eventually, expect, judged, launch, SIZES, settings, signedIn, until } from "./lib.mjs";
 
 const RESCUER = { user: "drill-rescuer", password: "drill rescuer password" };
 /** The phone's clock is so far behind. The gateway's counts. */
 const CLOCK_BEHIND_MS = 5 * 3_600_000;
 /** What the issue asks for; a busy machine may take longer to draw, so the gateway's part is measured apart. */
 const REACHES_MS = 2000;
-const steps = [];
 let pages = [];
 
-async function step(name, work) {
-  if (steps.some((one) => !one.ok)) return;
-  const start = performance.now();
-  try {
-    const said = await work();
-    steps.push({ name, ok: true, ms: Math.round(performance.now() - start), ...(said === undefined ? {} : { said }) });
-  } catch (error) {
-    steps.push({ name, ok: false, error: String(error).split("\n")[0] });
-    for (const [i, page] of pages.entries()) {
-      const path = `${process.env.SHOTS ?? "/tmp"}/drill-failed-${steps.length}-${i}.png`;
-      await page.screenshot({ path }).catch(() => undefined);
-    }
-  }
-}
-function expect(condition, words) {
-  if (!condition) throw new Error(words);
-}
+const { step, report } = judged({
+  look: async (what) => {
+    for (const [i, page] of pages.entries())
+      await page.screenshot({ path: `${process.env.SHOTS ?? "/tmp"}/drill-${what}-${i}.png` });
+  },
+});
 
 /** The phone's network: a pipe to the gateway that can be cut, for pages and for the service worker alike. */
 function network() {
@@ -414,6 +402,4 @@ try {
   line.close();
   await browser.close();
 }
-const ok = steps.every((one) => one.ok);
-console.log(JSON.stringify({ ok, steps }, null, 2));
-process.exitCode = ok ? 0 : 1;
+report();

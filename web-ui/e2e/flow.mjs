@@ -1,26 +1,12 @@
 // What an operator does in the first five minutes, step by step. Prints one JSON object; the status is 1 when a step fails.
 //   URL=... SIGHTLINE_USER=admin PASSWORD=... node e2e/flow.mjs
-import { launch, settings, signedIn, until } from "./lib.mjs";
+import { expect, judged, launch, settings, signedIn, until } from "./lib.mjs";
 
-const steps = [];
 let page;
 /** A step that fails ends the run: those after it stand on what it did. */
-async function step(name, work) {
-  if (steps.some((one) => !one.ok)) return;
-  const start = performance.now();
-  try {
-    const said = await work();
-    steps.push({ name, ok: true, ms: Math.round(performance.now() - start), ...(said === undefined ? {} : { said }) });
-  } catch (error) {
-    steps.push({ name, ok: false, error: String(error).split("\n")[0] });
-    await page
-      ?.screenshot({ path: `${process.env.SHOTS ?? "/tmp"}/flow-failed-${steps.length}.png` })
-      .catch(() => undefined);
-  }
-}
-function expect(condition, words) {
-  if (!condition) throw new Error(words);
-}
+const { step, report } = judged({
+  look: (what) => page.screenshot({ path: `${process.env.SHOTS ?? "/tmp"}/flow-${what}.png` }),
+});
 const live = () => page.waitForSelector(".live-tile[data-state=live]");
 const clockOf = async () => Number(await page.locator(".recorded-at").getAttribute("data-at"));
 /** What the address says, once it says it: the browser's own word, since the driver hears of a change a little later. */
@@ -234,6 +220,4 @@ try {
 } finally {
   await browser.close();
 }
-const ok = steps.every((one) => one.ok);
-console.log(JSON.stringify({ ok, steps }, null, 2));
-process.exitCode = ok ? 0 : 1;
+report();

@@ -104,3 +104,64 @@ export const spills = (page) =>
     }
     return out;
   });
+
+export function expect(condition, words) {
+  if (!condition) throw new Error(words);
+}
+
+/**
+ * The steps of a judge, timed: the first that fails is the last one. `look` gets what to call a picture of it, and takes it;
+ * `done` what comes after a step that held. `report` prints one JSON object, and the status is 1 where one failed.
+ */
+export function judged({ look, done }) {
+  const steps = [];
+  const step = async (name, work) => {
+    if (steps.some((one) => !one.ok)) return;
+    const start = performance.now();
+    try {
+      const said = await work();
+      const ms = Math.round(performance.now() - start);
+      steps.push({ name, ok: true, ms, ...(said === undefined ? {} : { said }) });
+      await done?.(steps.length);
+    } catch (error) {
+      steps.push({ name, ok: false, error: String(error).split("\n")[0] });
+      await look(`failed-${steps.length}`).catch(() => undefined);
+    }
+  };
+  const report = () => {
+    const ok = steps.length > 0 && steps.every((one) => one.ok);
+    console.log(JSON.stringify({ ok, steps }, null, 2));
+    process.exitCode = ok ? 0 : 1;
+  };
+  return { step, report };
+}
+
+/** A walk at each of the sizes and in the language that the command line names (`[SIZE,...] [zh|en]`); what fails ends it. */
+export async function walks(path, walk) {
+  const [sizes = "desk", language = "zh"] = process.argv.slice(2);
+  const steps = [];
+  const step = async (name, work) => {
+    const start = performance.now();
+    const said = await work();
+    steps.push({ name, ms: Math.round(performance.now() - start), ...(said === undefined ? {} : { said }) });
+  };
+  const browser = await launch();
+  try {
+    for (const name of sizes.split(",")) {
+      const session = await signedIn(browser, {
+        size: SIZES[name],
+        locale: language === "en" ? "en-GB" : "zh-CN",
+        path,
+        touch: name === "phone",
+        zone: "Asia/Shanghai",
+      });
+      await walk({ page: session.page, name, language, step });
+      expect(session.errors.length === 0, session.errors.join("; "));
+      expect(session.strays.length === 0, session.strays.join(", "));
+      await session.context.close();
+    }
+  } finally {
+    console.log(JSON.stringify(steps, null, 1));
+    await browser.close();
+  }
+}

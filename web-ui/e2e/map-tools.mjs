@@ -2,7 +2,7 @@
 // incident and seen by others, people in the field, layers, cameras of one department, the search.
 //   URL=... SIGHTLINE_USER=admin PASSWORD=... node e2e/map-tools.mjs
 import { asker } from "./every-page.mjs";
-import { DEADLINE_MS, eventually, launch, SIZES, settings, signedIn, until } from "./lib.mjs";
+import { DEADLINE_MS, eventually, expect, judged, launch, SIZES, settings, signedIn, until } from "./lib.mjs";
 
 const TOWN = { code: "441403101", initials: "cdz" };
 const VILLAGER = { user: "map-walker", password: "map walker password", name: "巡河员" };
@@ -13,25 +13,12 @@ const DRAWN = [255, 138, 216];
 const MARKED = [76, 154, 255];
 /** Of the whole world at level 0. */
 const RESOLUTION = 156_543.033_928_040_97;
-const steps = [];
 let page;
 
-async function step(name, work) {
-  if (steps.some((one) => !one.ok)) return;
-  const start = performance.now();
-  try {
-    const said = await work();
-    steps.push({ name, ok: true, ms: Math.round(performance.now() - start), ...(said === undefined ? {} : { said }) });
-    if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/map-tools-${steps.length}.png` });
-  } catch (error) {
-    steps.push({ name, ok: false, error: String(error).split("\n")[0] });
-    const path = `${process.env.SHOTS ?? "/tmp"}/map-tools-failed-${steps.length}.png`;
-    await page?.screenshot({ path }).catch(() => undefined);
-  }
-}
-function expect(condition, words) {
-  if (!condition) throw new Error(words);
-}
+const { step, report } = judged({
+  look: (what) => page.screenshot({ path: `${process.env.SHOTS ?? "/tmp"}/map-tools-${what}.png` }),
+  done: (n) => process.env.SHOTS && page.screenshot({ path: `${process.env.SHOTS}/map-tools-${n}.png` }),
+});
 
 const mercator = ({ lon, lat }) => [
   (lon * 20_037_508.342_789_244) / 180,
@@ -407,6 +394,4 @@ try {
 } finally {
   await browser.close();
 }
-const ok = steps.every((one) => one.ok);
-console.log(JSON.stringify({ ok, steps }, null, 2));
-process.exitCode = ok ? 0 : 1;
+report();

@@ -6,28 +6,16 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { launch, SIZES, settings, signedIn, until } from "./lib.mjs";
+import { expect, judged, launch, SIZES, settings, signedIn, until } from "./lib.mjs";
 import { unpack } from "./package.mjs";
 
 const binary = resolve("..", process.env.SIGHTLINE ?? "target/debug/sightline");
 const shots = process.env.SHOTS;
 const work = mkdtempSync(join(tmpdir(), "recordings-"));
-const steps = [];
 let page;
-async function step(name, act) {
-  if (steps.some((one) => !one.ok)) return;
-  const start = performance.now();
-  try {
-    const said = await act();
-    steps.push({ name, ok: true, ms: Math.round(performance.now() - start), ...(said === undefined ? {} : { said }) });
-  } catch (error) {
-    steps.push({ name, ok: false, error: String(error).split("\n")[0] });
-    await page?.screenshot({ path: `${shots ?? "/tmp"}/recordings-failed.png` }).catch(() => undefined);
-  }
-}
-const expect = (condition, words) => {
-  if (!condition) throw new Error(words);
-};
+const { step, report } = judged({
+  look: (what) => page.screenshot({ path: `${shots ?? "/tmp"}/recordings-${what}.png` }),
+});
 const ask = (path) => page.evaluate((to) => fetch(`/api/v1/${to}`).then((answer) => answer.json()), path);
 const clockOf = async () => Number(await page.locator(".recorded-at").getAttribute("data-at"));
 const known = () => until(page, () => document.querySelector(".timeline-panel")?.dataset.known === "true");
@@ -367,6 +355,4 @@ try {
   await browser.close();
   rmSync(work, { recursive: true, force: true });
 }
-const ok = steps.length > 0 && steps.every((one) => one.ok);
-console.log(JSON.stringify({ ok, steps }, null, 2));
-process.exitCode = ok ? 0 : 1;
+report();

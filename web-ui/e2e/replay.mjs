@@ -2,36 +2,20 @@
 // seeks. Prints one JSON object; the status is 1 when a step fails.
 //   URL=... SIGHTLINE_USER=admin PASSWORD=... node e2e/replay.mjs
 // Twice: by WebCodecs, and on a plain origin, which has none, by MSE. SKEW_MS: what is allowed between two cameras (200).
-import { DEADLINE_MS, launch, settings, signedIn, until } from "./lib.mjs";
+import { DEADLINE_MS, expect, judged, launch, settings, signedIn, until } from "./lib.mjs";
 
 const MOST = 9;
 const LIMIT_MS = Number(process.env.SKEW_MS ?? 200);
 const SAMPLES = 60;
+/** `WebCodecs` or `MSE`: the one alone. */
+const only = process.env.BY;
 
-const steps = [];
 let page;
 let by = "";
-async function step(name, work) {
-  if (steps.some((one) => !one.ok)) return;
-  const start = performance.now();
-  try {
-    const said = await work();
-    steps.push({
-      name: `${by}: ${name}`,
-      ok: true,
-      ms: Math.round(performance.now() - start),
-      ...(said === undefined ? {} : { said }),
-    });
-  } catch (error) {
-    steps.push({ name: `${by}: ${name}`, ok: false, error: String(error).split("\n")[0] });
-    await page
-      ?.screenshot({ path: `${process.env.SHOTS ?? "/tmp"}/replay-failed-${steps.length}.png` })
-      .catch(() => undefined);
-  }
-}
-function expect(condition, words) {
-  if (!condition) throw new Error(words);
-}
+const { step: taken, report } = judged({
+  look: (what) => page.screenshot({ path: `${process.env.SHOTS ?? "/tmp"}/replay-${what}.png` }),
+});
+const step = (name, work) => taken(`${by}: ${name}`, work);
 
 /** Cameras with so many seconds recorded up to now, and a moment that all of them have. */
 async function recorded(seconds) {
@@ -238,7 +222,7 @@ try {
     ["WebCodecs", settings.url, "canvas"],
     ["MSE", plain, "video"],
   ]) {
-    if (name === "MSE" && local.protocol !== "http:") continue;
+    if ((name === "MSE" && local.protocol !== "http:") || (only && only !== name)) continue;
     by = name;
     const session = await signedIn(browser, { locale: "en-GB", path: "/playback", url });
     page = session.page;
@@ -256,6 +240,4 @@ try {
 } finally {
   await browser.close();
 }
-const ok = steps.every((one) => one.ok);
-console.log(JSON.stringify({ ok, steps }, null, 2));
-process.exit(ok ? 0 : 1);
+report();

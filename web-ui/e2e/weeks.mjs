@@ -1,30 +1,11 @@
 // Supervision over weeks, as an inspector reads it: by day, week and month, by town, department, maker and camera; the trend, the
 // sheet, the report, a camera's month, what was judged again. The district has weeks behind it (gateway/examples/past_weeks.rs).
 //   URL=... SIGHTLINE_USER=admin PASSWORD=... [SHOTS=dir] node e2e/weeks.mjs [SIZE,...] [zh|en]
-import { launch, SIZES, settings, signedIn, spills, until } from "./lib.mjs";
+import { expect, settings, spills, until, walks } from "./lib.mjs";
 
 const { SHOTS } = process.env;
-const [sizes = "desk", language = "zh"] = process.argv.slice(2);
-const locale = language === "en" ? "en-GB" : "zh-CN";
-const steps = [];
 
-async function step(name, work) {
-  const start = performance.now();
-  const said = await work();
-  steps.push({ name, ms: Math.round(performance.now() - start), ...(said === undefined ? {} : { said }) });
-}
-function expect(condition, words) {
-  if (!condition) throw new Error(words);
-}
-
-async function walk(browser, name) {
-  const { page, errors, strays } = await signedIn(browser, {
-    size: SIZES[name],
-    locale,
-    path: "/health?tab=supervision",
-    touch: name === "phone",
-    zone: "Asia/Shanghai",
-  });
+await walks("/health?tab=supervision", async ({ page, name, language, step }) => {
   const shot = async (what, whole = false) => {
     if (SHOTS) await page.screenshot({ path: `${SHOTS}/weeks-${what}-${name}-${language}.png`, fullPage: whole });
     const found = await spills(page);
@@ -100,15 +81,4 @@ async function walk(browser, name) {
     await page.waitForSelector(".outages tbody tr, .outages li, table tbody tr");
     await shot("outages");
   });
-  expect(errors.length === 0, errors.join("; "));
-  expect(strays.length === 0, strays.join(", "));
-  await page.context().close();
-}
-
-const browser = await launch();
-try {
-  for (const size of sizes.split(",")) await walk(browser, size);
-} finally {
-  console.log(JSON.stringify(steps, null, 1));
-  await browser.close();
-}
+});

@@ -142,15 +142,7 @@ impl Camera {
                 unit = unit
             )
         };
-        let length = self.name.trim().chars().count();
-        if !(1..=100).contains(&length) {
-            let said = said!(
-                "characters",
-                "{n} characters, expected {least} to {most}",
-                n = length,
-                least = 1,
-                most = 100
-            );
+        if let Some(said) = not_within(&self.name, 100) {
             return field("name", said);
         }
         if self.place.is_some_and(|p| !p.is_valid()) {
@@ -219,6 +211,20 @@ impl fmt::Debug for Camera {
 
 pub(crate) fn too_long(most: u32) -> Said {
     said!("too-long", "longer than {most} characters", most = most)
+}
+
+/// What is wrong with a text that is to be there, blanks around it apart, and no longer than so many characters.
+pub(crate) fn not_within(text: &str, most: usize) -> Option<Said> {
+    let n = text.trim().chars().count();
+    (!(1..=most).contains(&n)).then(|| {
+        said!(
+            "characters",
+            "{n} characters, expected {least} to {most}",
+            n = n,
+            least = 1,
+            most = most
+        )
+    })
 }
 
 pub(crate) fn no_place() -> Said {

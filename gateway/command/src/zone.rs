@@ -3,6 +3,8 @@
 use media::{Said, said};
 use serde::{Deserialize, Serialize};
 
+use crate::camera::not_within;
+
 /// A corner: x and y as shares of the picture's width and height, from the upper left.
 pub type Point = [f64; 2];
 
@@ -42,15 +44,7 @@ impl Zone {
     }
 
     fn own_fault(&self, before: &[Self]) -> Option<(String, Said)> {
-        let length = self.name.trim().chars().count();
-        if !(1..=50).contains(&length) {
-            let said = said!(
-                "characters",
-                "{n} characters, expected {least} to {most}",
-                n = length,
-                least = 1,
-                most = 50
-            );
+        if let Some(said) = not_within(&self.name, 50) {
             return Some(("name".into(), said));
         }
         if before.iter().any(|z| z.name == self.name) {

@@ -159,7 +159,10 @@ async fn the_free_space_target_is_set_within_bounds_and_stays() {
         assert_eq!(got.code(), "forbidden");
     }
     let set = admin.put(path, json!({"bytes": most})).await.json();
-    assert_eq!((&set["bytes"], &set["said"]), (&json!(most), &json!("page")));
+    assert_eq!(
+        (&set["bytes"], &set["said"]),
+        (&json!(most), &json!("page"))
+    );
     assert_eq!(admin.get("storage").await.json()["free_target"], set);
     let audit = admin.get("audit?action=free-target-changed").await.json();
     assert_eq!(audit["entries"].as_array().unwrap().len(), 1);

@@ -190,7 +190,10 @@ impl State {
             .chain(days)
             .chain(gaps)
             .chain(self.numbers.entries())
-            .chain(self.free_target.map(|bytes| Entry::FreeTarget { bytes: Some(bytes) }))
+            .chain(
+                self.free_target
+                    .map(|bytes| Entry::FreeTarget { bytes: Some(bytes) }),
+            )
             .collect()
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use media::{CameraId, Said, said};
 use serde::{Deserialize, Serialize};
 
-use crate::camera::too_long;
+use crate::camera::{not_within, too_long};
 
 /// What a group is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,15 +51,7 @@ impl Group {
             let said = said!("group-id", "expected 1 to 40 of a-z, 0-9 and '-'");
             return Some(("id", said));
         }
-        let length = self.name.trim().chars().count();
-        if !(1..=100).contains(&length) {
-            let said = said!(
-                "characters",
-                "{n} characters, expected {least} to {most}",
-                n = length,
-                least = 1,
-                most = 100
-            );
+        if let Some(said) = not_within(&self.name, 100) {
             return Some(("name", said));
         }
         if self.note.chars().count() > 500 {

@@ -6,7 +6,7 @@ use media::{CameraId, RegionCode, Said, WallTime, Words, said, words};
 use serde::{Deserialize, Serialize};
 
 use super::{figure, log::Spans};
-use crate::state::State;
+use crate::{camera::not_within, state::State};
 
 /// An approved outage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,18 +130,9 @@ impl Outages {
 }
 
 fn words(field: &'static str, text: &str) -> Result<(), Error> {
-    match text.trim().chars().count() {
-        1..=1000 => Ok(()),
-        n => Err(Error::Field {
-            field,
-            text: said!(
-                "characters",
-                "{n} characters, expected {least} to {most}",
-                n = n,
-                least = 1,
-                most = 1000
-            ),
-        }),
+    match not_within(text, 1000) {
+        None => Ok(()),
+        Some(text) => Err(Error::Field { field, text }),
     }
 }
 

@@ -52,10 +52,7 @@ pub(super) fn words(code: ReasonCode) -> (&'static str, &'static str) {
         C::DiskError => ("磁盘出错", "The disk failed"),
         C::DiskSlow => ("磁盘太慢", "The disk was too slow"),
         C::GatewayDown => ("网关未运行", "The gateway was not running"),
-        C::NotRecording => (
-            "没有录像计划或录像已清理",
-            "Not planned, or deleted since",
-        ),
+        C::NotRecording => ("没有录像计划或录像已清理", "Not planned, or deleted since"),
     }
 }
 
