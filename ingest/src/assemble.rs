@@ -13,7 +13,7 @@ use media::{
     frame::Package,
 };
 
-use crate::{bitstream, parameters, timeline::Timeline};
+use crate::{bitstream, config::MAX_BEAT, parameters, timeline::Timeline};
 
 /// One access unit as it came.
 #[derive(Clone, Debug)]
@@ -50,6 +50,9 @@ pub struct Assembler {
     damaged: bool,
     /// A discontinuity that no frame has carried on yet.
     broken: [bool; 2],
+    /// Of the last frame of each track.
+    captured: [WallTime; 2],
+    offsets: Offsets,
     rates: Rates,
 }
 
@@ -68,6 +71,8 @@ impl Assembler {
             waiting: true,
             damaged: false,
             broken: [false; 2],
+            captured: [WallTime(0); 2],
+            offsets: Offsets::default(),
             rates: Rates::default(),
         }
     }
@@ -80,6 +85,7 @@ impl Assembler {
         self.waiting = true;
         self.damaged = false;
         self.broken = [self.group.is_some(); 2];
+        self.offsets = Offsets::default();
         self.rates = Rates::default();
     }
 
@@ -109,7 +115,7 @@ impl Assembler {
     ) -> Option<i64> {
         let camera = unix_us(ntp)?;
         self.timeline.report(kind, rtp, rate, camera);
-        Some((camera - now.0) / 1000)
+        Some(self.offsets.add((camera - now.0) / 1000))
     }
 
     /// A video access unit; none where it cannot be passed on.
@@ -192,6 +198,11 @@ impl Assembler {
             .expect("a group has begun, so tracks are known");
         let number = self.number;
         self.number += 1;
+        // What it waited for on its way is taken off; never behind the frame before, where that was not later than this one came.
+        let early = unit.captured - stamp.late.to_duration().min(MAX_BEAT);
+        let last = &mut self.captured[track as usize];
+        let captured = early.max(unit.captured.min(*last));
+        *last = captured;
         Arc::new(Frame {
             feed: self.feed,
             tracks,
@@ -205,7 +216,7 @@ impl Assembler {
             dts: stamp.dts,
             pts: stamp.pts,
             duration: stamp.duration,
-            captured: unit.captured,
+            captured,
             data: unit.data,
             package: Package::default(),
         })
@@ -226,6 +237,29 @@ fn unix_us(ntp: u64) -> Option<i64> {
     }
     let micros = ((ntp & 0xffff_ffff) * 1_000_000) >> 32;
     Some((seconds - EPOCH) * 1_000_000 + micros as i64)
+}
+
+/// What the camera's clock was seen to differ by, lately. A report that waited on its way says too little, never too much.
+#[derive(Debug, Default)]
+struct Offsets {
+    /// Milliseconds, the newest first.
+    last: VecDeque<i64>,
+}
+
+impl Offsets {
+    /// So many reports are looked at: cameras send one in about five seconds.
+    const MOST: usize = 4;
+
+    /// One more; gives the most of the last ones. A clock that was set is believed at once.
+    fn add(&mut self, ms: i64) -> i64 {
+        let most = self.last.iter().copied().max().unwrap_or(ms);
+        if most.saturating_sub(ms) > MAX_BEAT.as_millis() as i64 {
+            self.last.clear();
+        }
+        self.last.truncate(Self::MOST - 1);
+        self.last.push_front(ms);
+        self.last.iter().copied().max().unwrap_or(ms)
+    }
 }
 
 /// Bytes and frames by second, over the last [`Rates::WINDOW`].
@@ -374,6 +408,44 @@ mod tests {
         assert_eq!((next.group, next.number), (1, 0));
         assert!(Arc::ptr_eq(&next.tracks, &key.tracks));
         assert!(next.tracks.audio.is_some());
+    }
+
+    #[test]
+    fn what_waited_for_a_beat_is_dated_as_it_was_captured() {
+        let mut camera = Camera::new();
+        camera.out.begin(None);
+        camera.out.parameters(video(640));
+        // 25 pictures a second, which are looked at 30 ms after every 200th.
+        let off: Vec<i64> = (0..200)
+            .map(|n| {
+                let seen = Duration::from_millis((n * 40u64).next_multiple_of(200) + 30);
+                let mut unit = camera.unit(KEY, 0);
+                unit.arrival = camera.began + seen;
+                unit.captured = WallTime::from_secs(1000) + seen;
+                let frame = camera.out.video(unit).unwrap();
+                (frame.captured - Duration::from_millis(n * 40)).0 / 1000 - 1_000_000
+            })
+            .collect();
+        assert!(off.iter().all(|off| *off == 30), "{off:?}");
+        // What comes a second late is not dated back by more than a beat may take.
+        let mut unit = camera.unit(KEY, 0);
+        unit.arrival = camera.began + Duration::from_secs(9);
+        unit.captured = WallTime::from_secs(1009);
+        let frame = camera.out.video(unit).unwrap();
+        assert_eq!(frame.captured, WallTime::from_secs(1009) - MAX_BEAT);
+    }
+
+    #[test]
+    fn a_clock_is_off_by_what_the_report_that_waited_least_says() {
+        let mut offsets = Offsets::default();
+        assert_eq!(offsets.add(-120), -120);
+        assert_eq!(offsets.add(-10), -10);
+        for late in [-190, -200, -150] {
+            assert_eq!(offsets.add(late), -10);
+        }
+        assert_eq!(offsets.add(-160), -150, "that of ten is forgotten");
+        assert_eq!(offsets.add(-60_000), -60_000, "set back");
+        assert_eq!(offsets.add(5_000), 5_000, "set on");
     }
 
     #[test]

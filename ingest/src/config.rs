@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use media::{BitRate, ByteCount, ring};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::backoff;
 
@@ -30,8 +30,13 @@ pub struct Config {
     /// Connections begun in a second, over all cameras: after a power cut a thousand of them come back at once.
     pub connects_per_second: u32,
     /// What cameras send is looked at in this beat, so that several cameras' packets are found at once: what they cost is mostly
-    /// waking up. Frames are late by as much, by 2 ms at most while somebody looks. Zero looks at once.
-    #[serde(rename = "beat_s", with = "seconds")]
+    /// waking up. Frames are late by as much, by 2 ms at most while somebody looks. A quarter of a second at most; zero looks
+    /// at once.
+    #[serde(
+        rename = "beat_s",
+        serialize_with = "seconds::serialize",
+        deserialize_with = "beat"
+    )]
     pub beat: Duration,
     /// PEM file of the authorities that certificates of `rtsps` cameras are checked by; read anew for each session. The default
     /// is what Debian knows; for cameras that sign their own, a file with those certificates.
@@ -58,7 +63,7 @@ impl Default for Config {
             key_frame_timeout: Duration::from_secs(15),
             teardown_timeout: Duration::from_secs(2),
             connects_per_second: 100,
-            beat: Duration::from_millis(40),
+            beat: Duration::from_millis(200),
             camera_authorities: "/etc/ssl/certs/ca-certificates.crt".into(),
             max_unit_bytes: ByteCount::mebibytes(8),
             ring: ring::Limits::default(),
@@ -67,6 +72,20 @@ impl Default for Config {
             sub_bit_rate: BitRate::kilobits(768),
         }
     }
+}
+
+/// Longest beat: what is late by no more than this is put right in a frame's time of capture.
+pub(crate) const MAX_BEAT: Duration = Duration::from_millis(250);
+
+fn beat<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
+    let beat = seconds::deserialize(d)?;
+    if beat > MAX_BEAT {
+        let (beat, most) = (beat.as_secs_f64(), MAX_BEAT.as_secs_f64());
+        return Err(D::Error::custom(format!(
+            "{beat} is out of range, expected 0 to {most} seconds"
+        )));
+    }
+    Ok(beat)
 }
 
 /// Durations as seconds, whole or not.

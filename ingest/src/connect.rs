@@ -67,6 +67,8 @@ pub(crate) struct Playing {
     pub(crate) demuxed: Demuxed,
     pub(crate) video: usize,
     pub(crate) audio: Option<usize>,
+    /// Packets come over UDP.
+    pub(crate) udp: bool,
 }
 
 /// A session that plays, and the front it goes through.
@@ -195,6 +197,7 @@ async fn set_up(
         demuxed,
         video,
         audio,
+        udp: udp_now,
     })
 }
 

@@ -36,6 +36,8 @@ pub(crate) trait Events {
     fn clock_offset(&mut self, ms: i64);
     /// About once a second.
     fn measured(&mut self, assembler: &mut Assembler, now: Instant);
+    /// Whether the camera's next word is waited for, or its packets are not kept by the system until they are read.
+    fn waits(&mut self, waits: bool);
     /// The gateway's clock.
     fn wall(&self, at: Instant) -> WallTime;
 }
@@ -91,6 +93,10 @@ pub(crate) async fn run(
         known: false,
         torn: 0,
         measured: Instant::now(),
+        settles: match playing.udp {
+            true => None,
+            false => Some(SETTLES),
+        },
     };
     let failure = connect::failure_of(front.as_ref(), player.run().await);
     if failure.kind == Kind::NoPackets {
@@ -114,7 +120,12 @@ struct Player<'a, E> {
     /// Packets in a row that made no sense, without a picture between them.
     torn: u32,
     measured: Instant,
+    /// Until it has played for so many seconds more its packets are read as they come; none where they always are.
+    settles: Option<u8>,
 }
+
+/// Seconds in which a camera may send what it has stored: more than the system takes before it is read.
+const SETTLES: u8 = 2;
 
 impl<E: Events> Player<'_, E> {
     async fn run(mut self) -> Failure {
@@ -142,6 +153,12 @@ impl<E: Events> Player<'_, E> {
         if now.saturating_duration_since(self.measured) >= Duration::from_secs(1) {
             self.measured = now;
             self.events.measured(self.assembler, now);
+            if let Some(left @ 1..) = &mut self.settles {
+                *left -= 1;
+                if *left == 0 {
+                    self.events.waits(false);
+                }
+            }
         }
         self.events.changed(self.session, self.assembler);
         Ok(None)

@@ -18,7 +18,7 @@ use crate::{
     error::{Failure, Kind},
     session::{Input, Output, Session},
     supervisor::{Demand, Shared},
-    threads,
+    threads::{self, Beat, Eager},
 };
 
 /// Why a session was not left to run.
@@ -38,6 +38,7 @@ pub(crate) async fn run(
     mut demand: watch::Receiver<Demand>,
     status: Arc<watch::Sender<SourceStatus>>,
     stop: CancellationToken,
+    beat: Arc<Beat>,
 ) {
     let config = &shared.config;
     let mut session = Session::new(config.clone());
@@ -49,6 +50,8 @@ pub(crate) async fn run(
         ring: &feed.ring,
         status: &status,
         retry_at: None,
+        beat: &beat,
+        eager: None,
     };
     let mut revision = demand.borrow().revision;
     loop {
@@ -62,6 +65,7 @@ pub(crate) async fn run(
             session.handle(Instant::now(), Input::Changed);
         }
         session.handle(Instant::now(), Input::Connect);
+        teller.waits(true);
         teller.changed(&session, &assembler);
         let group = Arc::new(SessionGroup::default());
         let played = async {
@@ -92,6 +96,7 @@ pub(crate) async fn run(
         };
         let wish = match ended {
             Ok(failure) => {
+                teller.waits(false);
                 let chance = rand::random::<f64>();
                 let before = session.reason().map(|r| r.code);
                 let input = Input::Failed { failure, chance };
@@ -109,9 +114,11 @@ pub(crate) async fn run(
                 }
             }
             Err(wish) => {
+                teller.waits(true);
                 // The session was dropped with its future, and says goodbye in the background; a camera with few sessions must
                 // have heard it before the next one asks.
                 let _ = timeout(config.teardown_timeout, group.await_teardown()).await;
+                teller.waits(false);
                 wish
             }
         };
@@ -182,6 +189,9 @@ struct Teller<'a> {
     ring: &'a Ring,
     status: &'a watch::Sender<SourceStatus>,
     retry_at: Option<WallTime>,
+    /// The thread that this runs on.
+    beat: &'a Arc<Beat>,
+    eager: Option<Eager>,
 }
 
 impl Teller<'_> {
@@ -273,6 +283,13 @@ impl Events for Teller<'_> {
         });
         if bits.0 > 0 {
             self.shared.measured(self.id, bits);
+        }
+    }
+
+    fn waits(&mut self, waits: bool) {
+        match waits {
+            true => _ = self.eager.get_or_insert_with(|| self.beat.eager()),
+            false => self.eager = None,
         }
     }
 

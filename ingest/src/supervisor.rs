@@ -26,7 +26,7 @@ use crate::{
     camera::{Camera, Source},
     config::Config,
     pacer::Pacer,
-    threads::Threads,
+    threads::{Beat, Threads},
 };
 use rates::Estimate;
 use rooms::Why;
@@ -74,6 +74,8 @@ struct Entry {
     feed: Arc<Feed>,
     demand: watch::Sender<Demand>,
     status: Arc<watch::Sender<SourceStatus>>,
+    /// The thread that its session is on.
+    beat: Arc<Beat>,
     held: BTreeMap<Priority, usize>,
     /// Until when it goes on without a lease: from the last one's end that was not a check's.
     grace: Instant,
@@ -236,6 +238,7 @@ impl Supervisor {
         if let Some(entry) = state.feeds.get_mut(&feed) {
             *entry.held.entry(priority).or_insert(0) += 1;
             entry.tell_leases();
+            entry.beat.asked(priority);
             state
                 .links
                 .set_priority(feed, entry.held.keys().next_back().copied());

@@ -23,6 +23,8 @@ pub struct Stamp {
     pub duration: MediaTime,
     /// It does not continue what was before.
     pub discontinuity: bool,
+    /// By how much it came later than the one that came soonest of late: what queues and beats on its way took. Not negative.
+    pub late: MediaTime,
 }
 
 /// The timeline of one feed.
@@ -153,6 +155,9 @@ struct Anchor {
     /// Least lateness in the running window and in the one before.
     late: i64,
     late_before: Option<i64>,
+    /// The same by decode time.
+    soonest: Option<i64>,
+    soonest_before: Option<i64>,
 }
 
 impl Track {
@@ -217,7 +222,10 @@ impl Track {
             }
         }
         self.last_dts = Some(dts);
+        let anchor = self.anchor.as_mut();
+        let late = anchor.map_or(0, |anchor| anchor.lateness(dts, arrival));
         Stamp {
+            late: MediaTime(late),
             dts: MediaTime(dts),
             pts: MediaTime(pts),
             duration: MediaTime(self.duration),
@@ -277,6 +285,8 @@ impl Track {
             window_start: arrival,
             late: arrival.saturating_sub(pts),
             late_before: None,
+            soonest: None,
+            soonest_before: None,
         });
         pts
     }
@@ -297,6 +307,7 @@ impl Track {
         if arrival.saturating_sub(anchor.window_start) >= WINDOW {
             anchor.late_before = Some(anchor.late);
             anchor.late = lateness;
+            anchor.soonest_before = anchor.soonest.take();
             anchor.window_start = arrival;
         }
         anchor.last_raw = raw.max(anchor.last_raw);
@@ -331,11 +342,28 @@ impl Track {
 }
 
 impl Anchor {
+    /// By how much a frame came later than the soonest in this window and the one before.
+    fn lateness(&mut self, dts: i64, arrival: i64) -> i64 {
+        let late = arrival.saturating_sub(dts);
+        let soonest = self.soonest.map_or(late, |soonest| soonest.min(late));
+        self.soonest = Some(soonest);
+        let least = self
+            .soonest_before
+            .map_or(soonest, |before| before.min(soonest));
+        late.saturating_sub(least)
+    }
+
     /// Moves what follows.
     fn shift(&mut self, by: i64) {
         self.offset = self.offset.saturating_add(by);
         self.late = self.late.saturating_sub(by);
-        self.late_before = self.late_before.map(|late| late.saturating_sub(by));
+        for late in [
+            &mut self.late_before,
+            &mut self.soonest,
+            &mut self.soonest_before,
+        ] {
+            *late = late.map(|late| late.saturating_sub(by));
+        }
     }
 }
 

@@ -10,7 +10,6 @@ use std::{
 use media::{ByteCount, CameraId, FeedId, Profile};
 use serde::Serialize;
 use serde_json::Value;
-use sha2::Digest;
 
 use crate::{
     DataDir, Error,
@@ -443,10 +442,8 @@ fn check_file(
         .len();
     report.bytes += bytes;
     report.fragments += layout.fragments.len() as u64;
-    let digest: [u8; 32] = reader::digest(path, &file, seal.covered_bytes)?
-        .finalize()
-        .into();
-    if digest != seal.digest {
+    let digest = reader::digest(path, &file, seal.covered_bytes, seal.function)?;
+    if digest.value() != seal.digest {
         report.fault(
             path,
             None,

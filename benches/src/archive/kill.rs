@@ -43,7 +43,7 @@ pub(crate) struct Serve {
 
 /// The most that may be lost of what the cameras had sent: a group of two seconds, what is gathered before it is written (a second),
 /// the pace at which rings are looked into, and half a second for the write.
-const BOUND: Duration = Duration::from_millis(2000 + 1000 + 250 + 500);
+const BOUND: Duration = Duration::from_millis(2000 + 1000 + 500 + 500);
 
 fn config() -> Config {
     Config {

@@ -66,7 +66,7 @@ pub(crate) fn put(
     // Behind the camera: profile (1), writer (8), sequence (8), start (8).
     bytes[head + 29..head + 37].copy_from_slice(&sequence.to_be_bytes());
     bytes[head + 37..head + 45].copy_from_slice(&at.0.to_be_bytes());
-    let seal = find(b"sightline-seal-1").context("the seal")? + 16;
+    let seal = find(b"sightline-seal-2").context("the seal")? + 16;
     let end = (at + Duration::from_secs(60)).0;
     bytes[seal..seal + 8].copy_from_slice(&end.to_be_bytes());
     // Wall times of its fragments: moved by as much as the start.

@@ -136,6 +136,8 @@ impl Events for Recorder<'_> {
         }
     }
 
+    fn waits(&mut self, _: bool) {}
+
     fn frame(&mut self, frame: Arc<Frame>) {
         let now = Instant::now();
         if self.watch.take().key.is_none() {

@@ -82,18 +82,22 @@ impl Shared {
             revision: 0,
         });
         let stop = self.cancel.child_token();
+        let beat = Arc::clone(self.threads.next());
         let task = feed::run(
             Arc::clone(self),
             Arc::clone(&feed),
             demanded,
             Arc::clone(&status),
             stop.clone(),
+            Arc::clone(&beat),
         );
-        self.tasks.spawn_on(task, self.threads.next());
+        self.tasks.spawn_on(task, beat.handle());
+        beat.asked(priority);
         Entry {
             feed,
             demand,
             status,
+            beat,
             held: BTreeMap::from([(priority, 1)]),
             grace: Instant::now(),
             stop,
@@ -155,6 +159,7 @@ impl Shared {
         state.links.end(id);
         entry.feed.ring.close(reason.clone());
         entry.stop.cancel();
+        entry.beat.nudge();
         let now = self.wall(Instant::now());
         let mut last = SourceStatus::idle(now);
         entry.status.send_modify(|status| {

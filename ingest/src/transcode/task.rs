@@ -135,7 +135,8 @@ impl Task {
 
     /// Runs until its pipeline fails or nothing is wanted of it.
     async fn play(&mut self, publisher: &mut Publisher) -> End {
-        let mut cursor = self.source.ring.cursor_at_key(Arc::new(Notify::new()));
+        let cursor = self.source.ring.cursor_at_key(Arc::new(Notify::new()));
+        let mut cursor = cursor.at_once();
         let mut original = self.source.status.clone();
         let mut run = Run {
             kind: self.kind,

@@ -88,6 +88,15 @@ impl Cursor {
         }
     }
 
+    /// Its reader hands frames on to people who wait for them: from now on the ring is watched (see [`Ring::is_watched`]).
+    pub fn at_once(mut self) -> Self {
+        if self.id.is_some() && !self.edge {
+            self.edge = true;
+            self.ring.lock().edges += 1;
+        }
+        self
+    }
+
     /// Position in the ring of the frame to read next: rises by one a frame, the same for all cursors of the ring.
     pub fn position(&self) -> u64 {
         self.at

@@ -202,7 +202,6 @@ impl Task {
         let second = Duration::from_secs(1);
         let mut tick = tokio::time::interval_at(beat(reader.turn, second), second);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut source_there = true;
         if let Some(since) = since {
             // What came before an event may be what the recorder before recorded after the last one: known when that has ended.
             tokio::select! {
@@ -229,14 +228,14 @@ impl Task {
                 done = finished(&mut self.writing) => self.finished(done),
                 () = self.turn.come() => {}
                 _ = tick.tick() => {
+                    // Not told at once: its figures change with every second, and a gap is longer than this.
+                    if status.has_changed().unwrap_or(false) {
+                        self.heard(&status.borrow_and_update());
+                    }
                     self.give_up();
                     let choked = self.is_choked();
                     self.tick(choked || reader.pending.is_some());
                 }
-                changed = status.changed(), if source_there => match changed {
-                    Ok(()) => { let now = status.borrow_and_update().clone(); self.heard(&now); }
-                    Err(_) => source_there = false,
-                },
                 read = reader.next(), if !choked => if let Some(reason) = self.drain(read, &mut reader) {
                     break Some(reason);
                 },

@@ -9,7 +9,6 @@ use std::{
 };
 
 use media::{FeedId, Profile, WallTime};
-use sha2::Digest;
 
 use crate::{
     Error,
@@ -173,10 +172,9 @@ fn bring(path: &Path, volume: u16, in_doubt: bool) -> Result<Taken, Error> {
     let ends = reader::read_ends(path, &file).or_else(content_is_none)?;
     let whole = match &ends {
         Some(ends) if in_doubt => {
-            let digest: [u8; 32] = reader::digest(path, &file, ends.seal.covered_bytes)?
-                .finalize()
-                .into();
-            digest == ends.seal.digest
+            let seal = &ends.seal;
+            let digest = reader::digest(path, &file, seal.covered_bytes, seal.function)?;
+            digest.value() == seal.digest
         }
         _ => true,
     };

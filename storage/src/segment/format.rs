@@ -1,6 +1,9 @@
 //! The boxes that only segments have, as bytes and back.
 
-use super::summary::{NUMBERS, Summary};
+use super::{
+    digest::Function,
+    summary::{NUMBERS, Summary},
+};
 use crate::index::{Origin, value};
 use media::{
     AudioTrack, CameraId, MediaTime, Profile, TrackKind, Tracks, VideoTrack, WallTime,
@@ -9,8 +12,11 @@ use media::{
 
 /// User type of the box in `moov`: says whose segment this is.
 const HEADER_TYPE: [u8; 16] = *b"sightline-head-1";
-/// User type of the box at the seal.
-const SEAL_TYPE: [u8; 16] = *b"sightline-seal-1";
+/// User type of the box at the seal, by the function of its digest.
+const SEAL_TYPES: [(Function, [u8; 16]); 2] = [
+    (Function::Sha256, *b"sightline-seal-1"),
+    (Function::Blake3, *b"sightline-seal-2"),
+];
 /// User type of the box in `mfra`: what a playback's tables take of the segment.
 const SUMMARY_TYPE: [u8; 16] = *b"sightline-sum-01";
 /// Seconds from 1900 (NTP) to 1970.
@@ -44,8 +50,10 @@ pub struct Seal {
     pub end: WallTime,
     /// Bytes before the seal.
     pub covered_bytes: u64,
-    /// SHA-256 of those bytes.
+    /// Of those bytes.
     pub digest: [u8; 32],
+    /// By which function.
+    pub function: Function,
 }
 
 /// A key frame's place, for `tfra`.
@@ -161,7 +169,10 @@ pub(crate) fn put_seal(
     summary: Option<&Summary>,
 ) {
     boxed(out, b"uuid", |out| {
-        out.extend_from_slice(&SEAL_TYPE);
+        let of = SEAL_TYPES
+            .iter()
+            .find(|(function, _)| *function == seal.function);
+        out.extend(of.iter().flat_map(|(_, kind)| kind));
         put64(out, seal.end.0 as u64);
         put64(out, seal.covered_bytes);
         out.extend_from_slice(&seal.digest);
@@ -208,10 +219,10 @@ pub(crate) fn parse_summary(mfra: &[u8]) -> Option<Summary> {
 /// Reads the seal's content.
 pub(crate) fn parse_seal(body: &[u8]) -> Option<Seal> {
     let mut at = Bytes(body);
-    if at.array()? != SEAL_TYPE {
-        return None;
-    }
+    let kind = at.array()?;
+    let (function, _) = *SEAL_TYPES.iter().find(|(_, is)| *is == kind)?;
     Some(Seal {
+        function,
         end: WallTime(at.u64()? as i64),
         covered_bytes: at.u64()?,
         digest: at.array()?,
@@ -279,8 +290,9 @@ mod tests {
         }
 
         #[test]
-        fn a_seal_round_trips(end: i64, covered_bytes: u64, digest: [u8; 32]) {
-            let seal = Seal { end: WallTime(end), covered_bytes, digest };
+        fn a_seal_round_trips(end: i64, covered_bytes: u64, digest: [u8; 32], old: bool) {
+            let function = if old { Function::Sha256 } else { Function::Blake3 };
+            let seal = Seal { end: WallTime(end), covered_bytes, digest, function };
             let mut out = Vec::new();
             put_seal(&mut out, &seal, &[], None);
             prop_assert_eq!(parse_seal(&out[8..]), Some(seal));

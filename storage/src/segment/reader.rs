@@ -5,9 +5,9 @@ use std::{fs::File, io, os::unix::fs::FileExt, path::Path};
 use media::{
     AudioCodec, AudioTrack, MediaTime, Tracks, VideoCodec, VideoTrack, WallTime, fmp4::Sample,
 };
-use sha2::{Digest, Sha256};
 
 use super::{
+    digest::{Digest, Function},
     format::{self, Bytes, Header, Seal},
     summary::Summary,
 };
@@ -301,9 +301,14 @@ fn read_seal(
     Ok(seal.map(|seal| (seal, summary)))
 }
 
-/// SHA-256 over the first `len` bytes of a file, to be continued.
-pub(crate) fn digest(path: &Path, file: &File, len: u64) -> Result<Sha256, Error> {
-    let mut hash = Sha256::new();
+/// The digest of the first `len` bytes of a file, to be continued.
+pub(crate) fn digest(
+    path: &Path,
+    file: &File,
+    len: u64,
+    function: Function,
+) -> Result<Digest, Error> {
+    let mut hash = Digest::new(function);
     let mut buffer = vec![0; 256 * 1024];
     let mut at = 0;
     while at < len {

@@ -193,3 +193,34 @@ proptest! {
         let _ = reader::read_ends(&path, &fs::File::open(&path).unwrap());
     }
 }
+
+/// What was sealed before there was BLAKE3 is read, and checked by the function that it was sealed with.
+#[test]
+fn a_segment_of_the_first_format_is_checked_by_its_own_function() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.mp4");
+    let mut writer =
+        Writer::create(&Files::default(), path.clone(), header(), tracks(), 0).unwrap();
+    let group = (vec![(200, 3600, 0, true), (90, 3600, 0, false)], vec![40]);
+    for batch in batches(&tracks(), &[group]) {
+        writer.write(&batch).unwrap();
+    }
+    let sealed = writer.seal(None).unwrap();
+    assert_eq!(sealed.function, Function::Blake3);
+    let covered = sealed.covered_bytes as usize;
+    let mut bytes = fs::read(&path).unwrap();
+    let old: [u8; 32] = {
+        use sha2::Digest as _;
+        sha2::Sha256::digest(&bytes[..covered]).into()
+    };
+    bytes[covered + 8..][..16].copy_from_slice(b"sightline-seal-1");
+    bytes[covered + 40..][..32].copy_from_slice(&old);
+    fs::write(&path, &bytes).unwrap();
+    let file = fs::File::open(&path).unwrap();
+    let seal = reader::read_ends(&path, &file).unwrap().unwrap().seal;
+    assert_eq!((seal.function, seal.digest), (Function::Sha256, old));
+    let digest = reader::digest(&path, &file, seal.covered_bytes, seal.function).unwrap();
+    assert_eq!(digest.value(), old);
+    let of_now = reader::digest(&path, &file, seal.covered_bytes, Function::Blake3).unwrap();
+    assert_eq!(of_now.value(), sealed.digest);
+}

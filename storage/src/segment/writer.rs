@@ -12,9 +12,9 @@ use media::{
     MediaTime, TrackKind, Tracks, WallTime,
     fmp4::{Run, Sample, fragment_head},
 };
-use sha2::{Digest, Sha256};
 
 use super::{
+    digest::{Digest, Function},
     format::{self, Header, KeyFrame, Seal},
     reader::{self, Fragment, Layout},
 };
@@ -43,7 +43,7 @@ pub(crate) struct Writer {
     reserved: u64,
     /// Up to where the system was told to write out what it holds.
     let_go: u64,
-    hash: Sha256,
+    hash: Digest,
     /// The feed's time that is 0 in this file; known with the first fragment.
     origin: Option<MediaTime>,
     end: WallTime,
@@ -75,7 +75,7 @@ impl Writer {
             unsynced: false,
             reserved: reserve,
             let_go: 0,
-            hash: Sha256::new(),
+            hash: Digest::new(Function::default()),
             origin: None,
             end: header.start,
             fragments: Vec::new(),
@@ -99,7 +99,7 @@ impl Writer {
             .metadata()
             .map_err(|e| Error::io("stat", &path, e))?
             .len();
-        let hash = reader::digest(&path, &file, layout.whole)?;
+        let hash = reader::digest(&path, &file, layout.whole, Function::default())?;
         let mut keys = Vec::new();
         for fragment in &layout.fragments {
             keys.extend(key_frames(fragment));
@@ -217,7 +217,8 @@ impl Writer {
         let seal = Seal {
             end: end.unwrap_or(self.end).max(self.header.start),
             covered_bytes: self.len,
-            digest: self.hash.clone().finalize().into(),
+            digest: self.hash.value(),
+            function: self.hash.function(),
         };
         let mut tail = Vec::new();
         let summary = playback::mux::summary(&self.tracks, &self.fragments, seal.end);
@@ -247,14 +248,14 @@ impl Writer {
 
     /// Digest of what is whole: that of the seal, were it sealed now.
     pub(crate) fn digest(&self) -> [u8; 32] {
-        self.hash.clone().finalize().into()
+        self.hash.value()
     }
 
     /// Writes again what is there. After a failed sync the system may have dropped what it could not write, and says so once
     /// only: the next sync succeeds without it.
     fn rewrite(&mut self) -> Result<(), Error> {
         self.clean()?;
-        let mut hash = Sha256::new();
+        let mut hash = Digest::new(Function::default());
         let mut buffer = vec![0; 256 * 1024];
         let mut at = 0;
         while at < self.len {
@@ -269,7 +270,7 @@ impl Writer {
             written.map_err(|e| Error::io_at("write", &self.path, at, e))?;
             at += n as u64;
         }
-        if <[u8; 32]>::from(hash.finalize()) != self.digest() {
+        if hash.value() != self.digest() {
             let what = "after a failed sync the file is not what was written";
             return Err(Error::content(&self.path, 0, what));
         }
@@ -291,10 +292,8 @@ impl Writer {
             return Err(error);
         }
         self.dirty = false;
-        for part in parts {
-            self.hash.update(part);
-            self.len += part.len() as u64;
-        }
+        self.hash.update_all(parts);
+        self.len += parts.iter().map(|part| part.len() as u64).sum::<u64>();
         if self.len.saturating_sub(self.let_go) >= PIECE {
             // The piece before is on the disk by now.
             let from = self.let_go.saturating_sub(PIECE);

@@ -3,7 +3,6 @@
 use std::{collections::HashMap, io, path::Path};
 
 use media::{CameraId, Profile};
-use sha2::{Digest, Sha256};
 
 use super::{Fault, Package, Report, SUMS, Said, find};
 use crate::{
@@ -13,7 +12,7 @@ use crate::{
         manifest::{Camera, Film, List, MANIFEST, Manifest, SIGNATURE, Segment},
         zip::Entry,
     },
-    segment::{Layout, Source},
+    segment::{Function, Layout, Source, digest::Digest},
     signature::{Signed, hex},
 };
 
@@ -132,15 +131,15 @@ struct Window<'a> {
 }
 
 impl Window<'_> {
-    /// Of its first bytes, hexadecimal.
-    fn sha256(&self, len: u64) -> Result<String, Error> {
-        let (mut hash, mut at, len) = (Sha256::new(), 0, len.min(self.len));
+    /// The digest of its first bytes, hexadecimal.
+    fn digest(&self, len: u64, function: Function) -> Result<String, Error> {
+        let (mut hash, mut at, len) = (Digest::new(function), 0, len.min(self.len));
         while at < len {
             let n = (len - at).min(64 * BLOCK as u64);
-            hash.update(self.package.read(self.from + at, n)?);
+            hash.update(&self.package.read(self.from + at, n)?);
             at += n;
         }
-        Ok(hex(&hash.finalize()))
+        Ok(hex(&hash.value()))
     }
 }
 
@@ -235,7 +234,7 @@ fn segment_fault(
         from: entry.data() + segment.offset,
         len: segment.length,
     };
-    if window.sha256(window.len)? != segment.sha256 {
+    if window.digest(window.len, Function::Sha256)? != segment.sha256 {
         return Ok(Some("its bytes are not what was packed".into()));
     }
     let name = Path::new(&film.file);
@@ -262,7 +261,7 @@ fn segment_fault(
     let seal = layout.seal.map(|seal| (seal, hex(&seal.digest)));
     match (seal, &segment.digest) {
         (Some((seal, own)), Some(said)) if own == *said => {
-            if window.sha256(seal.covered_bytes)? != own {
+            if window.digest(seal.covered_bytes, seal.function)? != own {
                 return Ok(Some(
                     "its content is not what was sealed when it was recorded".into(),
                 ));
