@@ -13,7 +13,9 @@ use std::{
     time::Duration,
 };
 
-use media::{FeedId, Frame, Lease, Reason, ReasonCode, SourceState, WallTime, ring::Missed};
+use media::{
+    FeedId, Frame, Lease, Reason, ReasonCode, SourceState, SourceStatus, WallTime, ring::Missed,
+};
 use tokio::{
     sync::{Notify, OwnedSemaphorePermit, oneshot, watch},
     time::{Instant, MissedTickBehavior},
@@ -95,6 +97,9 @@ pub(crate) fn start(shared: &Arc<Shared>, lease: Lease, since: Option<WallTime>)
         ..Limits::default()
     };
     let now = Instant::now();
+    // What it says already is heard first.
+    let mut status = lease.feed.status.clone();
+    status.mark_changed();
     let task = Task {
         feed,
         segmenter: Segmenter::new(limits),
@@ -111,6 +116,7 @@ pub(crate) fn start(shared: &Arc<Shared>, lease: Lease, since: Option<WallTime>)
         durable_until: WallTime::now(),
         began: false,
         cause: None,
+        status,
         source: None,
         alarmed: None,
         noted: None,
@@ -170,6 +176,7 @@ struct Task {
     began: bool,
     /// Why the next hole is there, where it is ours.
     cause: Option<Reason>,
+    status: watch::Receiver<SourceStatus>,
     /// What the source said last while it was not live.
     source: Option<Reason>,
     /// Said to be stopped since, until it is back.
@@ -195,8 +202,7 @@ impl Task {
         since: Option<WallTime>,
         stop: CancellationToken,
     ) {
-        let mut status = lease.feed.status.clone();
-        self.heard(&status.borrow_and_update().clone());
+        self.hear();
         self.shared.live(self.feed, |live| live.recorders += 1);
         self.shared.recorders.fetch_add(1, Ordering::Relaxed);
         let second = Duration::from_secs(1);
@@ -228,10 +234,7 @@ impl Task {
                 done = finished(&mut self.writing) => self.finished(done),
                 () = self.turn.come() => {}
                 _ = tick.tick() => {
-                    // Not told at once: its figures change with every second, and a gap is longer than this.
-                    if status.has_changed().unwrap_or(false) {
-                        self.heard(&status.borrow_and_update());
-                    }
+                    self.hear();
                     self.give_up();
                     let choked = self.is_choked();
                     self.tick(choked || reader.pending.is_some());
@@ -264,6 +267,7 @@ impl Task {
 
     /// Takes what was read and all that is there besides. Gives a reason where the feed has ended.
     fn drain(&mut self, first: Read, reader: &mut Reader) -> Option<Reason> {
+        self.hear();
         let mut read = Some(first);
         for _ in 0..TURN {
             match read.take()? {
@@ -393,7 +397,13 @@ impl Task {
         })
     }
 
-    fn heard(&mut self, status: &media::SourceStatus) {
+    /// What the source says by now. It is not told as it changes: its figures do so every second, and a gap is longer than that.
+    fn hear(&mut self) {
+        // Of a feed that has ended the last word is heard again.
+        if matches!(self.status.has_changed(), Ok(false)) {
+            return;
+        }
+        let status = self.status.borrow_and_update();
         if status.state != SourceState::Live
             && let Some(reason) = &status.reason
         {
