@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { archive } from "../api/archive";
 import { serverNow, user } from "../api/store";
 import { type CameraCode, toRfc3339 } from "../domain/ids";
-import type { EvidenceJob, SigningKey, Storage } from "../domain/types";
+import type { EvidenceJob, Reason, SigningKey, Storage } from "../domain/types";
 import { t, tCode } from "../i18n/t";
 import { bytes, dayClock, lengthWords, percentWords, shortTime } from "../i18n/words";
 import { isOver } from "../playback/job-chip";
@@ -177,12 +177,7 @@ function Job({
             {left !== null && <span class="dim">{t("evidence.left", { time: lengthWords(left) })}</span>}
           </div>
         )}
-        {job.error && (
-          <p class="warn-words">
-            {tCode("evidence.error", job.error.code) ?? job.error.code}
-            {job.error.code !== "no-recording" && `: ${job.error.text}`}
-          </p>
-        )}
+        {job.error && <p class="warn-words">{failureWords(job.error)}</p>}
         {job.package && job.state === "done" && (
           <details>
             <summary>{t("evidence.details")}</summary>
@@ -230,4 +225,10 @@ function Copyable({ text }: { text: string }) {
       />
     </div>
   );
+}
+
+/** What the disk said is worth more in English than not at all; of the others our own words say all. */
+export function failureWords({ code, text }: Reason): string {
+  const own = tCode("evidence.error", code) ?? code;
+  return code === "room" || code === "no-recording" || !text ? own : t("problem.english", { own, detail: text });
 }

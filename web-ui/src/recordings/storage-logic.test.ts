@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { EvidenceJob } from "../domain/types";
-import { leftMs } from "./evidence-tab";
+import { failureWords, leftMs } from "./evidence-tab";
 import { freeRate, GIB, targetOf } from "./storage-logic";
 
 describe("how fast a disk fills", () => {
@@ -46,5 +46,15 @@ describe("a free-space target as it is typed", () => {
     expect(targetOf("50.1", bounds)).toBe(50.04 * GIB);
     expect(targetOf("4", bounds)).toBe(4 * GIB);
     expect(targetOf("9999", { ...bounds, most_bytes: null })).toBe(9999 * GIB);
+  });
+});
+
+describe("why a package was not made", () => {
+  it("is said in our own words where they say all", () => {
+    const said = "the package needs 5 bytes";
+    for (const code of ["room", "no-recording"]) expect(failureWords({ code, text: said })).not.toContain(said);
+  });
+  it("keeps what the disk said", () => {
+    expect(failureWords({ code: "disk", text: "cannot read /a" })).toContain("cannot read /a");
   });
 });

@@ -120,7 +120,10 @@ export const RECORDINGS = {
   "evidence.copied": ["已复制", "Copied"],
   "evidence.details": ["详情", "Details"],
   "evidence.error.no-recording": ["此范围内没有录像", "Nothing is recorded in the range"],
-  "evidence.error.room": ["证据包空间不足", "There is no room for the package"],
+  "evidence.error.room": [
+    "证据包空间不足：请删除不再需要的证据包，或缩小范围",
+    "There is no room for the package: delete packages that are not needed any more, or ask for less",
+  ],
   "evidence.error.disk": ["磁盘出错", "The disk failed"],
 
   "hold.title": ["保全", "Holds"],
