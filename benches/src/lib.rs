@@ -11,3 +11,7 @@ pub mod serve;
 pub mod source;
 pub mod tls;
 pub mod viewers;
+
+/// As the product has it.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
