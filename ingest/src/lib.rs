@@ -10,6 +10,8 @@
 //!      access unit ──► assemble (groups, damage, parameters) ──► timeline (re-stamping) ──► media::Frame ──► Ring
 //! ```
 //!
+//! Sessions run on threads of their own, which look at their cameras in a beat (`threads`).
+//!
 //! Before a camera that speaks TLS, or whose description the library refuses, stands a front (`front`, `repair`).
 //!
 //! Why a camera does not start is found step by step by [`diagnose`].
