@@ -28,7 +28,8 @@ district() {
   fi
   URL=$(jq -r .url <<<"$ready")
   SIGHTLINE_USER=$(jq -r .user <<<"$ready")
-  export URL SIGHTLINE_USER
+  DATA=$work/data-$1
+  export URL SIGHTLINE_USER DATA
 }
 
 leave() {

@@ -2,15 +2,17 @@
 // shown, extended and released; a week is painted and read back; completeness is walked by keys. Prints one JSON object.
 //   URL=... SIGHTLINE_USER=admin PASSWORD=... SIGHTLINE=target/debug/sightline node e2e/recordings.mjs
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { expect, judged, launch, SIZES, settings, signedIn, until } from "./lib.mjs";
+import { DEADLINE_MS, expect, judged, launch, SIZES, settings, signedIn, until } from "./lib.mjs";
 import { unpack } from "./package.mjs";
 
 const binary = resolve("..", process.env.SIGHTLINE ?? "target/debug/sightline");
 const shots = process.env.SHOTS;
+/** The gateway's own directory, where it is at hand. */
+const data = process.env.DATA;
 const work = mkdtempSync(join(tmpdir(), "recordings-"));
 let page;
 const { step, report } = judged({
@@ -247,11 +249,98 @@ try {
       await offline.click("#play");
       await until(offline, () => [...document.querySelectorAll("video")].every((video) => video.currentTime > 1));
       await offline.click("#play");
-      if (shots) await offline.screenshot({ path: join(shots, `offline-${locale}.png`), fullPage: true });
+      for (const [size, room] of Object.entries(SIZES)) {
+        await offline.setViewportSize(room);
+        // The times along the line are redrawn when the window has told.
+        await until(offline, () => {
+          const end = document.querySelector("#line").getBoundingClientRect().right + 1;
+          const ticks = [...document.querySelectorAll(".tick")].map((one) => one.getBoundingClientRect());
+          const apart = ticks.every((one, n) => n === 0 || ticks[n - 1].right <= one.left + 1);
+          return ticks.length > 1 && apart && ticks.every((one) => one.right <= end);
+        });
+        if (shots) await offline.screenshot({ path: join(shots, `offline-${locale}-${size}.png`), fullPage: true });
+      }
       expect(faults.length === 0, faults.join());
       await other.close();
     });
   }
+  await step(
+    "a long package is cancelled half way: it says so, nothing of it is left, and the audit log names it",
+    async () => {
+      const cameras = (await ask("cameras")).filter((one) => one.recording).map((one) => one.code);
+      await page.goto(`${settings.url}/recordings?tab=evidence`);
+      await page.waitForSelector(".job");
+      let half = null;
+      const asked = [];
+      // One may be made before anybody can press: there is another behind it then.
+      for (let n = 0; n < 12 && half === null; n++) {
+        const [from, to] = [new Date(Date.now() - 300_000), new Date()];
+        for (let k = asked.length; k < n + 3; k++) {
+          const body = { cameras, from: from.toISOString(), to: to.toISOString(), reason: `long ${k}` };
+          const job = await page.evaluate(async (wanted) => {
+            const headers = { "content-type": "application/json" };
+            const answer = await fetch("/api/v1/evidence", { method: "POST", headers, body: JSON.stringify(wanted) });
+            return answer.ok ? answer.json() : { error: `${answer.status} ${await answer.text()}` };
+          }, body);
+          expect(job.id, job.error);
+          asked.push(job.id);
+        }
+        await page.reload();
+        const pressed = await (
+          await page.waitForFunction(
+            (ids) => {
+              const running = [...document.querySelectorAll(".job[data-state=running]")];
+              const job = running.find(
+                (one) => ids.includes(one.dataset.job) && one.querySelector("progress").value > 0,
+              );
+              const all = ids.every((id) => document.querySelector(`.job[data-job="${id}"][data-state=done]`));
+              if (!job) return all ? { id: null } : null;
+              const said = { id: job.dataset.job, share: job.querySelector("progress").value };
+              job.querySelector(".job-actions button").click();
+              return said;
+            },
+            asked,
+            { polling: 20 },
+          )
+        ).jsonValue();
+        if (pressed.id === null) continue;
+        await page.waitForSelector(`.job[data-job="${pressed.id}"]:is([data-state=cancelled], [data-state=done])`);
+        const { state } = await ask(`evidence/${pressed.id}`);
+        if (state === "cancelled") half = pressed;
+      }
+      expect(half !== null, "each was made before it could be cancelled");
+      const card = page.locator(`.job[data-job="${half.id}"]`);
+      const words = await card.locator(".job-state").textContent();
+      expect(words === "Cancelled" && (await card.locator("button, progress").count()) === 0, `it says ${words}`);
+      if (shots) await page.screenshot({ path: join(shots, "cancelled.png") });
+      const post = (id, method, path = "") =>
+        page.evaluate(
+          ([to, how]) => fetch(to, { method: how }).then(() => null),
+          [`/api/v1/evidence/${id}${path}`, method],
+        );
+      for (const id of asked) if (id !== half.id) await post(id, "POST", "/cancel");
+      // What is written to stops at its next piece.
+      const left = () => (data ? readdirSync(join(data, "evidence")) : []);
+      const kept = async () =>
+        (await ask("evidence?limit=200")).filter((one) => one.state === "done").map((one) => `${one.id}.zip`);
+      const deadline = Date.now() + DEADLINE_MS;
+      for (;;) {
+        const wanted = await kept();
+        const strays = left().filter((one) => !wanted.includes(one));
+        if (strays.length === 0) break;
+        expect(Date.now() < deadline, `left: ${strays}`);
+        await new Promise((done) => setTimeout(done, 200));
+      }
+      expect(!left().includes(`${half.id}.zip`), "its package is there");
+      const { entries } = await ask("audit?action=evidence-cancelled&limit=50");
+      expect(
+        entries.some((one) => one.object === half.id),
+        JSON.stringify(entries[0]),
+      );
+      for (const id of asked) if (id !== half.id) await post(id, "DELETE");
+      return `at ${Math.round(half.share * 100)} %`;
+    },
+  );
   let hold;
   await step("a range is held, and the timeline shows it", async () => {
     await page.goto(`${settings.url}/playback?c=${codes.join()}`);

@@ -2,6 +2,8 @@
 import type { TrackInfo } from "../wire/control";
 import { isBare, type MediaMessage } from "../wire/media";
 import { type Decoded, FrameQueue } from "./frame-queue";
+import { fit } from "./screen";
+import type { Mode } from "./shared-clock";
 import { TICKS_PER_MS, type TilePlayer } from "./tile-player";
 
 class Shot implements Decoded {
@@ -55,7 +57,8 @@ export class FramePlayer implements TilePlayer {
     return this.#dropped + this.#queue.left;
   }
 
-  opened(video: TrackInfo, fresh: boolean, back: boolean): void {
+  opened(video: TrackInfo, fresh: boolean, mode: Mode): void {
+    const back = mode === "back";
     this.#codec = video.codec;
     if (!fresh) return;
     this.#dropped += this.#queue.left;
@@ -102,11 +105,26 @@ export class FramePlayer implements TilePlayer {
     return this.#queue.spacing;
   }
 
+  /** None is left out but where it says so. */
+  get gap(): number {
+    return this.spacing;
+  }
+
   lag(at: number): number {
     return this.#queue.lag(at);
   }
 
   behind(): null {
+    return null;
+  }
+  /** Pictures are decoded ahead, and of what has passed none is kept. */
+  aim(): null {
+    return null;
+  }
+  keeps(): boolean {
+    return false;
+  }
+  before(): null {
     return null;
   }
   after(at: number): number | null {
@@ -132,14 +150,7 @@ export class FramePlayer implements TilePlayer {
   #draw(): void {
     const frame = this.#drawn;
     if (!frame || !this.#context) return;
-    const { displayWidth, displayHeight } = frame;
-    const pixels = devicePixelRatio || 1;
-    const [across, down] = [this.element.clientWidth * pixels, this.element.clientHeight * pixels];
-    const scale = across > 0 && down > 0 ? Math.min(1, across / displayWidth, down / displayHeight) : 1;
-    const [width, height] = [displayWidth, displayHeight].map((n) => Math.max(1, Math.round(n * scale))) as [
-      number,
-      number,
-    ];
+    const [width, height] = fit(frame.displayWidth, frame.displayHeight, this.element);
     if (this.element.width !== width || this.element.height !== height) {
       this.element.width = width;
       this.element.height = height;

@@ -9,6 +9,7 @@ import { CLOSED, type Line, type LineEvents } from "../player/line";
 import { Session, WATCH_MS } from "../player/session";
 import type { ClockSet, Codec, Format, Gaps, TrackInfo } from "../wire/control";
 import type { MediaMessage } from "../wire/media";
+import { type Mode, modeOf } from "./shared-clock";
 
 export type RecordedSignal =
   | {
@@ -17,7 +18,7 @@ export type RecordedSignal =
       readonly video: TrackInfo;
       readonly audio: TrackInfo | null;
       readonly fresh: boolean;
-      readonly back: boolean;
+      readonly mode: Mode;
     }
   | { readonly type: "media"; readonly message: MediaMessage }
   /** UTC ms; `to` is `null` where nothing follows. */
@@ -68,7 +69,7 @@ export class RecordedLine {
   #elsewhere = 0;
   #at: number;
   #rate = 0;
-  #back = false;
+  #mode: Mode = "all";
   #worked = false;
   #closed = false;
   #way = 0;
@@ -179,7 +180,7 @@ export class RecordedLine {
           tile.feed = message.feed;
           const audio = message.tracks.find((track) => track.kind === "audio") ?? null;
           const { profile } = message;
-          if (video) tile.hear({ type: "opened", profile, video, audio, fresh, back: this.#back });
+          if (video) tile.hear({ type: "opened", profile, video, audio, fresh, mode: this.#mode });
         } else if (message.type === "refused" || message.type === "lost") {
           tile.hear({ type: message.type, reason: message.reason });
         } else if (message.type === "back") tile.hear({ type: "back" });
@@ -213,7 +214,7 @@ export class RecordedLine {
     this.#worked = true;
     // An answer to what was said before the last word counts too: what is sent from there on is what is wanted.
     this.#answered = Math.max(this.#answered, message.run);
-    this.#back = message.rate < 0;
+    this.#mode = modeOf(message.rate);
     if (message.run !== this.#run) return;
     clearTimeout(this.#answer);
     this.#at = message.at / 1000;

@@ -1,5 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { DECODING_MS, keepsUp, modeOf, mustHold, PATIENCE_MS, Pace, SharedClock, type Standing } from "./shared-clock";
+import {
+  Beat,
+  DECODING_MS,
+  keepsUp,
+  modeOf,
+  mustHold,
+  PATIENCE_MS,
+  Pace,
+  SharedClock,
+  type Standing,
+} from "./shared-clock";
 
 const at = (furthest: number | null, more: Partial<Standing> = {}): Standing => ({
   ready: furthest !== null,
@@ -96,17 +106,15 @@ describe("the pace of players with clocks of their own", () => {
   };
   it("begins where any machine comes along, and rises to the whole speed", () => {
     const pace = new Pace();
-    pace.anew(1, 2);
+    pace.anew(2);
     expect(pace.share).toBe(1);
-    pace.anew(16, 1);
-    expect(pace.share).toBe(0.25);
-    pace.anew(1, 9);
+    pace.anew(9);
     expect(pace.share).toBe(0.5);
     expect(run(pace, 0, 1000, 3000)).toBe(1);
   });
   it("falls while one is behind, never to a stand, and rises slowly then", () => {
     const pace = new Pace();
-    pace.anew(1, 9);
+    pace.anew(9);
     expect(run(pace, 100, 1000, 1000)).toBeLessThan(0.5);
     expect(run(pace, 500, 2000, 60_000)).toBeGreaterThan(0.05);
     const low = pace.share;
@@ -115,12 +123,12 @@ describe("the pace of players with clocks of their own", () => {
   });
   it("is left alone where it is neither good nor bad", () => {
     const pace = new Pace();
-    pace.anew(1, 9);
+    pace.anew(9);
     expect(run(pace, 45, 1000, 5000)).toBe(0.5);
   });
   it("goes down once for one stumble", () => {
     const pace = new Pace();
-    pace.anew(1, 1);
+    pace.anew(1);
     pace.stumble(1000);
     const share = pace.share;
     expect(share).toBeLessThan(1);
@@ -134,5 +142,35 @@ describe("the pace of players with clocks of their own", () => {
     clock.setPace(0.5, 100);
     expect(clock.now(100)).toBe(1200);
     expect(clock.now(200)).toBe(1300);
+  });
+});
+
+describe("a beat", () => {
+  const NONE = Number.POSITIVE_INFINITY;
+  it("lies as far ahead as making the last one ready took", () => {
+    const beat = new Beat();
+    expect(beat.to).toBeNull();
+    // At the beginning nothing is known: what the first pictures took is not counted.
+    beat.ready(60_000);
+    expect(beat.next(0, 16, 0, NONE)).toBe(1600);
+    for (let n = 1; n < 20; n++) {
+      beat.ready(n * 1000 + 300);
+      beat.next(n * 1000, 16, n * 1000, NONE);
+      beat.ready(n * 1000 + 300);
+    }
+    expect(beat.next(0, 16, 20_000, NONE)).toBeCloseTo(4800, -1);
+    // One that took minutes is no measure.
+    beat.ready(200_000);
+    expect(beat.next(0, 16, 200_000, NONE)).toBeLessThanOrEqual(16_000);
+  });
+  it("does not lie beyond what is here, nor behind the moment", () => {
+    const beat = new Beat();
+    expect(beat.next(1000, 16, 0, 2000)).toBe(2000);
+    expect(beat.next(1000, 16, 0, 500)).toBe(1000);
+    expect(beat.next(1000, -4, 0, 900)).toBe(900);
+    expect(beat.next(1000, -4, 0, 1500)).toBe(1000);
+    expect(beat.next(1000, -4, 0, Number.NEGATIVE_INFINITY)).toBe(600);
+    beat.anew();
+    expect(beat.to).toBeNull();
   });
 });

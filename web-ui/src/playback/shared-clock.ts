@@ -119,7 +119,7 @@ export function mustHold(all: readonly Standing[], at: number, rate: number, hel
 
 /** The pace is looked at so often, ms: a few pictures of each camera. */
 const PACE_MS = 250;
-/** One is behind the others, or its clock behind the moment, by more than this: too fast, ms of the viewer's time. */
+/** One leaves out so much between two pictures, or its clock is behind the moment by more than this: too fast, ms of the viewer's time. */
 const TOO_FAST_MS = 60;
 /** And less than this: it could go faster. */
 const EASY_MS = 30;
@@ -147,7 +147,7 @@ export class Pace {
     return this.#share;
   }
 
-  /** `lag`: how far the one that is furthest behind is behind, ms of the viewer's time. */
+  /** `lag`: how far the worst is behind, or how much it leaves out, ms of the viewer's time. */
   look(lag: number, mono: number): number {
     this.#worst = Math.max(this.#worst, lag);
     if (mono - this.#since < PACE_MS) return this.#share;
@@ -173,11 +173,53 @@ export class Pace {
 
   /**
    * At another speed: what was is no measure. It begins where any machine comes along and is soon faster: nine that begin too fast are
-   * apart at once. By key frames it is the pictures a second that count.
+   * apart at once.
    */
-  anew(rate: number, cameras: number): void {
-    this.#share = modeOf(rate) === "keys" ? Math.min(1, 4 / rate) : cameras > FEW ? 0.5 : 1;
+  anew(cameras: number): void {
+    this.#share = cameras > FEW ? 0.5 : 1;
     this.#rise = STEEP;
     this.#worst = 0;
+  }
+}
+
+/** A beat that has taken so long, ms, is no measure for the next. */
+const MOST_LEAD_MS = 1000;
+const FIRST_LEAD_MS = 100;
+
+/**
+ * The next moment that key frames are shown of, on all cameras at once: so far ahead as making the last ones ready took. A machine that
+ * is slow shows fewer of them, all of one moment, and no camera runs ahead. Pure.
+ */
+export class Beat {
+  #to: number | null = null;
+  #since = 0;
+  #took = FIRST_LEAD_MS;
+  #isReady = false;
+
+  /** What is aimed at, UTC ms. */
+  get to(): number | null {
+    return this.#to;
+  }
+
+  /** The clock is elsewhere. */
+  anew(): void {
+    this.#to = null;
+  }
+
+  /** `edge`: further nothing is here yet. */
+  next(at: number, rate: number, mono: number, edge: number): number {
+    const ahead = at + this.#took * rate;
+    this.#to = rate < 0 ? Math.min(at, Math.max(ahead, edge)) : Math.max(at, Math.min(ahead, edge));
+    this.#since = mono;
+    this.#isReady = false;
+    return this.#to;
+  }
+
+  /** All have their picture. */
+  ready(mono: number): void {
+    // What it began with says nothing of how long one takes.
+    if (this.#isReady || this.#to === null) return;
+    this.#isReady = true;
+    this.#took = Math.min(MOST_LEAD_MS, (this.#took + 3 * (mono - this.#since)) / 4);
   }
 }

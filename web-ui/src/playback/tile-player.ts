@@ -1,6 +1,7 @@
 /** What plays one camera's recording, by whatever the browser has. It is told the moment to show, and never goes by itself. */
 import type { Format, TrackInfo } from "../wire/control";
 import type { MediaMessage } from "../wire/media";
+import type { Mode } from "./shared-clock";
 
 export interface TilePlayer {
   readonly element: HTMLElement;
@@ -22,17 +23,31 @@ export interface TilePlayer {
   lag(at: number): number;
   /** Up to which moment before this one it can show what is right; the moment itself where it can, or cannot tell. */
   reach(at: number): number;
+  /** Between the pictures that were shown last, or wait to be, ms: more than `spacing` where some are left out, since the machine is too slow. */
+  readonly gap: number;
   /** How far the pictures that came last are apart, ms; 0 where that is not known. */
   readonly spacing: number;
   /** Pictures that were left out since this machine was too slow. */
   readonly dropped: number;
-  /** A new feed, or other tracks of the same. `fresh`: what was of before is over. `back`: pictures come from new to old. */
-  opened(video: TrackInfo, fresh: boolean, back: boolean): void;
+  /** A new feed, or other tracks of the same. `fresh`: what was of before is over. `mode`: what comes. */
+  opened(video: TrackInfo, fresh: boolean, mode: Mode): void;
   push(message: MediaMessage): void;
-  /** Makes ready what this moment and those behind it need; to be called with every turn of the screen, before `show`. */
-  prepare(at: number): void;
-  /** Shows the picture of this moment, which may lie a little before the one that was prepared. `held`: the clock stands for a while, for want of something. */
-  show(at: number, rate: number, mono: number, held: boolean): void;
+  /**
+   * Makes ready what this moment and those behind it need; to be called with every turn of the screen, before `show`. `held`: the clock
+   * stands for a while, for want of something.
+   */
+  prepare(at: number, rate: number, mono: number, held: boolean): void;
+  /** Shows the picture of this moment, which may lie a little before the one that was prepared. */
+  show(at: number, rate: number, mono: number): void;
+  /**
+   * Makes ready the picture of a moment alone, and says whether it is, or none is to come; `null` where pictures are made ready as they
+   * come. Those that are aimed are shown together, when all are ready (`Beat` in `shared-clock.ts`).
+   */
+  aim(at: number, mono: number): boolean | null;
+  /** Time of the picture before a moment, where it can be shown from what is here; `null` where it cannot, or that is not known. */
+  before(at: number): number | null;
+  /** Whether the picture of a moment that has passed can be shown from what is here. */
+  keeps(at: number): boolean;
   /** Time of the next picture that is here; `null` where it is not. */
   after(at: number): number | null;
   close(): void;

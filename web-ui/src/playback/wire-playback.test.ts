@@ -3,6 +3,7 @@ import { cameraCode, feedId, mediaTicks } from "../domain/ids";
 import { FakeLine, fakeWays } from "../player/testing";
 import type { TrackInfo } from "../wire/control";
 import type { MediaMessage } from "../wire/media";
+import type { Mode } from "./shared-clock";
 import type { TilePlayer } from "./tile-player";
 import { WirePlayback } from "./wire-playback";
 
@@ -27,13 +28,13 @@ class FakePlayer implements TilePlayer {
   constructor() {
     FakePlayer.made.push(this);
   }
-  opened(_video: TrackInfo, fresh: boolean, back: boolean) {
+  opened(_video: TrackInfo, fresh: boolean, mode: Mode) {
     if (!fresh) return;
     this.ready = false;
     this.times = [];
     this.furthest = null;
     this.begins = null;
-    this.backs.push(back);
+    this.backs.push(mode === "back");
   }
   push(message: MediaMessage) {
     this.times.push(message.mediaTime / 90);
@@ -50,7 +51,26 @@ class FakePlayer implements TilePlayer {
   /** What it cannot decode in time. */
   slow = Number.POSITIVE_INFINITY;
   readonly spacing = 40;
+  gap = 40;
   prepare() {}
+  /** How long it takes to make a key frame ready, ms; where it makes them ready one by one. */
+  takes: number | null = null;
+  #making: { time: number; since: number } | null = null;
+  aim(at: number, mono: number): boolean | null {
+    if (this.takes === null) return null;
+    const due = this.times.filter((time) => time <= at).at(-1);
+    if (due === undefined) return true;
+    if (this.#making?.time !== due) this.#making = { time: due, since: mono };
+    return mono - this.#making.since >= this.takes;
+  }
+  /** It keeps what it has shown. */
+  memory = false;
+  keeps(at: number) {
+    return this.memory && this.times.some((time) => time <= at);
+  }
+  before(at: number) {
+    return this.memory ? (this.times.filter((time) => time < at).at(-1) ?? null) : null;
+  }
   reach(at: number) {
     return Math.min(at, this.slow);
   }
@@ -351,6 +371,60 @@ describe("a playback by the wire", () => {
     now += 5000;
     pass(200);
     expect((playback.at.value ?? 0) - before).toBeLessThan(500);
+    playback.close();
+  });
+
+  it("shows key frames that are made ready one by one on all at once, fewer of them on a slow machine", () => {
+    const { playback } = rig(3);
+    playback.setRate(16);
+    answer(NOON);
+    for (const [n, player] of FakePlayer.made.entries()) {
+      player.takes = 50 + n * 150;
+      FakeLine.last.opened(n + 1, FEED + n);
+      for (let t = 0; t < 60_000; t += 2000) picture(FEED + n, NOON - 1600 + t + n * 400);
+    }
+    pass(600);
+    const seen = new Set<number>();
+    let apart = 0;
+    for (let n = 0; n < 150; n++) {
+      pass(16);
+      const shown = FakePlayer.made.map((one) => one.shown ?? 0);
+      apart = Math.max(apart, Math.max(...shown) - Math.min(...shown));
+      seen.add(shown[0] ?? 0);
+    }
+    expect(apart).toBeLessThanOrEqual(2000);
+    // All along at their speed: what the slowest has no time for is left out.
+    expect(Math.max(...seen) - NOON).toBeGreaterThan(30_000);
+    expect(seen.size).toBeLessThan(12);
+    playback.close();
+  });
+
+  it("steps back in what is here, as often as it is asked, where all cameras have kept it", () => {
+    const { playback } = rig();
+    playback.setRate(0);
+    answer(NOON, 0);
+    deliver(NOON - 400, 1);
+    pass(200);
+    const [a, b] = FakePlayer.made as [FakePlayer, FakePlayer];
+    a.memory = true;
+    playback.step(-1);
+    // One of them has not: the gateway looks for it.
+    expect(last("step")).toMatchObject({ frames: -1 });
+    answer(NOON, 0);
+    deliver(NOON - 400, 1, FEED + 10);
+    pass(200);
+    b.memory = true;
+    const steps = FakeLine.last.sent.filter((one) => one.type === "step").length;
+    // The second comes before the first is on the screen.
+    playback.step(-1);
+    playback.step(-1);
+    pass(32);
+    expect([a.shown, b.shown]).toEqual([NOON - 80, NOON - 80]);
+    playback.step(1);
+    pass(32);
+    expect([a.shown, b.shown]).toEqual([NOON - 40, NOON - 40]);
+    expect(FakeLine.last.sent.filter((one) => one.type === "step")).toHaveLength(steps);
+    expect(last("reached")?.at).toBe((NOON - 40) * 1000);
     playback.close();
   });
 

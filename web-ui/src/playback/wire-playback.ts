@@ -7,7 +7,17 @@ import type { Codec, Gaps, TrackInfo } from "../wire/control";
 import type { PaneView, Playback, PlayState } from "./playback";
 import { RecordedLine, type RecordedSignal } from "./recorded-line";
 import { type OpenSound, RecordedSound } from "./recorded-sound";
-import { isGivenUp, keepsUp, modeOf, mustHold, Pace, SharedClock, type Standing } from "./shared-clock";
+import {
+  Beat,
+  isGivenUp,
+  keepsUp,
+  type Mode,
+  modeOf,
+  mustHold,
+  Pace,
+  SharedClock,
+  type Standing,
+} from "./shared-clock";
 import type { TilePlayer } from "./tile-player";
 
 /** How often the gateway is told what is shown, ms. */
@@ -23,7 +33,8 @@ const EARLY_MS = 200;
 const TURN_MS = 100;
 /** The clocks of most players are aside of the moment by so much, ms of the viewer's time. */
 const MOST_MS = 40;
-const SOONER = 1.5;
+/** How much of what a player with a clock of its own is behind counts. */
+const PATIENT = 0.5;
 
 export interface WireOptions {
   readonly codes: readonly CameraCode[];
@@ -90,14 +101,14 @@ class Pane implements PaneView {
 
   /** `best`: so late are the pictures of all of them. */
   standing(at: number, rate: number, best: number): Standing {
-    // The others do not wait for it while it comes nearer, as they do where the page draws: it is waited for sooner.
-    const soon = modeOf(rate) === "all" && this.player.behind(at) !== null;
+    // It goes on by itself, and the others' pictures wait meanwhile: to stand costs more than it gives.
+    const own = modeOf(rate) === "all" && this.player.behind(at) !== null;
     return {
       ready: this.opened && this.player.ready,
       gap: this.refused !== null || this.inGap(at, rate),
       furthest: this.opened ? this.player.furthest : null,
       spacing: this.opened ? this.player.spacing : 0,
-      lag: this.opened ? Math.max(0, this.player.lag(at) - best) * (soon ? SOONER : 1) : 0,
+      lag: this.opened ? Math.max(0, this.player.lag(at) - best) * (own ? PATIENT : 1) : 0,
     };
   }
 
@@ -135,11 +146,14 @@ export class WirePlayback implements Playback {
   #line: RecordedLine;
   #clock: SharedClock;
   #pace = new Pace();
+  #beat = new Beat();
   /** The rate that the pace was found for. */
   #pacedAt = 0;
   #rate = 0;
   /** Steps that the gateway looks for. */
   #looking = false;
+  /** The picture that was stepped to in what is here; it may be on its way to the screen still. */
+  #stepped: number | null = null;
   /** Panes that were tried with the sub stream. */
   #other = new Set<number>();
   /** The next answer of the gateway is to a mere change of rate: its idea of the moment is a little old, and ours counts. */
@@ -195,14 +209,15 @@ export class WirePlayback implements Playback {
     const at = this.#clock.now(mono);
     const anew = modeOf(rate) !== modeOf(this.#rate) || this.#looking;
     this.#rate = rate;
+    this.#stepped = null;
     this.#looking = false;
     this.#clock.setRate(rate, mono);
     // A pause in between is no other speed.
     if (rate > 0 && rate !== this.#pacedAt) {
       this.#pacedAt = rate;
-      this.#pace.anew(rate, this.panes.length);
+      this.#pace.anew(this.panes.length);
     }
-    this.#clock.setPace(rate > 0 && this.#hasOwnClocks() ? this.#pace.share : 1, mono);
+    this.#clock.setPace(modeOf(rate) === "all" && this.#hasOwnClocks() ? this.#pace.share : 1, mono);
     if (anew) {
       this.#jump(at);
       this.#line.seek(at, rate);
@@ -217,18 +232,29 @@ export class WirePlayback implements Playback {
     const lead = this.panes[0];
     if (!lead) return;
     if (this.#rate !== 0) this.setRate(0);
-    // What is on the screen is what is stepped from, and not the moment between two pictures.
-    const at = lead.player.shown ?? this.#clock.now(mono);
-    const next = direction > 0 && !this.#looking && lead.opened ? lead.player.after(at) : null;
+    // What is on the screen is what is stepped from, and not the moment between two pictures; or what is on its way there.
+    const at = this.#stepped ?? lead.player.shown ?? this.#clock.now(mono);
+    const next = this.#looking || !lead.opened ? null : this.#beside(lead.player, at, direction);
     if (next !== null) {
+      this.#stepped = next;
       this.#clock.jump(next, mono);
       this.at.value = next;
       this.#line.reached(next);
       return;
     }
+    this.#stepped = null;
     if (!this.#looking) this.#line.reached(at);
     this.#looking = true;
     this.#line.step(1, direction);
+  }
+
+  /** Time of the picture beside the one of a moment, where all cameras can show it from what is here. */
+  #beside(lead: TilePlayer, at: number, direction: 1 | -1): number | null {
+    if (direction > 0) return lead.after(at);
+    const before = lead.before(at);
+    if (before === null) return null;
+    const all = this.panes.every((pane) => !pane.opened || pane.inGap(before, 0) || pane.player.keeps(before));
+    return all ? before : null;
   }
 
   listen(heard: number | null): void {
@@ -253,6 +279,8 @@ export class WirePlayback implements Playback {
 
   #jump(at: number): void {
     this.#ours = false;
+    this.#stepped = null;
+    this.#beat.anew();
     this.#clock.jump(at, performance.now());
     this.at.value = at;
     for (const pane of this.panes) pane.anew();
@@ -273,6 +301,7 @@ export class WirePlayback implements Playback {
     if (!this.#ours) {
       this.#clock.jump(at, mono);
       this.at.value = at;
+      this.#beat.anew();
     }
     this.#ours = false;
     for (const pane of this.panes) if (pane.gap && !pane.inGap(at, rate)) pane.gap = null;
@@ -283,7 +312,7 @@ export class WirePlayback implements Playback {
       case "opened":
         pane.sub.value = heard.profile === "sub";
         pane.voice.opened(heard.audio, heard.fresh);
-        this.#opened(pane, heard.video, heard.fresh, heard.back);
+        this.#opened(pane, heard.video, heard.fresh, heard.mode);
         return;
       case "media":
         pane.player.push(heard.message);
@@ -305,12 +334,12 @@ export class WirePlayback implements Playback {
     }
   }
 
-  #opened(pane: Pane, video: TrackInfo, fresh: boolean, back: boolean): void {
+  #opened(pane: Pane, video: TrackInfo, fresh: boolean, mode: Mode): void {
     if (fresh) {
       pane.opened = true;
       pane.thinned.value = false;
     }
-    pane.player.opened(video, fresh, back);
+    pane.player.opened(video, fresh, mode);
   }
 
   /** A family that can be played, and a kind of it that cannot: the sub stream, where it is recorded too, is the plainer one. */
@@ -344,11 +373,10 @@ export class WirePlayback implements Playback {
     const going = open.filter((pane) => pane.player.ready && !pane.late && !pane.inGap(at, this.#rate));
     const clocks = going.map((pane) => pane.player.behind(at)).filter((one) => one !== null);
     if (clocks.length === 0) return [this.#hasOwnClocks() ? this.#pace.share : 1, 0];
-    const late = going.map((pane) => pane.player.lag(at));
-    const best = Math.min(...late);
+    const best = Math.min(...going.map((pane) => pane.player.lag(at)));
     // While it stands those who are behind come nearer: that says nothing.
     if (this.#clock.held) return [this.#pace.share, best];
-    const apart = Math.max(...late) - best - Math.max(...going.map((pane) => pane.player.spacing));
+    const apart = Math.max(...going.map(({ player }) => player.gap - player.spacing));
     const share = this.#pace.look(Math.max(apart, ...clocks) / fast, mono);
     this.#clock.setPace(share, mono);
     // Where most are elsewhere it is the moment that is wrong: the machine stood still for all of them, or for this page alone.
@@ -370,6 +398,54 @@ export class WirePlayback implements Playback {
     return rest.every((one) => one.gap) ? all : rest;
   }
 
+  /** Each camera's pictures as its player makes them ready. */
+  #each(open: readonly Pane[], at: number, rate: number, mono: number): void {
+    const { held } = this.#clock;
+    for (const pane of open) pane.player.prepare(pane.moment(at), rate, mono, held);
+    // Where one is not decoded in time the others do not run ahead of it: what is on the screen is of one moment.
+    let moment = at;
+    for (const pane of open)
+      if (!pane.late && pane.player.ready && !pane.inGap(at, this.#rate))
+        moment = Math.min(moment, pane.player.reach(at));
+    for (const pane of open) pane.player.show(pane.moment(pane.late ? at : moment), rate, mono);
+  }
+
+  /** Key frames of players that make them ready one by one: all show the next ones at once. False where there are no such players. */
+  #inBeats(open: readonly Pane[], at: number, mono: number): boolean {
+    const rate = this.#rate;
+    const to = this.#clock.held ? at : (this.#beat.to ?? at);
+    const aimed = open.map((pane) => pane.player.aim(pane.moment(to), mono));
+    if (aimed.every((one) => one === null)) return false;
+    const counts = (pane: Pane) => !pane.late && !pane.inGap(to, rate);
+    const all = open.every((pane, n) => aimed[n] !== false || !counts(pane));
+    if (this.#clock.held) {
+      this.#beat.anew();
+      // At the beginning each shows its picture as it comes.
+      open.forEach((pane, n) => {
+        if (aimed[n]) pane.player.show(pane.moment(to), rate, mono);
+      });
+      return true;
+    }
+    if (all) this.#beat.ready(mono);
+    const there = (at - to) * rate >= 0;
+    if (there && all) {
+      for (const pane of open) pane.player.show(pane.moment(to), rate, mono);
+      this.#beat.next(at, rate, mono, this.#edge(open.filter(counts)));
+    } else if (there) this.#clock.jump(to, mono);
+    return true;
+  }
+
+  /** Up to which moment key frames are here. */
+  #edge(panes: readonly Pane[]): number {
+    const back = this.#rate < 0;
+    let edge = back ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+    for (const { player } of panes) {
+      if (player.furthest === null) continue;
+      edge = back ? Math.max(edge, player.furthest) : Math.min(edge, player.furthest + player.spacing);
+    }
+    return edge;
+  }
+
   #show = (): void => {
     if (this.#closed) return;
     this.#turn = requestAnimationFrame(this.#show);
@@ -382,13 +458,7 @@ export class WirePlayback implements Playback {
     const open = this.panes.filter((pane) => pane.opened);
     const [share, best] = this.#paced(open, this.#clock.now(mono), mono);
     const at = this.#clock.now(mono);
-    for (const pane of open) pane.player.prepare(pane.moment(at));
-    // Where one is not decoded in time the others do not run ahead of it: what is on the screen is of one moment.
-    let moment = at;
-    for (const pane of open)
-      if (!pane.late && pane.player.ready && !pane.inGap(at, rate)) moment = Math.min(moment, pane.player.reach(at));
-    const { held: stands } = this.#clock;
-    for (const pane of open) pane.player.show(pane.moment(pane.late ? at : moment), rate * share, mono, stands);
+    if (modeOf(rate) === "all" || !this.#inBeats(open, at, mono)) this.#each(open, at, rate * share, mono);
     for (const pane of this.panes)
       pane.voice.turn(
         pane.player.shown,

@@ -111,7 +111,7 @@ export class PieceQueue {
 }
 
 /** One buffer for one append: many small appends cost a task and an event each. */
-export function concat(pieces: readonly Piece[]): Uint8Array<ArrayBuffer> {
+export function concat(pieces: readonly Pick<Piece, "bytes">[]): Uint8Array<ArrayBuffer> {
   const only = pieces[0];
   if (pieces.length === 1 && only) return only.bytes;
   const all = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.bytes.byteLength, 0));
