@@ -33,7 +33,7 @@ use crate::{
     ledger::Ledger,
     plan::Plan,
     playback::{self, Hls, Pins, Plans, Playback},
-    recorder::{self, Recorder},
+    recorder::{self, Recorder, Recorders},
     recover::{self, Progress, Rebuild},
     retention::{Deleted, Due, Room},
     signature::Signer,
@@ -102,6 +102,7 @@ impl Archive {
         volumes.start(config.disk_threads)?;
         let budget_kib =
             ((config.recorder_budget.0 / 1024) as usize).clamp(1024, u32::MAX as usize);
+        let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
             _data: Arc::clone(data),
             writer: data.id() as u64,
@@ -117,10 +118,11 @@ impl Archive {
             budget_kib,
             recorders: AtomicUsize::new(0),
             tasks: TaskTracker::new(),
+            crew: Recorders::start(stop.clone()),
             runtime: tokio::runtime::Handle::current(),
             turns: Mutex::default(),
             ended: Mutex::default(),
-            stop: CancellationToken::new(),
+            stop,
             sweep_soon: Notify::new(),
             pins: Pins::default(),
             plans: Plans::default(),

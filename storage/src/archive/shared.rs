@@ -22,6 +22,7 @@ use crate::{
     index::{Entry, Segments},
     ledger::Ledger,
     playback::{self, Pins, Plans},
+    recorder::Recorders,
     recover::{Progress, Rebuild},
     retention::{self, Deleted, Due, Room},
     signature::Signer,
@@ -53,6 +54,8 @@ pub(crate) struct Shared {
     /// How many there are.
     pub(crate) recorders: AtomicUsize,
     pub(crate) tasks: TaskTracker,
+    /// What recorders run on.
+    pub(crate) crew: Recorders,
     /// For threads that are none of its own.
     pub(super) runtime: tokio::runtime::Handle,
     /// Recorders take turns: one that ends comes before the next of its feed.

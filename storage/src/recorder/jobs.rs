@@ -90,6 +90,18 @@ impl Task {
         self.disk = Some(Disk::instead(shared, self.feed, &away, until));
     }
 
+    /// Takes what has come of the job under way, if it is over.
+    pub(super) fn collect(&mut self) {
+        let Some(done) = &mut self.writing else {
+            return;
+        };
+        match done.try_recv() {
+            Ok(done) => self.finished(Some(done)),
+            Err(oneshot::error::TryRecvError::Closed) => self.finished(None),
+            Err(oneshot::error::TryRecvError::Empty) => {}
+        }
+    }
+
     pub(super) fn finished(&mut self, done: Option<Done>) {
         self.writing = None;
         self.away = None;

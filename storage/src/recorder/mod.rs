@@ -5,6 +5,7 @@
 
 mod jobs;
 mod reader;
+mod thread;
 mod turn;
 
 use std::{
@@ -22,6 +23,7 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+pub(crate) use self::thread::Recorders;
 use self::{
     reader::{Read, Reader, batch_kib, beat, cursor_since},
     turn::Turn,
@@ -137,9 +139,8 @@ pub(crate) fn start(shared: &Arc<Shared>, lease: Lease, since: Option<WallTime>)
         look: now,
         turn: lease.feed.number,
     };
-    shared
-        .tasks
-        .spawn(Box::pin(task.run(lease, reader, from, stop.clone())));
+    let task = Box::pin(task.run(lease, reader, from, stop.clone()));
+    shared.crew.spawn(shared.tasks.track_future(task));
     Recorder {
         state: watch,
         stop: stop.drop_guard(),
@@ -228,13 +229,16 @@ impl Task {
             }
             self.hand_over().await;
             let choked = self.is_choked();
+            // Where nothing waits for the job under way it is early enough to hear of it with the next frames.
+            let waited_for = choked || !self.queue.is_empty() || reader.pending.is_some();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break None,
-                done = finished(&mut self.writing) => self.finished(done),
+                done = finished(&mut self.writing), if waited_for => self.finished(done),
                 () = self.turn.come() => {}
                 _ = tick.tick() => {
                     self.hear();
+                    self.collect();
                     self.give_up();
                     let choked = self.is_choked();
                     self.tick(choked || reader.pending.is_some());
@@ -268,6 +272,7 @@ impl Task {
     /// Takes what was read and all that is there besides. Gives a reason where the feed has ended.
     fn drain(&mut self, first: Read, reader: &mut Reader) -> Option<Reason> {
         self.hear();
+        self.collect();
         let mut read = Some(first);
         for _ in 0..TURN {
             match read.take()? {

@@ -17,7 +17,7 @@ pub enum Function {
     Blake3,
 }
 
-/// So much is put together before it is hashed.
+/// So much is hashed at once: 64 chunks.
 const GATHER: usize = 64 * 1024;
 
 thread_local! {
@@ -39,23 +39,33 @@ impl Digest {
         }
     }
 
-    /// Of several pieces, one behind the other. Small ones are put together first: what does not fill 16 chunks of 1 KiB is hashed
-    /// one block after the other.
+    /// Of several pieces, one behind the other. They are put together first, in pieces that end where a multiple of [`GATHER`] ends in
+    /// the file: BLAKE3 is a tree over chunks of 1 KiB, and only subtrees of 16 chunks and more, which begin at a multiple of
+    /// their length, fill the processor's registers.
     pub(crate) fn update_all(&mut self, parts: &[&[u8]]) {
         GATHERED.with_borrow_mut(|gathered| {
-            for part in parts {
-                if gathered.len() + part.len() > GATHER && !gathered.is_empty() {
+            let mut room = GATHER - (self.taken() % GATHER as u64) as usize;
+            for mut part in parts.iter().copied() {
+                while let Some((now, rest)) = part.split_at_checked(room) {
+                    gathered.extend_from_slice(now);
                     self.update(gathered);
                     gathered.clear();
+                    (part, room) = (rest, GATHER);
                 }
-                match part.len() > GATHER / 4 && gathered.is_empty() {
-                    true => self.update(part),
-                    false => gathered.extend_from_slice(part),
-                }
+                gathered.extend_from_slice(part);
+                room -= part.len();
             }
             self.update(gathered);
             gathered.clear();
         });
+    }
+
+    /// Bytes so far, where pieces are told by them.
+    fn taken(&self) -> u64 {
+        match self {
+            Self::Sha256(_) => 0,
+            Self::Blake3(hash) => hash.count(),
+        }
     }
 
     pub(crate) fn update(&mut self, bytes: &[u8]) {
