@@ -1,7 +1,10 @@
 //! A camera as a bench sees it: frames of the sizes of an H.264 stream at 25 a second, without the pictures.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -129,31 +132,46 @@ pub fn camera_number(id: &CameraId) -> Option<u32> {
         .filter(|n| *n > 0)
 }
 
-/// Calls `each` with every camera's turn in even spacing, 25 times a second each, for ever.
+/// Calls `each` with every camera's frames in even spacing, 25 times a second each, for ever. What making them costs, and waiting for
+/// their time, is counted apart ([`made`]).
 #[allow(clippy::disallowed_methods)] // a thread of its own that keeps a beat
-pub fn run(mut cameras: Vec<Camera>, mut each: impl FnMut(&mut Camera)) {
+pub fn run(mut cameras: Vec<Camera>, mut each: impl FnMut(&Camera, Arc<Frame>)) {
     let period = Duration::from_secs(1) / (FPS * cameras.len() as u32);
     let mut due = Instant::now();
+    let mut before = thread_cpu();
     loop {
         for camera in &mut cameras {
             due += period;
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
-            each(camera);
+            let frame = camera.frame();
+            let made = thread_cpu().saturating_sub(before);
+            MADE.fetch_add(made.as_nanos() as u64, Relaxed);
+            each(camera, frame);
+            before = thread_cpu();
         }
     }
 }
 
-/// Pushes every camera's frames into its ring, as [`run`] calls for them: what makes the frames costs the relay and its floor the same.
+/// Pushes every camera's frames into its ring, as [`run`] calls for them.
 ///
 /// # Errors
 /// The system has no thread to give.
 pub fn push(cameras: Vec<Camera>) -> std::io::Result<()> {
     let thread = std::thread::Builder::new().name("source".into());
-    thread.spawn(|| {
-        run(cameras, |camera| {
-            let frame = camera.frame();
-            camera.feed.ring.push(frame);
-        });
-    })?;
+    thread.spawn(|| run(cameras, |camera, frame| camera.feed.ring.push(frame)))?;
     Ok(())
+}
+
+/// Nanoseconds.
+static MADE: AtomicU64 = AtomicU64::new(0);
+
+/// CPU time that this process has spent on making frames so far: neither a server's nor its floor's.
+pub fn made() -> Duration {
+    Duration::from_nanos(MADE.load(Relaxed))
+}
+
+/// User and system time of this thread.
+fn thread_cpu() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }

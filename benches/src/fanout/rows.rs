@@ -291,13 +291,13 @@ impl Cost {
 }
 
 fn cost(args: &Args, load: Load, floor: bool, time: Duration) -> Result<Cost> {
-    let (server, doors) = server(args, load, floor)?;
+    let (mut server, doors) = server(args, load, floor)?;
     let mut drain = viewers(load, floor, &doors, false)?;
     let bytes = |drain: &mut Helper| -> Result<f64> { Ok(drain.ask()?.parse()?) };
     pause(WARM);
-    let (cpu0, bytes0, began) = (server.cpu()?, bytes(&mut drain)?, Instant::now());
+    let (cpu0, bytes0, began) = (its_own(&mut server)?, bytes(&mut drain)?, Instant::now());
     pause(time);
-    let (cpu1, bytes1) = (server.cpu()?, bytes(&mut drain)?);
+    let (cpu1, bytes1) = (its_own(&mut server)?, bytes(&mut drain)?);
     let seconds = began.elapsed().as_secs_f64();
     // Before its viewers, whose end it would take for a failure.
     drop(server);
@@ -314,6 +314,12 @@ fn cost(args: &Args, load: Load, floor: bool, time: Duration) -> Result<Cost> {
         seconds,
         bytes: bytes1 - bytes0,
     })
+}
+
+/// CPU time of a server without what the making of its frames took: that is a camera's, and stands on neither side.
+fn its_own(server: &mut Helper) -> Result<Duration> {
+    let made = Duration::from_nanos(server.ask()?.parse()?);
+    Ok(server.cpu()?.saturating_sub(made))
 }
 
 /// From connected to steady: a group.

@@ -28,8 +28,7 @@ const DATAGRAM: usize = 1200;
 pub(super) fn plain(cameras: Vec<Camera>, viewers: usize, tiles: Option<u32>) -> Result<()> {
     let count = cameras.len() as u32;
     let mut streams = streams(viewers)?;
-    source::run(cameras, |camera| {
-        let frame = camera.frame();
+    source::run(cameras, |camera, frame| {
         let framed = frame.fragment();
         for (n, stream) in streams.iter_mut().enumerate() {
             let tiles = tiles_of(n, tiles.unwrap_or(count), count);
@@ -48,8 +47,7 @@ pub(super) fn records(cameras: Vec<Camera>, viewers: usize) -> Result<()> {
         lines.push((stream, Sealer::new()?));
     }
     let (mut plain, mut sealed) = (Vec::new(), Vec::new());
-    source::run(cameras, |camera| {
-        let frame = camera.frame();
+    source::run(cameras, |_, frame| {
         join(frame.fragment(), &mut plain);
         for (stream, sealer) in &mut lines {
             sealed.clear();
@@ -77,8 +75,7 @@ pub(super) fn datagrams(cameras: Vec<Camera>, viewers: usize) -> Result<()> {
     let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
     let most = state.max_gso_segments() * DATAGRAM;
     let (mut plain, mut sealed) = (Vec::new(), Vec::new());
-    source::run(cameras, |camera| {
-        let frame = camera.frame();
+    source::run(cameras, |_, frame| {
         join(frame.fragment(), &mut plain);
         for (to, sealer) in &mut lines {
             sealed.clear();
