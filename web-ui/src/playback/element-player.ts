@@ -30,6 +30,8 @@ const UNTOLD_MS = 500;
 /** A key frame that takes so long to decode is waited for, ms. */
 const STUCK_MS = 3000;
 const BEFORE_MS = 0.5;
+/** A picture is shown for a moment that is no further behind it, ms. */
+const APART_MS = 100;
 const LEAST_RATE = 0.0625;
 const MOST_RATE = 16;
 
@@ -127,7 +129,7 @@ export class ElementPlayer implements TilePlayer {
     if (this.#keys) {
       const found = this.#screen.pick(at);
       // Backwards those that were shown are behind the moment.
-      if (found && (found.time !== this.#screen.shown || !this.#ready)) {
+      if (found && (!this.#screen.isDrawn(found) || !this.#ready)) {
         this.#screen.draw(found);
         this.#ready = true;
       }
@@ -135,7 +137,7 @@ export class ElementPlayer implements TilePlayer {
     }
     if (!this.#run || !this.#ready) return;
     const found = this.#screen.pick(at);
-    if (!found || found.time === this.#screen.shown) return;
+    if (!found || this.#screen.isDrawn(found)) return;
     // Where it stands the picture of the moment, and not the nearest of those that are here.
     const exact = rate === 0 ? this.#run.before(at) : null;
     if (exact !== null && Math.abs(found.time - exact) >= BEFORE_MS) return;
@@ -174,6 +176,8 @@ export class ElementPlayer implements TilePlayer {
     // Just before the first that is not copied: the one before it is the right one until then.
     const next = run.after(last);
     if (next !== null && next <= first) first = next - 2 * BEFORE_MS;
+    // Where the element left some out, the one before stands for no more than its share: then all go on to the one behind.
+    first = this.#screen.near(first, Math.max(APART_MS, spacing));
     return shown === null || shown > at ? first : Math.max(shown, first);
   }
 

@@ -40,6 +40,8 @@ export class ElementRun {
     const Source = mediaSourceClass();
     if (!Source) throw new Error("no MediaSource in this browser");
     const { video } = this;
+    // It decodes; what is seen are copies.
+    video.style.visibility = "hidden";
     video.muted = true;
     video.playsInline = true;
     video.disablePictureInPicture = true;

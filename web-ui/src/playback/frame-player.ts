@@ -2,7 +2,7 @@
 import type { TrackInfo } from "../wire/control";
 import { isBare, type MediaMessage } from "../wire/media";
 import { type Decoded, FrameQueue } from "./frame-queue";
-import { fit } from "./screen";
+import { fit, Surface } from "./screen";
 import type { Mode } from "./shared-clock";
 import { TICKS_PER_MS, type TilePlayer } from "./tile-player";
 
@@ -17,9 +17,9 @@ class Shot implements Decoded {
 }
 
 export class FramePlayer implements TilePlayer {
-  readonly element = document.createElement("canvas");
+  readonly element = document.createElement("div");
   readonly format = "raw";
-  #context = this.element.getContext("2d", { alpha: false });
+  #surface = new Surface();
   #queue = new FrameQueue<Shot>(false);
   #back = false;
   #decoder: VideoDecoder | null = null;
@@ -37,7 +37,8 @@ export class FramePlayer implements TilePlayer {
   #closed = false;
 
   constructor(private readonly onError: (error: string) => void) {
-    this.element.setAttribute("role", "presentation");
+    this.element.className = "elements";
+    this.element.append(this.#surface.canvas);
     this.#room.observe(this.element);
   }
 
@@ -85,12 +86,11 @@ export class FramePlayer implements TilePlayer {
 
   show(at: number, _rate: number, mono: number): void {
     const shot = this.#queue.pick(at, mono);
-    if (!shot || !this.#context) return;
+    if (!shot || this.#closed) return;
     this.#drawn?.close();
     this.#drawn = shot.frame;
-    this.#draw();
     this.#shown = shot.time;
-    this.element.dataset.at = shot.time.toFixed(2);
+    this.#draw();
   }
 
   prepare(at: number): void {
@@ -139,23 +139,22 @@ export class FramePlayer implements TilePlayer {
     this.#endDecoder();
     this.#drawn?.close();
     this.#drawn = null;
-    this.#context = null;
-    // The picture's memory goes now, and not with the garbage.
-    this.element.width = 0;
-    this.element.height = 0;
+    this.#surface.close();
     this.element.remove();
   }
 
   /** No more pixels than the screen shows: nine pictures of 1080p are drawn in the time of one. */
   #draw(): void {
     const frame = this.#drawn;
-    if (!frame || !this.#context) return;
-    const [width, height] = fit(frame.displayWidth, frame.displayHeight, this.element);
-    if (this.element.width !== width || this.element.height !== height) {
-      this.element.width = width;
-      this.element.height = height;
+    if (!frame || this.#closed) return;
+    if (this.#surface.isSlow) {
+      this.#surface.close();
+      this.#surface = new Surface();
+      this.element.append(this.#surface.canvas);
     }
-    this.#context.drawImage(frame, 0, 0, width, height);
+    const [width, height] = fit(frame.displayWidth, frame.displayHeight, this.element);
+    this.#surface.draw(frame, width, height);
+    this.#surface.canvas.dataset.at = this.#shown?.toFixed(2);
   }
 
   #feed(): void {

@@ -63,7 +63,10 @@ describe("which picture is shown", () => {
     rig.push(0, 600);
     rig.show(900, 0);
     expect(rig.shown).toEqual([]);
+    // A page that was busy for a second has not looked at what came meanwhile.
     rig.show(900, 1000);
+    expect(rig.shown).toEqual([]);
+    for (let mono = 1020; mono < 2000; mono += 20) rig.show(900, mono);
     expect(rig.shown).toEqual([560]);
   });
 

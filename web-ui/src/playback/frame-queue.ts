@@ -22,6 +22,8 @@ const MOST_BYTES = 24 * 1024 * 1024;
 const LATE_MS = 500;
 /** Nothing more has come for so long: what is here is all there is, ms. */
 const QUIET_MS = 400;
+/** Of a turn of the screen no more counts, ms: in a busy page what has come waits behind it. */
+const TURN_MS = 40;
 const BEFORE_MS = 0.01;
 
 export class FrameQueue<F extends Decoded> {
@@ -32,7 +34,9 @@ export class FrameQueue<F extends Decoded> {
   #decoding: number[] = [];
   #shown: number | null = null;
   #seeking = true;
-  #heardAt = 0;
+  /** So long nothing has come, and when that was looked at, ms. */
+  #quiet = 0;
+  #lookedAt = 0;
   #first: number | null = null;
   #last: number | null = null;
   #spacing = 0;
@@ -65,7 +69,8 @@ export class FrameQueue<F extends Decoded> {
   }
 
   push(piece: Encoded, mono: number): void {
-    this.#heardAt = mono;
+    this.#quiet = 0;
+    this.#lookedAt = mono;
     this.#first ??= piece.time;
     if (this.#last !== null) this.#spacing = Math.abs(piece.time - this.#last);
     this.#last = piece.time;
@@ -100,6 +105,8 @@ export class FrameQueue<F extends Decoded> {
 
   /** The picture to show at a moment, if it is another one than is shown. It is the caller's to close. */
   pick(at: number, mono: number): F | null {
+    this.#quiet += Math.min(TURN_MS, mono - this.#lookedAt);
+    this.#lookedAt = mono;
     // Backwards a picture stays until the moment is before it.
     if (this.back && this.#shown !== null && this.#shown <= at) return null;
     let found: F | null = null;
@@ -126,7 +133,7 @@ export class FrameQueue<F extends Decoded> {
     }
     this.#decoded = keep;
     if (!found) return null;
-    if (this.#seeking && !this.#isIt(found.time, at, mono)) {
+    if (this.#seeking && !this.#isIt(found.time, at)) {
       // On its way there: not shown, or every seek would flicker through a group.
       this.#decoded.unshift(found);
       return null;
@@ -179,11 +186,11 @@ export class FrameQueue<F extends Decoded> {
   }
 
   /** Whether a picture is that of the moment, as far as can be known: none that is here lies between. */
-  #isIt(time: number, at: number, mono: number): boolean {
+  #isIt(time: number, at: number): boolean {
     if (this.back) return true;
     const between = (one: number) => one > time && one <= at;
     if (this.#decoding.some(between) || this.#waiting.some((one) => between(one.time))) return false;
-    return (this.#last !== null && this.#last > at) || mono - this.#heardAt > QUIET_MS;
+    return (this.#last !== null && this.#last > at) || this.#quiet > QUIET_MS;
   }
 
   /** Leaves out what is late where a key frame at or before the moment waits behind it. */

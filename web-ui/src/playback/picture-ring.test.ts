@@ -22,6 +22,13 @@ describe("the pictures that are kept", () => {
     expect(ring.has(40.2)).toBe(true);
     expect(ring.has(60)).toBe(false);
   });
+  it("say how far the moment may go where some between were left out", () => {
+    const { ring } = filled([0, 40, 400], null, 9);
+    expect(ring.near(100, 100)).toBe(100);
+    expect(ring.near(300, 100)).toBe(140);
+    expect(ring.near(400, 100)).toBe(400);
+    expect(ring.near(-5, 100)).toBe(-5);
+  });
   it("take no more room than they may: what was shown goes first, and its room is used again", () => {
     const { ring, made } = filled([0, 40, 80, 120, 160], 80, 3);
     expect(ring.times).toEqual([80, 120, 160]);

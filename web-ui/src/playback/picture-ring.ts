@@ -31,6 +31,12 @@ export class PictureRing<P> {
     return this.#all.findLast((one) => one.time < at + SAME_MS) ?? null;
   }
 
+  /** Up to which moment before this one the newest that is kept is no further from it than `most`, ms. */
+  near(at: number, most: number): number {
+    const found = this.pick(at);
+    return found ? Math.min(at, found.time + most) : at;
+  }
+
   /**
    * Keeps one, `most` in all. What has been shown makes room first, then the newest one: whoever is ahead of the others keeps what is
    * next. `into` gets what the one that made room was kept in.

@@ -19,42 +19,56 @@ const RING_BYTES = 16 * 1024 * 1024;
 const LEAST = 3;
 const MOST = 9;
 
-/** Copies that take longer than this on average, ms, are made without the graphics processor, which there is none of. */
+/** Pictures that take longer to draw than this on average, ms, are drawn without the graphics processor, which there is none of. */
 const SLOW_MS = 8;
 const ENOUGH = 8;
 
 /**
- * Where copies are made: by the graphics processor, which is next to nothing where there is one. Where it is only played by the
- * processor each copy of 1080p took 40 ms, and 12 without it.
+ * Where pictures are drawn: by the graphics processor, which is next to nothing where there is one. Where it is only played by the
+ * processor one of 1080p took 40 ms, and 12 without it.
  */
-const speed = { copies: 0, ms: 0, plain: false };
+const speed = { pictures: 0, ms: 0, plain: false };
 
-function measured(work: () => void): void {
-  const start = performance.now();
-  work();
-  speed.ms += performance.now() - start;
-  speed.copies += 1;
-  if (speed.copies < ENOUGH) return;
-  speed.plain ||= speed.ms / speed.copies > SLOW_MS;
-  [speed.copies, speed.ms] = [0, 0];
-}
+/** A canvas that pictures are drawn on in their turn. */
+export class Surface {
+  readonly canvas = document.createElement("canvas");
+  readonly #plain = speed.plain;
+  #context = this.canvas.getContext("2d", { alpha: false, willReadFrequently: this.#plain });
 
-interface Copy {
-  readonly canvas: HTMLCanvasElement;
-  readonly context: CanvasRenderingContext2D | null;
-  readonly plain: boolean;
-}
+  /** Another one is quicker: it was found out since. */
+  get isSlow(): boolean {
+    return this.#plain !== speed.plain;
+  }
 
-function newCopy(): Copy {
-  const canvas = document.createElement("canvas");
-  const { plain } = speed;
-  return { canvas, plain, context: canvas.getContext("2d", { alpha: false, willReadFrequently: plain }) };
+  resize(width: number, height: number): void {
+    const { canvas } = this;
+    if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+  }
+
+  /** Draws a picture that was just decoded. */
+  draw(picture: CanvasImageSource, width: number, height: number): void {
+    this.resize(width, height);
+    const start = performance.now();
+    this.#context?.drawImage(picture, 0, 0, width, height);
+    speed.ms += performance.now() - start;
+    speed.pictures += 1;
+    if (speed.pictures < ENOUGH) return;
+    speed.plain ||= speed.ms / speed.pictures > SLOW_MS;
+    [speed.pictures, speed.ms] = [0, 0];
+  }
+
+  /** The memory goes now, and not with the garbage. */
+  close(): void {
+    this.#context = null;
+    this.resize(0, 0);
+    this.canvas.remove();
+  }
 }
 
 export class Screen {
   readonly element = document.createElement("canvas");
   #context = this.element.getContext("2d", { alpha: false });
-  #ring = new PictureRing<Copy>();
+  #ring = new PictureRing<Surface>();
   /** Time of the picture that is drawn, UTC ms. */
   shown: number | null = null;
   /** That of one that was drawn since all began anew. */
@@ -62,8 +76,12 @@ export class Screen {
   /** Between the two pictures that were copied last, ms. */
   gap = 0;
 
+  /** In another room copies of another size are wanted. */
+  #room = new ResizeObserver(() => this.anew());
+
   constructor() {
     this.element.setAttribute("role", "presentation");
+    this.#room.observe(this.element);
   }
 
   /** Time of the newest copy. */
@@ -73,7 +91,10 @@ export class Screen {
   has(time: number): boolean {
     return this.#ring.has(time);
   }
-  pick(at: number): Kept<Copy> | null {
+  near(at: number, most: number): number {
+    return this.#ring.near(at, most);
+  }
+  pick(at: number): Kept<Surface> | null {
     return this.#ring.pick(at);
   }
 
@@ -86,16 +107,20 @@ export class Screen {
     const before = this.#ring.last;
     if (before !== null && time > before) this.gap = time - before;
     this.#ring.put(time, this.#passed, most, (old) => {
-      const copy = old?.plain === speed.plain ? old : newCopy();
-      const { canvas } = copy;
-      if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
-      measured(() => copy.context?.drawImage(video, 0, 0, width, height));
+      if (old?.isSlow) old.close();
+      const copy = !old || old.isSlow ? new Surface() : old;
+      copy.draw(video, width, height);
       return copy;
     });
     return true;
   }
 
-  draw({ time, picture }: Kept<Copy>): void {
+  /** Whether it is what is drawn already. */
+  isDrawn({ time, picture }: Kept<Surface>): boolean {
+    return time === this.shown && picture.canvas.width === this.element.width;
+  }
+
+  draw({ time, picture }: Kept<Surface>): void {
     const { element } = this;
     const { width, height } = picture.canvas;
     if (element.width !== width || element.height !== height) [element.width, element.height] = [width, height];
@@ -109,10 +134,11 @@ export class Screen {
   anew(): void {
     this.#passed = null;
     this.gap = 0;
-    for (const { canvas: copy } of this.#ring.clear()) [copy.width, copy.height] = [0, 0];
+    for (const copy of this.#ring.clear()) copy.close();
   }
 
   close(): void {
+    this.#room.disconnect();
     this.anew();
     this.#context = null;
     // The picture's memory goes now, and not with the garbage.

@@ -43,7 +43,7 @@ class FakePlayer implements TilePlayer {
   }
   show(at: number) {
     this.asked.push(at);
-    const shown = this.times.filter((time) => time <= at).at(-1);
+    const shown = (this.takes === null ? this.times : this.#made).filter((time) => time <= at).at(-1);
     if (shown === undefined) return;
     this.shown = shown;
     this.ready = true;
@@ -61,8 +61,11 @@ class FakePlayer implements TilePlayer {
     const due = this.times.filter((time) => time <= at).at(-1);
     if (due === undefined) return true;
     if (this.#making?.time !== due) this.#making = { time: due, since: mono };
-    return mono - this.#making.since >= this.takes;
+    if (mono - this.#making.since < this.takes) return false;
+    if (this.#made.at(-1) !== due) this.#made.push(due);
+    return true;
   }
+  #made: number[] = [];
   /** It keeps what it has shown. */
   memory = false;
   keeps(at: number) {
@@ -396,6 +399,30 @@ describe("a playback by the wire", () => {
     // All along at their speed: what the slowest has no time for is left out.
     expect(Math.max(...seen) - NOON).toBeGreaterThan(30_000);
     expect(seen.size).toBeLessThan(12);
+    playback.close();
+  });
+
+  it("takes one in whose key frames come late only when it shows what the others show", () => {
+    const { playback } = rig(2);
+    playback.setRate(16);
+    answer(NOON);
+    const deliverKeys = (n: number) => {
+      FakeLine.last.opened(n + 1, FEED + n);
+      for (let t = 0; t < 90_000; t += 2000) picture(FEED + n, NOON - 1600 + t);
+    };
+    for (const player of FakePlayer.made) player.takes = 300;
+    deliverKeys(0);
+    pass(3000);
+    const [a, b] = FakePlayer.made as [FakePlayer, FakePlayer];
+    expect(a.shown ?? 0).toBeGreaterThan(NOON);
+    b.takes = 900;
+    deliverKeys(1);
+    for (let n = 0; n < 200; n++) {
+      pass(16);
+      if (playback.panes[1]?.state.value !== "ready") continue;
+      expect(Math.abs((a.shown ?? 0) - (b.shown ?? 0))).toBeLessThanOrEqual(2000);
+    }
+    expect(playback.panes[1]?.state.value).toBe("ready");
     playback.close();
   });
 

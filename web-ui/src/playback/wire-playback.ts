@@ -33,6 +33,8 @@ const EARLY_MS = 200;
 const TURN_MS = 100;
 /** The clocks of most players are aside of the moment by so much, ms of the viewer's time. */
 const MOST_MS = 40;
+/** For a moment that all can show, at each turn of the screen. */
+const MOST_LOOKS = 4;
 /** How much of what a player with a clock of its own is behind counts. */
 const PATIENT = 0.5;
 
@@ -59,6 +61,8 @@ class Pane implements PaneView {
   opened = false;
   /** It was waited for in vain, and is not until it shows the moment again. */
   late = false;
+  /** Its picture is of the moment that all others show; of key frames that are made ready one by one. */
+  abreast = true;
   readonly sub = signal(false);
   readonly voice: RecordedSound;
 
@@ -91,6 +95,7 @@ class Pane implements PaneView {
     this.gap = null;
     this.opened = false;
     this.late = false;
+    this.abreast = true;
   }
 
   /** What to show at a moment: where the recording begins just behind it, its first picture. */
@@ -104,7 +109,7 @@ class Pane implements PaneView {
     // It goes on by itself, and the others' pictures wait meanwhile: to stand costs more than it gives.
     const own = modeOf(rate) === "all" && this.player.behind(at) !== null;
     return {
-      ready: this.opened && this.player.ready,
+      ready: this.opened && this.player.ready && this.abreast,
       gap: this.refused !== null || this.inGap(at, rate),
       furthest: this.opened ? this.player.furthest : null,
       spacing: this.opened ? this.player.spacing : 0,
@@ -403,10 +408,14 @@ export class WirePlayback implements Playback {
     const { held } = this.#clock;
     for (const pane of open) pane.player.prepare(pane.moment(at), rate, mono, held);
     // Where one is not decoded in time the others do not run ahead of it: what is on the screen is of one moment.
+    const going = open.filter((pane) => !pane.late && pane.player.ready && !pane.inGap(at, this.#rate));
     let moment = at;
-    for (const pane of open)
-      if (!pane.late && pane.player.ready && !pane.inGap(at, this.#rate))
-        moment = Math.min(moment, pane.player.reach(at));
+    // Where one is held back by another it may have to be held back further.
+    for (let n = 0; n < MOST_LOOKS; n++) {
+      const next = Math.min(moment, ...going.map((pane) => pane.player.reach(moment)));
+      if (next === moment) break;
+      moment = next;
+    }
     for (const pane of open) pane.player.show(pane.moment(pane.late ? at : moment), rate, mono);
   }
 
@@ -416,7 +425,8 @@ export class WirePlayback implements Playback {
     const to = this.#clock.held ? at : (this.#beat.to ?? at);
     const aimed = open.map((pane) => pane.player.aim(pane.moment(to), mono));
     if (aimed.every((one) => one === null)) return false;
-    const counts = (pane: Pane) => !pane.late && !pane.inGap(to, rate);
+    // One that was late is waited for again as soon as its pictures are here: it would never be abreast of those who do not wait.
+    const counts = (pane: Pane) => !pane.inGap(to, rate) && (!pane.late || this.#couldShow(pane, to));
     const all = open.every((pane, n) => aimed[n] !== false || !counts(pane));
     if (this.#clock.held) {
       this.#beat.anew();
@@ -429,10 +439,19 @@ export class WirePlayback implements Playback {
     if (all) this.#beat.ready(mono);
     const there = (at - to) * rate >= 0;
     if (there && all) {
-      for (const pane of open) pane.player.show(pane.moment(to), rate, mono);
+      open.forEach((pane, n) => {
+        pane.player.show(pane.moment(to), rate, mono);
+        pane.abreast = aimed[n] !== false;
+      });
       this.#beat.next(at, rate, mono, this.#edge(open.filter(counts)));
     } else if (there) this.#clock.jump(to, mono);
     return true;
+  }
+
+  /** Whether its key frames are here up to a moment, and are decoded. */
+  #couldShow({ player }: Pane, at: number): boolean {
+    const { furthest, spacing } = player;
+    return furthest !== null && (furthest - at) * Math.sign(this.#rate) + spacing >= 0 && player.lag(at) === 0;
   }
 
   /** Up to which moment key frames are here. */
