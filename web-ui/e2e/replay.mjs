@@ -160,7 +160,8 @@ async function judge(url, place, element) {
       },
       [before, MOST],
     );
-    const skew = await measure(SAMPLES);
+    // Not for long: a minute is over soon, and behind it is what is being recorded.
+    const skew = await measure(SAMPLES / 2);
     // Each camera's key frames are at times of its own, two seconds apart: so far may the newest of two be from each other.
     expect(skew.p95 <= GROUP_MS && skew.p95 / 16 < LIMIT_MS, JSON.stringify(skew));
     expect(skew.rate > 1, JSON.stringify(skew));

@@ -114,6 +114,8 @@ export class ElementPlayer implements TilePlayer {
     if (!run || wanted === null || run.video.readyState === 0) return;
     const { video } = run;
     const off = wanted - video.currentTime;
+    // What is on the screen is made anew in the size that it has now.
+    if (rate === 0 && this.#ready && this.#screen.outgrown) this.#screen.anew();
     if (!this.#ready || rate === 0)
       this.#arrive(run, at, off, mono, rate === 0 || held ? NEAR_MS : LATE_MS * Math.max(1, rate));
     // Before it is where it should be all that came lies far from where it is.
@@ -169,8 +171,9 @@ export class ElementPlayer implements TilePlayer {
 
   reach(at: number): number {
     const run = this.#run;
-    const { last, shown } = this.#screen;
-    if (!run || !this.#ready || this.#still || last === null) return at;
+    const { last, passed } = this.#screen;
+    if (!run || !this.#ready || this.#still) return at;
+    if (last === null) return passed ?? at;
     const { furthest, spacing } = run;
     let first = furthest !== null && spacing > 0 ? Math.min(at, furthest + spacing - BEFORE_MS) : at;
     // Just before the first that is not copied: the one before it is the right one until then.
@@ -178,7 +181,7 @@ export class ElementPlayer implements TilePlayer {
     if (next !== null && next <= first) first = next - 2 * BEFORE_MS;
     // Where the element left some out, the one before stands for no more than its share: then all go on to the one behind.
     first = this.#screen.near(first, Math.max(APART_MS, spacing));
-    return shown === null || shown > at ? first : Math.max(shown, first);
+    return passed === null || passed > at ? first : Math.max(passed, first);
   }
 
   after(at: number): number | null {

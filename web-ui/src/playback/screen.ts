@@ -72,12 +72,15 @@ export class Screen {
   /** Time of the picture that is drawn, UTC ms. */
   shown: number | null = null;
   /** That of one that was drawn since all began anew. */
-  #passed: number | null = null;
+  passed: number | null = null;
   /** Between the two pictures that were copied last, ms. */
   gap = 0;
 
-  /** In another room copies of another size are wanted. */
-  #room = new ResizeObserver(() => this.anew());
+  #room = new ResizeObserver(() => {
+    this.outgrown = true;
+  });
+  /** Its room is another one since the last copy was made. */
+  outgrown = false;
 
   constructor() {
     this.element.setAttribute("role", "presentation");
@@ -104,9 +107,10 @@ export class Screen {
     if (videoWidth === 0 || video.readyState < 2) return false;
     const [width, height] = fit(videoWidth, videoHeight, this.element);
     const most = Math.min(MOST, Math.max(LEAST, Math.floor(RING_BYTES / (width * height * 4))));
+    this.outgrown = false;
     const before = this.#ring.last;
     if (before !== null && time > before) this.gap = time - before;
-    this.#ring.put(time, this.#passed, most, (old) => {
+    this.#ring.put(time, this.passed, most, (old) => {
       if (old?.isSlow) old.close();
       const copy = !old || old.isSlow ? new Surface() : old;
       copy.draw(video, width, height);
@@ -126,13 +130,14 @@ export class Screen {
     if (element.width !== width || element.height !== height) [element.width, element.height] = [width, height];
     this.#context?.drawImage(picture.canvas, 0, 0);
     this.shown = time;
-    this.#passed = time;
+    this.passed = time;
     element.dataset.at = time.toFixed(2);
   }
 
   /** What is drawn stays; the copies are of before. */
   anew(): void {
-    this.#passed = null;
+    this.passed = null;
+    this.outgrown = false;
     this.gap = 0;
     for (const copy of this.#ring.clear()) copy.close();
   }
