@@ -106,6 +106,12 @@ pub fn cpu_of_threads(process: u32) -> Result<Duration> {
     }
 }
 
+/// User and system time of the thread that asks.
+pub fn cpu_of_this_thread() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+}
+
 /// User and system time of a process so far, in steps of 10 ms.
 ///
 /// # Errors

@@ -15,6 +15,8 @@ use media::{
 };
 use tokio::sync::watch;
 
+use crate::process;
+
 /// Frames a second.
 pub const FPS: u32 = 25;
 /// Frames a group: 2 s.
@@ -138,16 +140,16 @@ pub fn camera_number(id: &CameraId) -> Option<u32> {
 pub fn run(mut cameras: Vec<Camera>, mut each: impl FnMut(&Camera, Arc<Frame>)) {
     let period = Duration::from_secs(1) / (FPS * cameras.len() as u32);
     let mut due = Instant::now();
-    let mut before = thread_cpu();
+    let mut before = process::cpu_of_this_thread();
     loop {
         for camera in &mut cameras {
             due += period;
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
             let frame = camera.frame();
-            let made = thread_cpu().saturating_sub(before);
+            let made = process::cpu_of_this_thread().saturating_sub(before);
             MADE.fetch_add(made.as_nanos() as u64, Relaxed);
             each(camera, frame);
-            before = thread_cpu();
+            before = process::cpu_of_this_thread();
         }
     }
 }
@@ -168,10 +170,4 @@ static MADE: AtomicU64 = AtomicU64::new(0);
 /// CPU time that this process has spent on making frames so far: neither a server's nor its floor's.
 pub fn made() -> Duration {
     Duration::from_nanos(MADE.load(Relaxed))
-}
-
-/// User and system time of this thread.
-fn thread_cpu() -> Duration {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }

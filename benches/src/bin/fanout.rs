@@ -5,6 +5,8 @@
 mod drain;
 #[path = "../fanout/peer.rs"]
 mod peer;
+#[path = "../fanout/quic_core.rs"]
+mod quic_core;
 #[path = "../fanout/rows.rs"]
 mod rows;
 

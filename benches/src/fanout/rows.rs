@@ -9,6 +9,8 @@ use sightline_bench::{
     serve::Way,
 };
 
+use crate::quic_core;
+
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
     /// Seconds of each measurement.
@@ -94,6 +96,8 @@ enum Row {
     Delay(&'static str, &'static str, usize),
     /// From `open` to the key frame and to the live edge.
     Joining(&'static str, &'static str),
+    /// CPU seconds a GB that QUIC's core takes by itself, with so many viewers.
+    Core(&'static str, usize),
     /// Resident a viewer.
     Memory(&'static str, Way, usize),
 }
@@ -101,7 +105,10 @@ enum Row {
 impl Row {
     fn names(&self) -> Vec<&'static str> {
         match self {
-            Self::Cost(name, _) | Self::Cameras(name, _) | Self::Memory(name, ..) => vec![name],
+            Self::Cost(name, _)
+            | Self::Cameras(name, _)
+            | Self::Core(name, _)
+            | Self::Memory(name, ..) => vec![name],
             Self::Delay(one, other, _) | Self::Joining(one, other) => vec![one, other],
         }
     }
@@ -114,6 +121,7 @@ fn all() -> Vec<Row> {
         Row::Cost("wall-16", Load::wall(20, 16)),
         Row::Cost("wss-200", Load::main(Way::Wss, 200)),
         Row::Cost("quic-200", Load::main(Way::Quic, 200)),
+        Row::Core("quic-core-200", 200),
         Row::Cost("webtransport-200", Load::main(Way::Webtransport, 200)),
         Row::Delay("delay-200-p50", "delay-200-p99", 200),
         Row::Joining("first-key-frame-p95", "live-edge-p95"),
@@ -201,6 +209,13 @@ fn one(args: &Args, row: &Row) -> Result<Vec<Figure>> {
                 Figure::new(key, to_key, "ms", None),
                 Figure::new(live, to_live, "ms", None),
             ]
+        }
+        Row::Core(name, viewers) => {
+            let mut all = Vec::new();
+            for _ in 0..args.repeat {
+                all.push(quic_core::cost(viewers, time)?);
+            }
+            vec![Figure::new(name, median(all), "s/GB", None)]
         }
         Row::Memory(name, way, viewers) => {
             vec![Figure::new(name, memory(args, way, viewers)?, "kB", None)]
@@ -367,6 +382,6 @@ fn memory(args: &Args, way: Way, count: usize) -> Result<f64> {
 }
 
 #[allow(clippy::disallowed_methods)] // a measurement lasts as long as it lasts
-fn pause(time: Duration) {
+pub(crate) fn pause(time: Duration) {
     std::thread::sleep(time);
 }
