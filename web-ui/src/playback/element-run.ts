@@ -1,5 +1,5 @@
 /** All pictures of a recording, forwards, in a `<video>` by Media Source Extensions. */
-import { letGo, mediaSourceClass, mimeOf } from "../player/mse";
+import { mediaSourceClass, mimeOf } from "../player/mse";
 import { concat } from "../player/queue";
 import type { MediaMessage } from "../wire/media";
 import { TICKS_PER_MS } from "./tile-player";
@@ -149,7 +149,11 @@ export class ElementRun {
     this.#buffer?.removeEventListener("updateend", this.pump);
     this.#buffer = null;
     this.waiting = [];
-    letGo(this.video, this.#url);
+    this.video.pause();
+    this.video.removeAttribute("src");
+    this.video.load();
+    this.video.remove();
+    URL.revokeObjectURL(this.#url);
   }
 
   #opened = (): void => {
