@@ -125,3 +125,8 @@ pub async fn first_datagrams(count: usize) -> anyhow::Result<Vec<Vec<u8>>> {
     }
     Ok(datagrams)
 }
+
+/// Whether a datagram asks a client to prove its address: a Retry packet (RFC 9000, 17.2.5).
+pub fn is_retry(datagram: &[u8]) -> bool {
+    datagram.first().is_some_and(|b| b & 0xf0 == 0xf0)
+}

@@ -25,8 +25,11 @@ use super::{
 };
 use crate::{Close, Host, Recorded, Shared, Shelf, Viewer, Wish, dispatch::Dispatch};
 
-/// Handshakes under way at once: beyond it new ones are asked to prove their address first, and then refused.
-const MAX_HANDSHAKES: usize = 256;
+/// Handshakes under way at once, of clients who have not proved that they are where they say: beyond it they are asked to.
+const MAX_UNPROVEN: usize = 256;
+/// And of those who have: beyond it they are refused. So first packets under false addresses, or with nobody behind them, keep
+/// nobody out.
+const MAX_PROVEN: usize = 256;
 
 /// Starts the thread. A relay's QUIC has one to itself, and all of it is there: the endpoint, its connections, and the worker
 /// that hands them frames. What they tell each other then crosses no thread, which with a runtime of many threads is a third
@@ -101,7 +104,8 @@ async fn accept(shared: Arc<Shared>, endpoint: Endpoint) {
     let driver = tokio::spawn(engine::drive(endpoint.clone()));
     let dispatch = Arc::new(Dispatch::on_this_thread(&shared.config, &shared.counters));
     let mut connections = JoinSet::new();
-    let handshakes = Arc::new(Semaphore::new(MAX_HANDSHAKES));
+    let unproven = Arc::new(Semaphore::new(MAX_UNPROVEN));
+    let proven = Arc::new(Semaphore::new(MAX_PROVEN));
     loop {
         let incoming = tokio::select! {
             incoming = endpoint.accept() => incoming,
@@ -109,11 +113,15 @@ async fn accept(shared: Arc<Shared>, endpoint: Endpoint) {
             Some(_) = connections.join_next() => continue,
         };
         let Some(incoming) = incoming else { break };
-        if endpoint.open_connections() > shared.config.max_viewers + MAX_HANDSHAKES {
+        if endpoint.open_connections() > shared.config.max_viewers + MAX_UNPROVEN + MAX_PROVEN {
             incoming.refuse();
             continue;
         }
-        match Arc::clone(&handshakes).try_acquire_owned() {
+        let room = match incoming.remote_address_validated() {
+            true => &proven,
+            false => &unproven,
+        };
+        match Arc::clone(room).try_acquire_owned() {
             Ok(permit) => {
                 let (shared, dispatch) = (Arc::clone(&shared), Arc::clone(&dispatch));
                 connections.spawn(serve(shared, dispatch, incoming, permit));
