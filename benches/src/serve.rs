@@ -51,6 +51,9 @@ pub struct Args {
     /// How long the relay gathers, in milliseconds; its own default without.
     #[arg(long)]
     pub gather_ms: Option<u64>,
+    /// The largest QUIC packet, and the floor's datagrams, in bytes; those of Ethernet without.
+    #[arg(long)]
+    pub packet: Option<u16>,
     /// Viewers that the floor waits for.
     #[arg(long, default_value_t = 0)]
     pub viewers: usize,
@@ -92,11 +95,11 @@ pub fn run(args: &Args) -> Result<()> {
     match args.floor {
         None => {
             cameras.iter_mut().for_each(Camera::fill);
-            relay::run(cameras, args.gather_ms)
+            relay::run(cameras, args)
         }
         Some(Way::Ws) => floor::plain(cameras, args.viewers, args.tiles),
         Some(Way::Wss) => floor::records(cameras, args.viewers),
-        Some(Way::Quic | Way::Webtransport) => floor::datagrams(cameras, args.viewers),
+        Some(Way::Quic | Way::Webtransport) => floor::datagrams(cameras, args.viewers, args.packet),
     }
 }
 

@@ -51,6 +51,9 @@ pub(crate) struct Args {
     /// Of the server.
     #[arg(long)]
     cameras: u32,
+    /// The largest QUIC packet that is taken, in bytes.
+    #[arg(long)]
+    packet: Option<u16>,
     /// Read at once and measure delays, instead of every 5 ms.
     #[arg(long)]
     prompt: bool,
@@ -123,7 +126,7 @@ fn start_quic(args: &Args, doors: &Doors, bytes: &Arc<AtomicU64>) -> Result<()> 
             let mut lines = tokio::task::JoinSet::new();
             for n in 0..args.viewers {
                 let tiles = tiles_of(n, args.tiles, args.cameras);
-                match quic::Line::open(&doors, &config, webtransport, tiles).await {
+                match quic::Line::open(&doors, &config, webtransport, tiles, args.packet).await {
                     Ok(line) => lines.spawn(line.drain(Arc::clone(&bytes))),
                     Err(error) => fail(&format!("{error:#}")),
                 };

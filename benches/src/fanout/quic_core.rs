@@ -32,7 +32,11 @@ const STEP: Duration = Duration::from_millis(5);
 /// The connections do not come about, or frames do not arrive.
 pub(crate) fn cost(viewers: usize, time: Duration) -> Result<f64> {
     let identity = Identity::make()?;
-    let config = relay::quic::server_config(identity.chain.clone(), identity.key.clone_key())?;
+    let config = relay::quic::server_config(
+        identity.chain.clone(),
+        identity.key.clone_key(),
+        &relay::Config::default(),
+    )?;
     let client = tls::client(&identity.certificate(), &[relay::quic::ALPN])?;
     let mut server = Side::new(Some(Arc::new(config)), ([127, 0, 0, 1], 1).into());
     let mut clients = Side::new(None, ([127, 0, 0, 1], 2).into());

@@ -41,7 +41,12 @@ struct Load {
     tiles: u32,
     cameras: u32,
     sub: bool,
+    /// The largest QUIC packet, where it is not Ethernet's.
+    packet: Option<u16>,
 }
+
+/// UDP over IPv6 in a jumbo frame of 9,000 bytes.
+const JUMBO: u16 = 8_952;
 
 impl Load {
     /// One main stream to all.
@@ -52,6 +57,15 @@ impl Load {
             tiles: 1,
             cameras: 1,
             sub: false,
+            packet: None,
+        }
+    }
+
+    /// The same on a network with jumbo frames.
+    fn jumbo(way: Way, viewers: usize) -> Self {
+        Self {
+            packet: Some(JUMBO),
+            ..Self::main(way, viewers)
         }
     }
 
@@ -63,6 +77,7 @@ impl Load {
             tiles,
             cameras: tiles,
             sub: true,
+            packet: None,
         }
     }
 
@@ -74,6 +89,7 @@ impl Load {
             tiles: 64,
             cameras: count,
             sub: true,
+            packet: None,
         }
     }
 
@@ -122,6 +138,7 @@ fn all() -> Vec<Row> {
         Row::Cost("wss-200", Load::main(Way::Wss, 200)),
         Row::Cost("quic-200", Load::main(Way::Quic, 200)),
         Row::Core("quic-core-200", 200),
+        Row::Cost("quic-jumbo-200", Load::jumbo(Way::Quic, 200)),
         Row::Cost("webtransport-200", Load::main(Way::Webtransport, 200)),
         Row::Delay("delay-200-p50", "delay-200-p99", 200),
         Row::Joining("first-key-frame-p95", "live-edge-p95"),
@@ -256,6 +273,7 @@ fn server(args: &Args, load: Load, floor: bool) -> Result<(Helper, String)> {
     }
     words.extend(load.sub.then(|| "--sub".into()));
     words.extend(args.gather_ms.map(|ms| format!("--gather-ms={ms}")));
+    words.extend(load.packet.map(|bytes| format!("--packet={bytes}")));
     let mut server = Helper::start(&words)?;
     if args.pids {
         eprintln!(
@@ -279,6 +297,7 @@ fn viewers(load: Load, floor: bool, doors: &str, prompt: bool) -> Result<Helper>
     words.extend(["--doors".into(), doors.into()]);
     words.extend(floor.then(|| "--floor".into()));
     words.extend(prompt.then(|| "--prompt".into()));
+    words.extend(load.packet.map(|bytes| format!("--packet={bytes}")));
     let mut drain = Helper::start(&words)?;
     ensure!(drain.line()? == "ready", "the viewers did not connect");
     Ok(drain)

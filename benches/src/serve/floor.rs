@@ -22,7 +22,9 @@ const STAY: &str = "the viewers stay until the bench ends";
 const RECORD: usize = 16 * 1024;
 const RECORD_HEAD: [u8; 5] = [23, 3, 3, 0, 0];
 /// Of a datagram, the seal included.
-const DATAGRAM: usize = 1200;
+const DATAGRAM: u16 = 1200;
+/// One call's: the system takes it as one datagram of UDP.
+const MAX_CALL: usize = 65_000;
 
 /// One `writev` a frame and viewer.
 pub(super) fn plain(cameras: Vec<Camera>, viewers: usize, tiles: Option<u32>) -> Result<()> {
@@ -61,8 +63,9 @@ pub(super) fn records(cameras: Vec<Camera>, viewers: usize) -> Result<()> {
     Ok(())
 }
 
-/// One `sendmsg` a frame and viewer (UDP with GSO), sealed in datagrams of 1,200 B.
-pub(super) fn datagrams(cameras: Vec<Camera>, viewers: usize) -> Result<()> {
+/// One `sendmsg` a frame and viewer (UDP with GSO), sealed in datagrams of 1,200 B or what is asked for.
+pub(super) fn datagrams(cameras: Vec<Camera>, viewers: usize, datagram: Option<u16>) -> Result<()> {
+    let datagram = usize::from(datagram.unwrap_or(DATAGRAM));
     let socket = UdpSocket::bind("127.0.0.1:0")?;
     announce(socket.local_addr()?)?;
     let mut lines: Vec<(SocketAddr, Sealer)> = Vec::new();
@@ -73,13 +76,13 @@ pub(super) fn datagrams(cameras: Vec<Camera>, viewers: usize) -> Result<()> {
         }
     }
     let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
-    let most = state.max_gso_segments() * DATAGRAM;
+    let most = state.max_gso_segments().min(MAX_CALL / datagram) * datagram;
     let (mut plain, mut sealed) = (Vec::new(), Vec::new());
     source::run(cameras, |_, frame| {
         join(frame.fragment(), &mut plain);
         for (to, sealer) in &mut lines {
             sealed.clear();
-            for piece in plain.chunks(DATAGRAM - AES_128_GCM.tag_len()) {
+            for piece in plain.chunks(datagram - AES_128_GCM.tag_len()) {
                 sealer.seal(piece, &mut sealed);
             }
             for contents in sealed.chunks(most) {
@@ -87,7 +90,7 @@ pub(super) fn datagrams(cameras: Vec<Camera>, viewers: usize) -> Result<()> {
                     destination: *to,
                     ecn: None,
                     contents,
-                    segment_size: Some(DATAGRAM),
+                    segment_size: Some(datagram),
                     src_ip: None,
                 };
                 state

@@ -21,7 +21,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::Doors;
+use super::{Args, Doors};
 use crate::{
     source::{self, Camera},
     tls::Identity,
@@ -54,7 +54,7 @@ fn viewer(peer: SocketAddr) -> Viewer {
     }
 }
 
-pub(super) fn run(cameras: Vec<Camera>, gather_ms: Option<u64>) -> Result<()> {
+pub(super) fn run(cameras: Vec<Camera>, args: &Args) -> Result<()> {
     // As in the gateway, where a subscriber is set that wants none of what libraries trace. Without one tracing asks `log` each time.
     tracing::subscriber::set_global_default(tracing::subscriber::NoSubscriber::new())?;
     let host = BenchHost(cameras.iter().map(|c| Arc::clone(&c.feed)).collect());
@@ -65,11 +65,15 @@ pub(super) fn run(cameras: Vec<Camera>, gather_ms: Option<u64>) -> Result<()> {
     runtime.block_on(async {
         source::push(cameras)?;
         let mut bounds = Config::default();
-        bounds.gather_ms = gather_ms.unwrap_or(bounds.gather_ms);
+        bounds.gather_ms = args.gather_ms.unwrap_or(bounds.gather_ms);
+        if let Some(bytes) = args.packet {
+            bounds.quic_packet = bytes.try_into().map_err(anyhow::Error::msg)?;
+        }
+        let (chain, key) = (identity.chain.clone(), identity.key.clone_key());
+        let config = relay::quic::server_config(chain, key, &bounds)?;
         let relay = Relay::new(bounds, Arc::new(host), CancellationToken::new());
         let plain = TcpListener::bind("127.0.0.1:0").await?;
         let secure = TcpListener::bind("127.0.0.1:0").await?;
-        let config = relay::quic::server_config(identity.chain.clone(), identity.key.clone_key())?;
         let quic = relay.quic(std::net::UdpSocket::bind("127.0.0.1:0")?, config)?;
         Doors {
             ws: plain.local_addr()?.port(),

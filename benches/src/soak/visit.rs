@@ -265,7 +265,13 @@ async fn over_quic(target: &Target, plan: Plan) -> Result<u64> {
         sleep(plan.stay.min(Duration::from_secs(3))).await;
         return Ok(0);
     }
-    let opening = quic::Line::open(&target.doors, config, webtransport, plan.tiles.clone());
+    let opening = quic::Line::open(
+        &target.doors,
+        config,
+        webtransport,
+        plan.tiles.clone(),
+        None,
+    );
     let mut line = timeout(PATIENCE, opening)
         .await
         .context("QUIC handshake")??;

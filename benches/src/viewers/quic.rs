@@ -1,7 +1,7 @@
 //! Viewers on QUIC, as native clients and as browsers (WebTransport): each with a socket of its own.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr, UdpSocket},
     ops::RangeInclusive,
     sync::{
         Arc,
@@ -11,7 +11,10 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use bytes::BytesMut;
-use quinn::{Connection, Endpoint, RecvStream, SendStream, crypto::rustls::QuicClientConfig};
+use quinn::{
+    Connection, Endpoint, EndpointConfig, RecvStream, SendStream, TokioRuntime,
+    crypto::rustls::QuicClientConfig,
+};
 use relay::quic::{ALPN, ALPN_WEBTRANSPORT, WEBTRANSPORT_PATH};
 use url::Url;
 use web_transport_proto::{ConnectRequest, ConnectResponse, Frame, Settings, VarInt};
@@ -59,7 +62,8 @@ pub struct Line {
 }
 
 impl Line {
-    /// Connects and opens these tiles. `config` is of [`config`] with the same `webtransport`.
+    /// Connects and opens these tiles. `config` is of [`config`] with the same `webtransport`; packets of so many bytes are
+    /// taken, those of Ethernet without.
     ///
     /// # Errors
     /// It cannot connect, or is not let in.
@@ -68,8 +72,14 @@ impl Line {
         config: &quinn::ClientConfig,
         webtransport: bool,
         tiles: RangeInclusive<u32>,
+        packet: Option<u16>,
     ) -> Result<Self> {
-        let endpoint = Endpoint::client((Ipv4Addr::LOCALHOST, 0).into())?;
+        let mut bounds = EndpointConfig::default();
+        if let Some(bytes) = packet {
+            bounds.max_udp_payload_size(bytes)?;
+        }
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let endpoint = Endpoint::new(bounds, None, socket, Arc::new(TokioRuntime))?;
         let to = SocketAddr::from((Ipv4Addr::LOCALHOST, doors.quic));
         let connection = endpoint
             .connect_with(config.clone(), to, "localhost")?

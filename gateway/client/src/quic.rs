@@ -4,7 +4,9 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use media::wire::{ClientMessage, Header, MAX_MEDIA_BYTES, ServerMessage};
-use quinn::{ConnectionError, Endpoint, RecvStream, SendStream, VarInt};
+use quinn::{
+    ConnectionError, Endpoint, EndpointConfig, RecvStream, SendStream, TokioRuntime, VarInt,
+};
 use tokio::{
     sync::mpsc,
     task::JoinSet,
@@ -66,7 +68,7 @@ impl Connection {
             .collect();
         let mut last = Error::Quic(format!("{host} has no address"));
         for address in addresses {
-            let endpoint = Endpoint::client(any(address.is_ipv6()))
+            let endpoint = endpoint(any(address.is_ipv6()))
                 .map_err(|e| failed("opening a UDP socket for", e))?;
             let connecting = endpoint
                 .connect_with(config.clone(), address, &host)
@@ -153,6 +155,18 @@ impl Connection {
         // The close frame leaves with the endpoint's last packets.
         let _ = tokio::time::timeout(Duration::from_secs(1), self.endpoint.wait_idle()).await;
     }
+}
+
+/// What a network with jumbo frames (9,000 bytes) carries in a packet. A gateway that is told to probes whether the path does.
+const LARGEST_PACKET: u16 = 8_972;
+
+fn endpoint(local: SocketAddr) -> std::io::Result<Endpoint> {
+    let mut config = EndpointConfig::default();
+    config
+        .max_udp_payload_size(LARGEST_PACKET)
+        .map_err(std::io::Error::other)?;
+    let socket = std::net::UdpSocket::bind(local)?;
+    Endpoint::new(config, None, socket, Arc::new(TokioRuntime))
 }
 
 /// Any local address of the family.

@@ -35,6 +35,8 @@ pub struct Config {
     pub auto_proof_ms: u64,
     /// How QUIC finds out how much a path carries.
     pub quic_congestion: Congestion,
+    /// The largest QUIC packet that a path is probed for: what Ethernet carries, or more where the network has jumbo frames.
+    pub quic_packet: PacketSize,
     /// For a QUIC connection's handshake, in milliseconds, and as much again for its first line.
     pub hello_ms: u64,
     /// A WebSocket is pinged after this long, in milliseconds.
@@ -54,6 +56,43 @@ pub enum Congestion {
     Bbr,
     /// By loss: the network's usual share, and next to nothing where packets are lost for other reasons.
     Cubic,
+}
+
+/// Bytes of a UDP payload, without the heads of UDP and IP: 1,200 (RFC 9000, 14) to 65,527.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u16")]
+pub struct PacketSize(u16);
+
+impl PacketSize {
+    const LEAST: u16 = 1_200;
+    const MOST: u16 = 65_527;
+
+    /// In bytes.
+    pub fn bytes(self) -> u16 {
+        self.0
+    }
+}
+
+impl TryFrom<u16> for PacketSize {
+    type Error = String;
+
+    fn try_from(bytes: u16) -> Result<Self, String> {
+        if !(Self::LEAST..=Self::MOST).contains(&bytes) {
+            return Err(format!(
+                "a packet of {bytes} bytes, expected {} to {}",
+                Self::LEAST,
+                Self::MOST
+            ));
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl Default for PacketSize {
+    /// Of Ethernet's 1,500 bytes, less the heads of IPv6 and UDP.
+    fn default() -> Self {
+        Self(1_452)
+    }
 }
 
 impl Default for Config {
@@ -76,6 +115,7 @@ impl Default for Config {
             auto_wait_most_ms: 300_000,
             auto_proof_ms: 60_000,
             quic_congestion: Congestion::Bbr,
+            quic_packet: PacketSize::default(),
             hello_ms: 5_000,
             ping_ms: 15_000,
             silence_ms: 45_000,

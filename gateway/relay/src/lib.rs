@@ -54,7 +54,7 @@ use media::{CameraId, Lease, Priority, Profile, Reason, ReasonCode, WallTime, wi
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
-pub use config::{Config, Congestion};
+pub use config::{Config, Congestion, PacketSize};
 use dispatch::Dispatch;
 pub use error::{Close, End};
 pub use listed::Watching;

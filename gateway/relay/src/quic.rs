@@ -73,19 +73,19 @@ pub enum ConfigError {
     Suite(#[from] quinn_proto::crypto::rustls::NoInitialCipherSuite),
 }
 
-/// A server configuration for [`crate::Relay::quic`], with one certificate for all and the default bounds: see
-/// [`server_config_resolving`].
+/// A server configuration for [`crate::Relay::quic`], with one certificate for all: see [`server_config_resolving`].
 ///
 /// # Errors
 /// See [`ConfigError`].
 pub fn server_config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
+    bounds: &Config,
 ) -> Result<quinn_proto::ServerConfig, ConfigError> {
     let provider = rustls::crypto::ring::default_provider();
     let key = rustls::sign::CertifiedKey::from_der(chain, key, &provider)?;
     let key = Arc::new(rustls::sign::SingleCertAndKey::from(key));
-    server_config_resolving(key, &Config::default())
+    server_config_resolving(key, bounds)
 }
 
 /// A server configuration for [`crate::Relay::quic`]: TLS 1.3, ALPN [`ALPN`] and
@@ -110,6 +110,8 @@ pub fn server_config_resolving(
         Congestion::Bbr => Arc::new(BbrConfig::default()),
         Congestion::Cubic => Arc::new(CubicConfig::default()),
     };
+    let mut probing = quinn_proto::MtuDiscoveryConfig::default();
+    probing.upper_bound(bounds.quic_packet.bytes());
     let mut acknowledgements = quinn_proto::AckFrequencyConfig::default();
     acknowledgements
         .ack_eliciting_threshold(VarInt::from_u32(ACKNOWLEDGE_EVERY))
@@ -117,6 +119,7 @@ pub fn server_config_resolving(
     transport
         .congestion_controller_factory(congestion)
         .ack_frequency_config(Some(acknowledgements))
+        .mtu_discovery_config(Some(probing))
         .max_concurrent_bidi_streams(VarInt::from_u32(MAX_BIDI_STREAMS))
         .max_concurrent_uni_streams(VarInt::from_u32(MAX_UNI_STREAMS))
         .receive_window(VarInt::from_u32(RECEIVE_WINDOW))

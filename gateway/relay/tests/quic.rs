@@ -7,7 +7,7 @@ use media::{
     ByteCount, Profile, SourceState,
     wire::{Header, Kind, ServerMessage},
 };
-use relay::Config;
+use relay::{Config, PacketSize};
 use tokio::time::timeout;
 
 use crate::harness::{
@@ -242,6 +242,57 @@ async fn a_group_is_a_stream_of_its_own_that_begins_with_its_initialisation() {
         .unwrap();
     let (header, _) = Header::read(&head[4..]).unwrap();
     assert_eq!((header.kind, header.group), (Kind::Initialisation, 1));
+}
+
+/// Bytes of the largest datagram that a viewer was sent, where the gateway probes for `packet` and the viewer takes as much.
+/// Frames go out until one is above `enough`.
+async fn largest_datagram(packet: u16, enough: u64) -> u64 {
+    let mut cam = live(1);
+    (cam.key_bytes, cam.frame_bytes) = (60_000, 60_000);
+    cam.push();
+    let config = Config {
+        quic_packet: PacketSize::try_from(packet).unwrap(),
+        ..Config::default()
+    };
+    let rig = Rig::new(&TestHost::with(&[&cam]), config);
+    let mut bounds = quinn::EndpointConfig::default();
+    bounds.max_udp_payload_size(9_000).unwrap();
+    let raw = Deaf::with(&rig, bounds, 6_000_000).await;
+    let (mut largest, mut before) = (0, raw.connection.stats().udp_rx);
+    let mut streams = tokio::task::JoinSet::new();
+    for _ in 0..8 * GOP {
+        cam.push();
+        // A frame's packets, all but the last of one size.
+        let whole = async {
+            while raw.connection.stats().udp_rx.bytes < before.bytes + 60_000 {
+                tokio::select! {
+                    stream = raw.connection.accept_uni() => {
+                        let mut stream = stream.unwrap();
+                        streams.spawn(async move { stream.read_to_end(6_000_000).await });
+                    }
+                    () = tokio::time::sleep(Duration::from_millis(1)) => {}
+                }
+            }
+        };
+        timeout(DEADLINE, whole).await.unwrap();
+        let now = raw.connection.stats().udp_rx;
+        let packets = (now.datagrams - before.datagrams).max(1);
+        largest = largest.max((now.bytes - before.bytes) / packets);
+        before = now;
+        if largest > enough {
+            break;
+        }
+    }
+    largest
+}
+
+#[tokio::test]
+async fn packets_grow_to_what_the_path_carries_and_no_further_than_is_allowed() {
+    // The loopback carries 65,536 bytes.
+    assert!(largest_datagram(8_952, 5_000).await > 5_000);
+    let largest = largest_datagram(1_452, 1_452).await;
+    assert!((1_100..=1_452).contains(&largest), "{largest}");
+    assert!(PacketSize::try_from(1_199).is_err() && PacketSize::try_from(65_528).is_err());
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ impl Rig {
         let chain = vec![key.cert.der().clone()];
         let trust = Trust::Ca(key.cert.pem().into_bytes());
         let private = PrivateKeyDer::try_from(key.signing_key.serialize_der()).unwrap();
-        let server = quic::server_config(chain, private).unwrap();
+        let server = quic::server_config(chain, private, &config).unwrap();
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let cancel = CancellationToken::new();
         let host = Arc::clone(host) as Arc<dyn relay::Host>;
@@ -88,6 +88,12 @@ pub struct Deaf {
 
 impl Deaf {
     pub async fn connect(rig: &Rig) -> Self {
+        // What it does not read soon holds up the sender.
+        Self::with(rig, quinn::EndpointConfig::default(), 60_000).await
+    }
+
+    /// `room`: bytes that the gateway may send before they are read, a third of it in each stream.
+    pub async fn with(rig: &Rig, bounds: quinn::EndpointConfig, room: u32) -> Self {
         let Trust::Ca(pem) = &rig.trust else { panic!() };
         let mut roots = rustls::RootCertStore::empty();
         use rustls_pki_types::pem::PemObject;
@@ -104,12 +110,13 @@ impl Deaf {
         let tls = quinn::crypto::rustls::QuicClientConfig::try_from(tls).unwrap();
         let mut config = quinn::ClientConfig::new(Arc::new(tls));
         let mut transport = quinn::TransportConfig::default();
-        // What it does not read soon holds up the sender.
         transport
-            .stream_receive_window(20_000u32.into())
-            .receive_window(60_000u32.into());
+            .stream_receive_window((room / 3).into())
+            .receive_window(room.into());
         config.transport_config(Arc::new(transport));
-        let endpoint = quinn::Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let endpoint =
+            quinn::Endpoint::new(bounds, None, socket, Arc::new(quinn::TokioRuntime)).unwrap();
         let connection = endpoint
             .connect_with(config, rig.address, "localhost")
             .unwrap()

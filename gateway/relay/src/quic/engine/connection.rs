@@ -280,9 +280,8 @@ impl Inner {
         let mut left = MAX_TURN;
         while left > 0 {
             train.clear();
-            let transmit = state
-                .proto
-                .poll_transmit(now, socket.max_segments(), &mut train);
+            let most = socket.max_segments(state.proto.current_mtu());
+            let transmit = state.proto.poll_transmit(now, most, &mut train);
             let Some(transmit) = transmit else {
                 return Ok(false);
             };

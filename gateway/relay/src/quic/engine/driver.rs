@@ -108,10 +108,9 @@ impl Driver {
                 return Ok(false);
             };
             for (meta, buffer) in metas.iter().zip(&buffers).take(count?) {
-                let mut rest = BytesMut::from(&buffer[..meta.len]);
-                while !rest.is_empty() {
-                    let datagram = rest.split_to(meta.stride.clamp(1, rest.len()));
-                    take(&self.shared, core, &mut self.due, now, (meta, datagram));
+                for datagram in buffer[..meta.len].chunks(meta.stride.max(1)) {
+                    let datagram = (meta, BytesMut::from(datagram));
+                    take(&self.shared, core, &mut self.due, now, datagram);
                 }
             }
         }

@@ -11,6 +11,8 @@ use tokio::{io::Interest, net::UdpSocket};
 
 /// Segments of a train: at 1,452 bytes they are what one call takes, a key frame of 58 kB.
 const MAX_SEGMENTS: usize = 40;
+/// Bytes of a train: the system takes it as one datagram of UDP.
+const MAX_TRAIN: usize = 65_000;
 
 pub(super) struct Socket {
     io: UdpSocket,
@@ -28,9 +30,10 @@ impl Socket {
         self.state.may_fragment()
     }
 
-    /// What a train may have.
-    pub(super) fn max_segments(&self) -> usize {
-        self.state.max_gso_segments().clamp(1, MAX_SEGMENTS)
+    /// How many packets of so many bytes a train may have.
+    pub(super) fn max_segments(&self, packet: u16) -> usize {
+        let most = MAX_SEGMENTS.min(MAX_TRAIN / usize::from(packet.max(1)));
+        self.state.max_gso_segments().clamp(1, most.max(1))
     }
 
     /// What one buffer may be filled with.
