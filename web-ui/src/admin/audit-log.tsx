@@ -3,13 +3,14 @@ import { api } from "../api/client";
 import { cameras } from "../api/store";
 import type { CameraCode } from "../domain/ids";
 import type { AuditEntry } from "../domain/types";
-import { noteWords } from "../i18n/said";
 import { t, tCode } from "../i18n/t";
 import { dayClock } from "../i18n/words";
 import { Button, Empty, Field, Loading, problemWords } from "../ui/widgets";
+import { detailWords } from "./audit-words";
 
 const PAGE = 100;
 const TYPING_MS = 350;
+const nameOf = (code: string): string | undefined => cameras.value.get(code as CameraCode)?.name;
 /** What the gateway writes; an action of a newer one is shown by its code. */
 export const ACTIONS = [
   "sign-in",
@@ -162,12 +163,12 @@ export function AuditLog() {
                   <td>{entry.user}</td>
                   <td title={entry.action}>{tCode("audit", entry.action) ?? entry.action}</td>
                   <td class="object" title={entry.object ?? ""}>
-                    {cameras.value.get((entry.object ?? "") as CameraCode)?.name ?? entry.object}
+                    {nameOf(entry.object ?? "") ?? entry.object}
                   </td>
                   <td>{entry.outcome ? (tCode("outcome", entry.outcome) ?? entry.outcome) : ""}</td>
                   <td class="dim wide-only">{entry.address}</td>
                   <td class="dim wide-only">
-                    {[entry.reason, noteWords(entry.detail ?? "")].filter(Boolean).join(" · ")}
+                    {[entry.reason, detailWords(entry.action, entry.detail ?? "", nameOf)].filter(Boolean).join(" · ")}
                   </td>
                 </tr>
               ))}

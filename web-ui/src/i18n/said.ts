@@ -67,8 +67,6 @@ const NOTES = [
   ["note.restored", /^restored revision (\d+)$/],
   ["note.outage", /^outage (\d+)$/],
   ["note.outageWithdrawn", /^outage (\d+) withdrawn$/],
-  ["note.playedNothing", /^closed, nothing was sent$/],
-  ["note.played", /^closed, sent (.+)$/],
 ] as const;
 
 const VALUES: Record<string, (value: string) => string> = {
