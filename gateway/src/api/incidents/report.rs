@@ -220,18 +220,19 @@ impl Page<'_> {
             w.finished(),
             w.state(),
         ];
-        out.push_str("<table><thead><tr>");
+        out.push_str("<table class=\"stacks\"><thead><tr>");
         for head in heads {
             let _ = write!(out, "<th>{head}</th>");
         }
         out.push_str("</tr></thead><tbody>");
         for task in &self.incident.tasks {
-            self.task(out, task);
+            self.task(out, task, heads);
         }
         out.push_str("</tbody></table>");
     }
 
-    fn task(&self, out: &mut String, task: &Task) {
+    /// A row; on a narrow screen each of its cells stands under the last, with its head before it.
+    fn task(&self, out: &mut String, task: &Task, heads: [&str; 8]) {
         let w = &self.words;
         let mut state = w.of_progress(task.progress()).to_owned();
         let mut more = |is: bool, text: String| {
@@ -249,17 +250,21 @@ impl Page<'_> {
             true => String::new(),
             false => format!("<br><small>{}</small>", escape(&task.order.detail)),
         };
-        let _ = write!(
-            out,
-            "<tr><td>{}</td><td>{}{detail}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{state}</td></tr>",
-            task.number,
-            escape(&task.order.title),
+        let cells = [
+            task.number.to_string(),
+            escape(&task.order.title) + &detail,
             self.person(&task.order.owner),
             self.time(task.given_at),
             self.optional(task.order.deadline),
-            length(task.given_at, task.acknowledged_at),
-            length(task.given_at, ended),
-        );
+            nowrap(&length(task.given_at, task.acknowledged_at)),
+            nowrap(&length(task.given_at, ended)),
+            state,
+        ];
+        out.push_str("<tr>");
+        for (head, cell) in heads.iter().zip(cells) {
+            let _ = write!(out, "<td data-head=\"{head}\"><span>{cell}</span></td>");
+        }
+        out.push_str("</tr>");
     }
 
     fn timeline(&self, out: &mut String) {
@@ -476,6 +481,10 @@ fn length(from: WallTime, to: Option<WallTime>) -> String {
     let seconds = ((to.0 - from.0) / 1_000_000).max(0);
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     format!("{hours}:{minutes:02}:{seconds:02}")
+}
+
+fn nowrap(text: &str) -> String {
+    format!("<span class=\"n\">{text}</span>")
 }
 
 /// The shape and the colour of a grade; the word stands beside it.
