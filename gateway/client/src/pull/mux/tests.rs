@@ -1,5 +1,5 @@
 use super::*;
-use media::{AudioCodec, AudioTrack, MediaTime, Tracks, VideoCodec, VideoTrack, WallTime};
+use media::{AudioCodec, AudioTrack, MediaTime, Profile, Tracks, VideoCodec, VideoTrack, WallTime};
 use proptest::prelude::*;
 
 fn tracks() -> Tracks {
