@@ -2,19 +2,17 @@
 
 use std::{sync::Arc, time::Instant};
 
-use retina::{
-    client::{
-        Credentials, Demuxed, Described, InitialTimestampPolicy, PlayOptions, SessionGroup,
-        SessionIdPolicy, SessionOptions, SetupOptions, TcpTransportOptions, TeardownPolicy,
-        UdpTransportOptions, UnassignedChannelDataPolicy, UnknownRtcpSsrcPolicy,
-    },
-    codec::FrameFormat,
+use retina::client::{
+    self, Credentials, Described, InitialTimestampPolicy, PlayOptions, SessionGroup,
+    SessionIdPolicy, SessionOptions, SetupOptions, TcpTransportOptions, TeardownPolicy,
+    UdpTransportOptions, UnassignedChannelDataPolicy, UnknownRtcpSsrcPolicy,
 };
 
 use crate::{
     assemble::Assembler,
     camera::{Source, Transport},
     config::Config,
+    depacketize::Depacketizer,
     description,
     error::{Failure, Kind},
     front::Front,
@@ -64,11 +62,18 @@ impl Learned {
 
 /// A session that plays, and which of its streams are wanted.
 pub(crate) struct Playing {
-    pub(crate) demuxed: Demuxed,
-    pub(crate) video: usize,
-    pub(crate) audio: Option<usize>,
+    pub(crate) packets: client::Session<client::Playing>,
+    pub(crate) video: Stream,
+    pub(crate) audio: Option<Stream>,
     /// Packets come over UDP.
     pub(crate) udp: bool,
+}
+
+/// A stream that is wanted.
+pub(crate) struct Stream {
+    /// Its place in the description.
+    pub(crate) id: usize,
+    pub(crate) units: Depacketizer,
 }
 
 /// A session that plays, and the front it goes through.
@@ -97,7 +102,7 @@ pub(crate) async fn connect(
     let playing = match described {
         Ok(session) => {
             learned.reach(Phase::Described);
-            set_up(session, source, front.is_some(), learned, assembler).await
+            set_up(config, session, source, front.is_some(), learned, assembler).await
         }
         Err(e) => Err(located(&e, source)),
     };
@@ -129,7 +134,7 @@ async fn describe(
     source: &Source,
     group: &Arc<SessionGroup>,
     front: Option<&Front>,
-) -> Result<retina::client::Session<Described>, retina::Error> {
+) -> Result<client::Session<Described>, retina::Error> {
     let credentials = source.username.as_ref().map(|username| Credentials {
         username: username.clone(),
         password: source.password.clone().unwrap_or_default(),
@@ -142,11 +147,12 @@ async fn describe(
         .unassigned_channel_data(UnassignedChannelDataPolicy::Ignore)
         .teardown(TeardownPolicy::Auto);
     let url = front.map_or_else(|| source.url.clone(), |front| front.url(&source.url));
-    retina::client::Session::describe(url, options).await
+    client::Session::describe(url, options).await
 }
 
 async fn set_up(
-    mut session: retina::client::Session<Described>,
+    config: &Config,
+    mut session: client::Session<Described>,
     source: &Source,
     fronted: bool,
     learned: &mut Learned,
@@ -178,38 +184,37 @@ async fn set_up(
     let play = PlayOptions::default()
         .initial_timestamp(InitialTimestampPolicy::Permissive)
         .unknown_rtcp_ssrc(UnknownRtcpSsrcPolicy::DropPackets);
-    let mut demuxed = session
-        .play(play)
-        .await
-        .and_then(|playing| playing.demuxed())
-        .map_err(|e| located(&e, source))?;
+    let packets = session.play(play).await.map_err(|e| located(&e, source))?;
     learned.reach(Phase::Played);
-    assembler.begin(audio.and_then(|i| tracks::audio(&demuxed.streams()[i])));
-    let track = match tracks::video(&mut demuxed, video)? {
-        // Retina takes no parameter sets at all from a description that it finds odd. Some servers have them nowhere else.
-        None => tracks::described(&demuxed.streams()[video], &sections),
-        track => track,
-    };
+    let streams = packets.streams();
+    let sound = audio.and_then(|i| tracks::audio(&streams[i]));
+    let (pictures, track) = tracks::video(&streams[video], &sections, config.max_unit_bytes);
+    let heard = audio.zip(sound.as_ref()).map(|(id, track)| Stream {
+        id,
+        units: tracks::sound(&streams[id], track),
+    });
+    assembler.begin(sound);
     if let Some(track) = track {
         assembler.parameters(track);
     }
     Ok(Playing {
-        demuxed,
-        video,
-        audio,
+        packets,
+        video: Stream {
+            id: video,
+            units: pictures,
+        },
+        audio: heard,
         udp: udp_now,
     })
 }
 
 fn setup_options(udp: bool) -> SetupOptions {
     let transport = if udp {
-        retina::client::Transport::Udp(UdpTransportOptions::default())
+        client::Transport::Udp(UdpTransportOptions::default())
     } else {
-        retina::client::Transport::Tcp(TcpTransportOptions::default())
+        client::Transport::Tcp(TcpTransportOptions::default())
     };
-    SetupOptions::default()
-        .transport(transport)
-        .frame_format(FrameFormat::MP4)
+    SetupOptions::default().transport(transport)
 }
 
 /// Names that have no address are told from hosts that do not answer; retina does not.

@@ -2,9 +2,9 @@
 //! the camera wants sent to it, and parameter sets. Nothing here refuses anything: what cannot be read is not there.
 
 use base64::{Engine as _, engine::GeneralPurpose, engine::general_purpose};
-use media::{VideoCodec, VideoTrack};
+use media::VideoCodec;
 
-use crate::parameters;
+use crate::depacketize::byte_stream;
 
 /// A media section: an `m=` line and what belongs to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,26 +78,24 @@ impl Section {
         self.back
     }
 
-    /// The video track as its format parameters have it (RFC 6184, 8.1; RFC 7798, 7.1); none where they lack parameter sets.
-    /// Empty parameters, as of a `;` at the end, blanks and lists are all read.
-    pub(crate) fn video_track(&self, codec: VideoCodec) -> Option<VideoTrack> {
+    /// The parameter sets in its format parameters (RFC 6184, 8.1; RFC 7798, 7.1). Empty parameters, as of a `;` at the end,
+    /// blanks, lists, and start codes before or between sets are all read.
+    pub(crate) fn parameter_sets(&self, codec: VideoCodec) -> Vec<Vec<u8>> {
         let wanted = |key: &str| match codec {
             VideoCodec::H264 => key.eq_ignore_ascii_case("sprop-parameter-sets"),
             VideoCodec::H265 => ["sprop-vps", "sprop-sps", "sprop-pps"]
                 .iter()
                 .any(|k| key.eq_ignore_ascii_case(k)),
         };
-        let sets: Vec<Vec<u8>> = self
-            .format
+        self.format
             .split(';')
             .filter_map(|parameter| parameter.split_once('='))
             .filter(|(key, _)| wanted(key.trim()))
             .flat_map(|(_, value)| value.split(','))
             .filter_map(|set| LENIENT.decode(set.trim()).ok())
-            .filter(|set| !set.is_empty())
+            .flat_map(|sets| byte_stream(&sets).map(<[u8]>::to_vec).collect::<Vec<_>>())
             .take(MAX_SETS)
-            .collect();
-        parameters::track(codec, &sets)
+            .collect()
     }
 }
 
@@ -111,7 +109,13 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parameters;
+    use media::VideoTrack;
     use proptest::prelude::*;
+
+    fn track(section: &Section, codec: VideoCodec) -> Option<VideoTrack> {
+        parameters::track(codec, &section.parameter_sets(codec))
+    }
 
     /// As VLC 3.0 has it: a `;` after the last parameter, and the parameter sets nowhere else.
     const VLC: &str = "v=0\r\no=- 17199041729061947009 17199041729061947009 IN IP4 vm\r\ns=Unnamed\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\na=control:rtsp://127.0.0.1:18554/a\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H265/90000\r\na=fmtp:96 tx-mode=SRST;profile-id=1;level-id=63;tier-flag=0;profile-space=0;sprop-vps=QAEMAf//AWAAAAMAkAAAAwAAAwA/lZgJ;sprop-sps=QgEBAWAAAAMAkAAAAwAAAwA/oAUCAWlllZpJMr/8AAQABagwMDAgAAADACAAAAMDIQ==;sprop-pps=RAHBcrRiQA==;\r\na=control:rtsp://127.0.0.1:18554/a/trackID=6\r\nm=audio 0 RTP/AVP 96\r\na=rtpmap:96 mpeg4-generic/44100\r\na=control:rtsp://127.0.0.1:18554/a/trackID=7\r\n";
@@ -126,18 +130,24 @@ mod tests {
         assert!(video.is_of("video", 96, Some(url)) && !audio.is_of("video", 96, Some(url)));
         assert!(!video.is_of("video", 97, Some(url)));
         assert!(!video.is_of("video", 96, Some("rtsp://127.0.0.1:18554/a/trackID=16")));
-        let track = video.video_track(VideoCodec::H265).unwrap();
+        let track = track(video, VideoCodec::H265).unwrap();
         assert_eq!((track.width, track.height), (640, 360));
-        assert_eq!(audio.video_track(VideoCodec::H265), None);
-        assert_eq!(video.video_track(VideoCodec::H264), None);
+        assert!(audio.parameter_sets(VideoCodec::H265).is_empty());
+        assert!(video.parameter_sets(VideoCodec::H264).is_empty());
     }
 
     #[test]
     fn a_list_without_padding_is_read() {
         let text = "m=video 0 RTP/AVP 96\na=fmtp:96 packetization-mode=1; Sprop-Parameter-Sets = Z2QADazZQUGfnhAAAAMAEAAAAwMg8UKZYA, aOvjyyLA ;;\n";
-        let track = sections(text.as_bytes())[0]
-            .video_track(VideoCodec::H264)
-            .unwrap();
+        let track = track(&sections(text.as_bytes())[0], VideoCodec::H264).unwrap();
+        assert_eq!((track.width, track.height), (320, 180));
+    }
+
+    #[test]
+    fn start_codes_around_sets_are_read() {
+        // Each set begins with one, as some cameras have it.
+        let text = "m=video 0 RTP/AVP 96\na=fmtp:96 sprop-parameter-sets=AAAAAWdkAA2s2UFBn54QAAADABAAAAMDIPFCmWA=,AAAAAWjr48siwA==\n";
+        let track = track(&sections(text.as_bytes())[0], VideoCodec::H264).unwrap();
         assert_eq!((track.width, track.height), (320, 180));
     }
 
@@ -160,8 +170,8 @@ mod tests {
         ) {
             for sdp in [bytes, lines.join("\n").into_bytes()] {
                 for section in sections(&sdp) {
-                    let _ = section.video_track(VideoCodec::H264);
-                    let _ = section.video_track(VideoCodec::H265);
+                    let _ = section.parameter_sets(VideoCodec::H264);
+                    let _ = section.parameter_sets(VideoCodec::H265);
                     let _ = section.is_of("video", 96, Some("a"));
                 }
             }

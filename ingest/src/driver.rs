@@ -1,18 +1,19 @@
-//! One RTSP session over retina: once it is connected (`connect`), every access unit is handed to the [`Assembler`]. All
-//! decisions are [`Session`]'s; this only moves bytes.
+//! One RTSP session over retina: once it is connected (`connect`), its packets become access units ([`crate::depacketize`]),
+//! which are handed to the [`Assembler`]. All decisions are [`Session`]'s; this only moves bytes.
 
 use std::{
+    future::poll_fn,
     sync::Arc,
+    task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use futures_util::StreamExt as _;
 use media::{Frame, SourceState, TrackKind, WallTime};
 use retina::{
-    client::{Demuxed, SessionGroup},
-    codec::{AudioFrame, CodecItem, VideoFrame},
+    client::{self, PacketItem, SessionGroup},
     rtcp::ReceivedCompoundPacket,
+    rtp::ReceivedPacket,
 };
 use tokio::time::{MissedTickBehavior, timeout_at};
 
@@ -20,10 +21,10 @@ use crate::{
     assemble::{Assembler, Unit},
     camera::Source,
     config::Config,
-    connect::{self, Learned},
+    connect::{self, Learned, Stream},
+    depacketize::{self, AccessUnit, Packet},
     error::{Failure, Kind},
     session::{Input, Output, Session},
-    tracks,
 };
 
 /// What the driver tells its feed as it happens.
@@ -83,14 +84,12 @@ pub(crate) async fn run(
     session.handle(Instant::now(), Input::Played);
     events.changed(session, assembler);
     let player = Player {
-        config,
-        demuxed: playing.demuxed,
+        packets: playing.packets,
         video: playing.video,
         audio: playing.audio,
         session,
         assembler,
         events,
-        known: false,
         torn: 0,
         measured: Instant::now(),
         settles: match playing.udp {
@@ -108,15 +107,12 @@ pub(crate) async fn run(
 
 /// A session that plays, and those who are told of it.
 struct Player<'a, E> {
-    config: &'a Config,
-    demuxed: Demuxed,
-    video: usize,
-    audio: Option<usize>,
+    packets: client::Session<client::Playing>,
+    video: Stream,
+    audio: Option<Stream>,
     session: &'a mut Session,
     assembler: &'a mut Assembler,
     events: &'a mut E,
-    /// Retina has told the video's parameters.
-    known: bool,
     /// Packets in a row that made no sense, without a picture between them.
     torn: u32,
     measured: Instant,
@@ -132,16 +128,24 @@ impl<E: Events> Player<'_, E> {
         let mut ticks = tokio::time::interval(self.session.tick_period());
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let step = tokio::select! {
+            tokio::select! {
                 // Packets first: after a pause of this process they are all there, and silence must not be seen.
                 biased;
-                item = self.demuxed.next() => self.take(item),
-                _ = ticks.tick() => self.tick(Instant::now()),
-            };
-            match step {
-                Ok(Some(frame)) => self.pass_on(frame),
-                Ok(None) => {}
-                Err(failure) => return failure,
+                failure = poll_fn(|cx| self.drain(cx)) => return failure,
+                _ = ticks.tick() => {}
+            }
+            if let Err(failure) = self.tick(Instant::now()) {
+                return failure;
+            }
+        }
+    }
+
+    /// Takes all packets that are there (the runtime has it pause among many); ready when the session has ended.
+    fn drain(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
+        loop {
+            let item = ready!(self.packets.poll_next_unpin(cx));
+            if let Err(failure) = self.take(item) {
+                return Poll::Ready(failure);
             }
         }
     }
@@ -161,84 +165,101 @@ impl<E: Events> Player<'_, E> {
             }
         }
         self.events.changed(self.session, self.assembler);
-        Ok(None)
+        Ok(())
     }
 
-    fn take(&mut self, item: Option<Result<CodecItem, retina::Error>>) -> Step {
+    fn take(&mut self, item: Option<Result<PacketItem, retina::Error>>) -> Step {
         match item {
             None => Err(Failure::new(Kind::Cut, "the camera closed the connection")),
-            // One packet that does not fit the ones before it: whoever joins in the middle of a picture cut into many packets gets
-            // such ones (VLC sends them evenly spaced), and some cameras have odd ones now and then. The stream of packets is
-            // sound; what it belongs to is marked.
-            Some(Err(e)) if self.torn < MAX_TORN && is_of_a_packet(&e) => {
+            Some(Err(e)) => Err(Failure::of(&e)),
+            Some(Ok(PacketItem::Rtp(packet))) => self.packet(&packet),
+            Some(Ok(PacketItem::Rtcp(packets))) => {
+                self.report(&packets);
+                Ok(())
+            }
+            Some(Ok(_)) => Ok(()),
+        }
+    }
+
+    fn packet(&mut self, packet: &ReceivedPacket) -> Step {
+        let id = packet.stream_id();
+        let (kind, units) = match &mut self.audio {
+            _ if id == self.video.id => (TrackKind::Video, &mut self.video.units),
+            Some(audio) if id == audio.id => (TrackKind::Audio, &mut audio.units),
+            _ => return Ok(()),
+        };
+        let arrival = packet.ctx().received();
+        let rate = packet.timestamp().clock_rate().get();
+        let pushed = units.push(&Packet {
+            payload: packet.payload(),
+            mark: packet.mark(),
+            timestamp: packet.timestamp().timestamp(),
+            lost: packet.loss(),
+            arrival,
+        });
+        while let Some(unit) = self.next(kind) {
+            self.unit(kind, rate, unit);
+        }
+        pushed.or_else(|error| self.torn(error, arrival))
+    }
+
+    fn next(&mut self, kind: TrackKind) -> Option<AccessUnit> {
+        match kind {
+            TrackKind::Video => self.video.units.next(),
+            TrackKind::Audio => self.audio.as_mut()?.units.next(),
+        }
+    }
+
+    /// One packet that does not fit the ones before it: whoever joins in the middle of a picture cut into many packets gets such
+    /// ones (VLC sends them evenly spaced), and some cameras have odd ones now and then. The stream of packets is sound; what it
+    /// belongs to is marked.
+    fn torn(&mut self, error: depacketize::Error, arrival: Instant) -> Step {
+        let kind = match error {
+            depacketize::Error::Odd(_) if self.torn < MAX_TORN => {
                 if self.torn == 0 {
-                    let error = Failure::of(&e);
                     tracing::debug!(%error, "packet left out");
                 }
                 self.torn += 1;
-                let arrived = Input::Arrived { video: false };
-                self.session.handle(Instant::now(), arrived);
-                Ok(None)
+                self.session
+                    .handle(arrival, Input::Arrived { video: false });
+                return Ok(());
             }
-            Some(Err(e)) => Err(Failure::of(&e)),
-            Some(Ok(CodecItem::VideoFrame(frame))) if frame.stream_id() == self.video => {
-                self.picture(frame)
-            }
-            Some(Ok(CodecItem::AudioFrame(frame))) if Some(frame.stream_id()) == self.audio => {
-                Ok(self.sound(&frame))
-            }
-            Some(Ok(CodecItem::Rtcp(packets))) => {
-                self.report(&packets);
-                Ok(None)
-            }
-            Some(Ok(_)) => Ok(None),
-        }
+            depacketize::Error::Odd(_) | depacketize::Error::TooLarge(_) => Kind::Framing,
+            depacketize::Error::Picture { .. } => Kind::Codec,
+        };
+        Err(Failure::new(kind, error.to_string()))
     }
 
-    fn picture(&mut self, frame: VideoFrame) -> Step {
-        if (frame.has_new_parameters() || !self.known)
-            && let Some(track) = tracks::video(&mut self.demuxed, self.video)?
-        {
-            self.known = true;
+    fn unit(&mut self, kind: TrackKind, rate: u32, unit: AccessUnit) {
+        let video = kind == TrackKind::Video;
+        if let Some(track) = unit.track {
             self.assembler.parameters(track);
         }
-        let arrival = frame.end_ctx().received();
-        self.session.handle(arrival, Input::Arrived { video: true });
-        let lost = frame.loss().saturating_add(u16::from(self.torn > 0));
-        self.torn = 0;
-        let timestamp = frame.timestamp();
-        let data = Bytes::from(frame.into_data());
-        if data.len() as u64 > self.config.max_unit_bytes.0 {
-            let text = format!("an access unit of {} bytes", data.len());
-            return Err(Failure::new(Kind::Framing, text));
+        self.session.handle(unit.arrival, Input::Arrived { video });
+        let captured = self.events.wall(unit.arrival);
+        let unit = Unit {
+            rtp: unit.timestamp,
+            rate,
+            lost: unit.lost,
+            data: unit.data,
+            arrival: unit.arrival,
+            captured,
+        };
+        let frame = match kind {
+            TrackKind::Video => {
+                self.torn = 0;
+                self.assembler.video(unit)
+            }
+            TrackKind::Audio => self.assembler.audio(unit),
+        };
+        if let Some(frame) = frame {
+            self.pass_on(frame);
         }
-        Ok(self.assembler.video(Unit {
-            rtp: timestamp.timestamp(),
-            rate: timestamp.clock_rate().get(),
-            lost,
-            data,
-            arrival,
-            captured: self.events.wall(arrival),
-        }))
-    }
-
-    fn sound(&mut self, frame: &AudioFrame) -> Option<Arc<Frame>> {
-        let arrival = frame.ctx().received();
-        let arrived = Input::Arrived { video: false };
-        self.session.handle(arrival, arrived);
-        self.assembler.audio(Unit {
-            rtp: frame.timestamp().timestamp(),
-            rate: frame.timestamp().clock_rate().get(),
-            lost: frame.loss(),
-            data: Bytes::copy_from_slice(frame.data()),
-            arrival,
-            captured: self.events.wall(arrival),
-        })
     }
 
     /// What the camera says of its clock.
     fn report(&mut self, packets: &ReceivedCompoundPacket) {
-        let kind = if packets.stream_id() == self.video {
+        let kind = if packets.stream_id() == self.video.id {
             TrackKind::Video
         } else {
             TrackKind::Audio
@@ -268,15 +289,8 @@ impl<E: Events> Player<'_, E> {
     }
 }
 
-/// A frame for the ring, nothing for it, or the session's end.
-type Step = Result<Option<Arc<Frame>>, Failure>;
+/// Goes on, or the session's end.
+type Step = Result<(), Failure>;
 
-/// A picture of 4K that begins a group is some 1,000 packets.
-const MAX_TORN: u32 = 2000;
-
-/// Whether an error is about what is in one RTP packet, after which retina goes on (its depacketisers begin anew): those, and
-/// only those, tell the packet's sequence number.
-fn is_of_a_packet(error: &retina::Error) -> bool {
-    let text = error.to_string();
-    text.contains("\nssrc: ") && !text.contains("wrong ssrc") && !text.starts_with("Out-of-order")
-}
+/// In a row, without a picture: 20 s of 25 pictures a second of which none fits. The rest of a torn picture is not counted.
+const MAX_TORN: u32 = 500;

@@ -7,7 +7,7 @@
 //!                  feed: one task a camera and profile
 //!                            │ connects (connect), is moved by driver (retina), obeys session (states, time-outs, back-off)
 //!                            ▼
-//!      access unit ──► assemble (groups, damage, parameters) ──► timeline (re-stamping) ──► media::Frame ──► Ring
+//!   packets ──► depacketize ──► access unit ──► assemble (groups, damage, parameters) ──► timeline (re-stamping) ──► media::Frame ──► Ring
 //! ```
 //!
 //! Sessions run on threads of their own, which look at their cameras in a beat (`threads`).
@@ -28,7 +28,7 @@
 //! - What a camera sends is bounded: an access unit by `max_unit_bytes`, a session that yields nothing by the packet time-out.
 //! - A link never has more given out than its budget.
 //!
-//! [`session`], [`assemble`], [`timeline`], [`backoff`] and [`budget`] are values without I/O, tested in virtual time;
+//! [`session`], [`depacketize`], [`assemble`], [`timeline`], [`backoff`] and [`budget`] are values without I/O, tested in virtual time;
 //! what remains for the driver is to move bytes.
 //!
 //! What does not belong here: what viewers or disks do with frames, who may see a camera, where cameras are on file.
@@ -42,6 +42,7 @@ pub mod camera;
 pub mod config;
 mod connect;
 pub mod decode;
+pub mod depacketize;
 mod description;
 pub mod diagnose;
 mod driver;

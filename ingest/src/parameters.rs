@@ -1,6 +1,5 @@
 //! What parameter sets say, read without a decoder: the size of pictures, how far they are reordered, and the configuration
-//! record that players want. Needed where the RTSP library has no parameters: it takes them from the stream, or from a
-//! description that is written exactly as it likes.
+//! record that players want.
 
 use bytes::Bytes;
 use media::{VideoCodec, VideoTrack};
@@ -20,15 +19,7 @@ pub fn reorder_depth(codec: VideoCodec, config: &[u8]) -> Option<u8> {
 
 /// The track that these parameter sets describe, the first of each kind; none where one is missing or says what cannot be.
 pub fn track(codec: VideoCodec, sets: &[Vec<u8>]) -> Option<VideoTrack> {
-    let first = |kind: u8| {
-        let of_kind = |set: &&Vec<u8>| {
-            set.first().is_some_and(|b| match codec {
-                VideoCodec::H264 => b & 0x1f == kind,
-                VideoCodec::H265 => (b >> 1) & 0x3f == kind,
-            })
-        };
-        sets.iter().find(of_kind).map(Vec::as_slice)
-    };
+    let first = |kind| first(codec, sets, kind);
     let (sps, config) = match codec {
         VideoCodec::H264 => {
             let (raw, pps) = (first(7)?, first(8)?);
@@ -43,7 +34,7 @@ pub fn track(codec: VideoCodec, sets: &[Vec<u8>]) -> Option<VideoTrack> {
             (sps, config)
         }
     };
-    let pixels = |n: u32| u16::try_from(n).ok().filter(|n| (1..=16_384).contains(n));
+    let pixels = |n: u32| (1..=MAX_PIXELS).contains(&n).then_some(n as u16);
     Some(VideoTrack {
         codec,
         codec_string: bitstream::codec_string(codec, &config),
@@ -51,6 +42,29 @@ pub fn track(codec: VideoCodec, sets: &[Vec<u8>]) -> Option<VideoTrack> {
         height: pixels(sps.height)?,
         config: Bytes::from(config),
     })
+}
+
+/// Most pixels across or down that are carried.
+pub const MAX_PIXELS: u32 = 16_384;
+
+/// Pixels across and down that the first sequence parameter set tells; none where there is none that can be read.
+pub fn pixels(codec: VideoCodec, sets: &[Vec<u8>]) -> Option<(u32, u32)> {
+    let sps = match codec {
+        VideoCodec::H264 => h264(first(codec, sets, 7)?),
+        VideoCodec::H265 => h265(first(codec, sets, 33)?),
+    };
+    sps.map(|sps| (sps.width, sps.height))
+}
+
+/// The first NAL unit of this type.
+fn first(codec: VideoCodec, sets: &[Vec<u8>], kind: u8) -> Option<&[u8]> {
+    let of_kind = |set: &&Vec<u8>| {
+        set.first().is_some_and(|b| match codec {
+            VideoCodec::H264 => b & 0x1f == kind,
+            VideoCodec::H265 => (b >> 1) & 0x3f == kind,
+        })
+    };
+    sets.iter().find(of_kind).map(Vec::as_slice)
 }
 
 /// What a sequence parameter set says.

@@ -1,16 +1,19 @@
 //! Which of a camera's streams are pulled, and what they carry.
 
+use std::num::NonZeroU32;
+
 use bytes::Bytes;
-use media::{AudioCodec, AudioTrack, VideoCodec, VideoTrack};
+use media::{AudioCodec, AudioTrack, ByteCount, VideoCodec, VideoTrack};
 use retina::{
-    client::{Demuxed, Described, Session, Stream},
+    client::{Described, Session, Stream},
     codec::ParametersRef,
 };
 
 use crate::{
-    bitstream,
+    depacketize::Depacketizer,
     description::Section,
     error::{Failure, Kind},
+    parameters,
 };
 
 /// The first video stream of a codec that is carried, and the first such audio stream. Back channels (what the camera would
@@ -50,9 +53,39 @@ fn section_of<'a>(stream: &Stream, sections: &'a [Section]) -> Option<&'a Sectio
         .find(|s| s.is_of(stream.media(), payload, control))
 }
 
-/// The video track as the description has it.
-pub(crate) fn described(stream: &Stream, sections: &[Section]) -> Option<VideoTrack> {
-    section_of(stream, sections)?.video_track(video_codec(stream))
+/// What puts the video's access units together, and its track as far as the description tells.
+pub(crate) fn video(
+    stream: &Stream,
+    sections: &[Section],
+    max_bytes: ByteCount,
+) -> (Depacketizer, Option<VideoTrack>) {
+    let codec = video_codec(stream);
+    let loose = || {
+        // Its control URL is written in another way than the library has it.
+        let payload = stream.rtp_payload_type();
+        sections.iter().find(|s| s.is_of("video", payload, None))
+    };
+    let sets = section_of(stream, sections)
+        .or_else(loose)
+        .map(|section| section.parameter_sets(codec))
+        .unwrap_or_default();
+    let max_bytes = usize::try_from(max_bytes.0).unwrap_or(usize::MAX);
+    let track = parameters::track(codec, &sets);
+    (Depacketizer::video(codec, &sets, max_bytes), track)
+}
+
+/// What puts the sound's access units together.
+pub(crate) fn sound(stream: &Stream, track: &AudioTrack) -> Depacketizer {
+    match track.codec {
+        AudioCodec::PcmA | AudioCodec::PcmU => Depacketizer::g711(),
+        AudioCodec::Aac => {
+            let samples = match stream.parameters() {
+                Some(ParametersRef::Audio(parameters)) => parameters.frame_length(),
+                _ => None,
+            };
+            Depacketizer::aac(samples.map_or(1024, NonZeroU32::get))
+        }
+    }
 }
 
 fn video_codec(stream: &Stream) -> VideoCodec {
@@ -91,29 +124,4 @@ pub(crate) fn audio(stream: &Stream) -> Option<AudioTrack> {
             .ok()
             .filter(|n| *n <= 8)?,
     })
-}
-
-/// What the video stream carries; none where its parameters are not known yet.
-pub(crate) fn video(demuxed: &mut Demuxed, video: usize) -> Result<Option<VideoTrack>, Failure> {
-    let Some(stream) = demuxed.streams().get(video) else {
-        return Ok(None);
-    };
-    let codec = video_codec(stream);
-    let Some(ParametersRef::Video(parameters)) = stream.parameters() else {
-        return Ok(None);
-    };
-    let (width, height) = parameters.pixel_dimensions();
-    let pixels = |n: u32| u16::try_from(n).ok().filter(|n| (1..=16_384).contains(n));
-    let (Some(width), Some(height)) = (pixels(width), pixels(height)) else {
-        let text = format!("a picture of {width}x{height}, at most 16384x16384 is carried");
-        return Err(Failure::new(Kind::Codec, text));
-    };
-    let config = Bytes::copy_from_slice(parameters.extra_data());
-    Ok(Some(VideoTrack {
-        codec,
-        codec_string: bitstream::codec_string(codec, &config),
-        config,
-        width,
-        height,
-    }))
 }

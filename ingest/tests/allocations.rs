@@ -1,4 +1,5 @@
-//! What an admission allocates does not grow with the cameras that have asked before.
+//! What is allocated: an admission's share does not grow with the cameras that have asked before; a picture takes its own size
+//! once, however many packets it comes in.
 
 #![allow(unsafe_code, reason = "an allocator that counts")]
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
@@ -9,8 +10,11 @@ use std::{
     time::Instant,
 };
 
-use ingest::budget::{Link, Links};
-use media::{BitRate, CameraId, FeedId, Priority, Profile, RegionCode};
+use ingest::{
+    budget::{Link, Links},
+    depacketize::{Depacketizer, Packet},
+};
+use media::{BitRate, CameraId, FeedId, Priority, Profile, RegionCode, VideoCodec};
 
 struct Counting;
 
@@ -92,5 +96,38 @@ fn what_a_decision_allocates_does_not_grow_with_the_cameras() {
     // A node of a tree more or less; ten times the cameras would be ten times the bytes.
     for (few, many) in few.iter().zip(&many) {
         assert!(*many <= few + 4096, "350 cameras {few} bytes, 3,500 {many}");
+    }
+}
+
+#[test]
+fn a_picture_takes_its_own_size_once() {
+    let mut units = Depacketizer::video(VideoCodec::H264, &[], 1 << 20);
+    let part = [&[0x7c, 1][..], &[0x55; 1400]].concat();
+    let start = [&[0x7c, 0x81][..], &[0x55; 1400]].concat();
+    let end = [&[0x7c, 0x41][..], &[0x55; 700]].concat();
+    let mut spent = Vec::new();
+    // Of growing and of falling size; the first makes the buffer for all.
+    for (at, parts) in [50, 3, 4, 5, 6, 10, 48, 20, 3, 40].into_iter().enumerate() {
+        let payloads = std::iter::once(&start)
+            .chain(std::iter::repeat_n(&part, parts))
+            .chain([&end]);
+        let before = BYTES.with(Cell::get);
+        let mut size = 0;
+        for payload in payloads {
+            let pushed = units.push(&Packet {
+                payload,
+                mark: *payload == end,
+                timestamp: at as i64,
+                lost: 0,
+                arrival: Instant::now(),
+            });
+            pushed.unwrap();
+            size += units.next().map_or(0, |unit| unit.data.len());
+        }
+        assert_eq!(size, 4 + 1 + 1400 * (1 + parts) + 700);
+        spent.push((BYTES.with(Cell::get) - before, size));
+    }
+    for (spent, size) in &spent[1..] {
+        assert!(*spent <= size + 64, "{spent} bytes for {size}");
     }
 }
