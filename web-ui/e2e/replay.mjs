@@ -15,8 +15,20 @@ const only = process.env.BY;
 let page;
 let by = "";
 const { step: taken, report } = judged({
-  look: (what) => page.screenshot({ path: `${process.env.SHOTS ?? "/tmp"}/replay-${what}.png` }),
+  look: async (what) => {
+    console.error(JSON.stringify(await stands(), null, 1));
+    await page.screenshot({ path: `${process.env.SHOTS ?? "/tmp"}/replay-${what}.png` });
+  },
 });
+/** Which pane shows what, and where the clock stands what each of them says to that. */
+const stands = () =>
+  page.evaluate(() =>
+    [...document.querySelectorAll(".pane")].map((pane) => ({
+      state: pane.dataset.state,
+      at: Number(pane.querySelector(".recorded canvas")?.dataset.at),
+      stands: pane.querySelector(".recorded")?.dataset.stands,
+    })),
+  );
 const step = (name, work) => taken(`${by}: ${name}`, work);
 
 /** Cameras with so many seconds recorded up to now, and a moment that all of them have. */

@@ -198,6 +198,18 @@ export class ElementPlayer implements TilePlayer {
     return due !== null && (this.#screen.has(due) || (this.#run?.holds(due) ?? false));
   }
 
+  doing(): string {
+    const { video, since } = this.#keys ?? { video: this.#run?.video, since: null };
+    if (!video) return "no run";
+    const { buffered } = video;
+    const ranges = Array.from(
+      { length: buffered.length },
+      (_, n) => `${buffered.start(n).toFixed(2)}-${buffered.end(n).toFixed(2)}`,
+    );
+    const on = since === null ? "" : `a key frame for ${Math.round(performance.now() - since)} ms, `;
+    return `${on}readyState ${video.readyState}, ${video.seeking ? "seeking" : "at"} ${video.currentTime.toFixed(2)} of ${ranges.join(" ")}`;
+  }
+
   close(): void {
     this.#end();
     this.#screen.close();

@@ -50,7 +50,8 @@ describe("the wire of a playback", () => {
   it("sets its clock before its tiles, and says what it shows", () => {
     const { line, clocks } = rig();
     FakeLine.last.hello();
-    expect(FakeLine.last.sent.map((one) => one.type)).toEqual(["clock", "replay"]);
+    // What is shown is said with it: nothing is late by a clock that the page has not begun to follow.
+    expect(FakeLine.last.sent.map((one) => one.type)).toEqual(["clock", "replay", "reached"]);
     expect(last("replay")).toMatchObject({ tile: 1, camera: CAMERA, clock: 1, format: "raw", audio: false });
     answer(NOON);
     expect(clocks).toEqual([[NOON, 1]]);

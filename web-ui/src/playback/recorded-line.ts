@@ -113,12 +113,13 @@ export class RecordedLine {
     this.#replay(this.#session, id);
   }
 
-  /** Goes to a moment (UTC ms), at a rate. */
+  /**
+   * Goes to a moment (UTC ms), at a rate. That it is what is shown is said at once: the gateway leaves out what is late by a viewer's
+   * word, and where it has none by its own clock, which goes on while a slow page gets its decoders going.
+   */
   seek(at: number, rate: number): void {
-    this.#at = at;
-    this.#rate = rate;
-    this.#elsewhere = this.#next();
-    this.#session?.send({ type: "clock", clock: CLOCK, run: this.#run, at: micros(at), rate, gaps: this.gaps });
+    this.#clock(at, rate);
+    this.reached(at);
   }
 
   /** Goes on from where it is. */
@@ -159,6 +160,13 @@ export class RecordedLine {
     return this.#run;
   }
 
+  #clock(at: number, rate: number): void {
+    this.#at = at;
+    this.#rate = rate;
+    this.#elsewhere = this.#next();
+    this.#session?.send({ type: "clock", clock: CLOCK, run: this.#run, at: micros(at), rate, gaps: this.gaps });
+  }
+
   #connect(): void {
     const make = this.ways[this.#way % Math.max(1, this.ways.length)];
     if (!make) {
@@ -168,8 +176,9 @@ export class RecordedLine {
     this.#session = new Session(make, {
       hello: (session) => {
         this.#backoff.reset();
-        this.seek(this.#at, this.#rate);
+        this.#clock(this.#at, this.#rate);
         for (const id of this.#tiles.keys()) this.#replay(session, id);
+        this.reached(this.#at);
       },
       tile: (session, message) => {
         const tile = this.#tiles.get(message.tile);

@@ -206,6 +206,19 @@ export class Beat {
     this.#to = null;
   }
 
+  /**
+   * What is to be made ready now, UTC ms. The first beat is the moment that the clock is at, and stays it until all are ready: each takes
+   * its time for a picture, and would never have the one of a moment that goes on meanwhile.
+   */
+  begin(at: number): number {
+    if (this.#to === null) {
+      this.#to = at;
+      // Decoders that get going are no measure of how long a picture takes.
+      this.#isReady = true;
+    }
+    return this.#to;
+  }
+
   /** `edge`: further nothing is here yet. */
   next(at: number, rate: number, mono: number, edge: number): number {
     const ahead = at + this.#took * rate;

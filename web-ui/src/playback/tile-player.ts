@@ -50,6 +50,8 @@ export interface TilePlayer {
   keeps(at: number): boolean;
   /** Time of the next picture that is here; `null` where it is not. */
   after(at: number): number | null;
+  /** What it is at, in words for who looks into why a clock stands. */
+  doing?(): string;
   close(): void;
 }
 

@@ -60,10 +60,13 @@ class FakePlayer implements TilePlayer {
     if (this.takes === null) return null;
     const due = this.times.filter((time) => time <= at).at(-1);
     if (due === undefined) return true;
-    if (this.#making?.time !== due) this.#making = { time: due, since: mono };
-    if (mono - this.#making.since < this.takes) return false;
-    if (this.#made.at(-1) !== due) this.#made.push(due);
-    return true;
+    // What it has begun it brings to an end.
+    const making = this.#making;
+    if (making && mono - making.since < this.takes) return false;
+    if (making && this.#made.at(-1) !== making.time) this.#made.push(making.time);
+    if (this.#made.at(-1) === due) return true;
+    this.#making = { time: due, since: mono };
+    return false;
   }
   #made: number[] = [];
   /** It keeps what it has shown. */
@@ -399,6 +402,45 @@ describe("a playback by the wire", () => {
     // All along at their speed: what the slowest has no time for is left out.
     expect(Math.max(...seen) - NOON).toBeGreaterThan(30_000);
     expect(seen.size).toBeLessThan(12);
+    playback.close();
+  });
+
+  it("shows key frames from the first on where each takes longer than the clock stays within its group", () => {
+    const { playback } = rig(3);
+    playback.setRate(16);
+    answer(NOON);
+    for (const [n, player] of FakePlayer.made.entries()) {
+      player.takes = 300;
+      FakeLine.last.opened(n + 1, FEED + n);
+      for (let t = 0; t < 240_000; t += 2000) picture(FEED + n, NOON - 1600 + t + n * 400);
+    }
+    for (let n = 0; n < 80; n++) {
+      // A busy page: its screen turns ten times a second.
+      now += 84;
+      pass(16);
+      const shown = FakePlayer.made.map((one) => one.shown ?? NOON);
+      expect(Math.max(...shown) - Math.min(...shown)).toBeLessThanOrEqual(2000);
+      // The clock does not go on alone.
+      expect((playback.at.value ?? 0) - Math.min(...shown)).toBeLessThan(16_000);
+    }
+    expect(Math.min(...FakePlayer.made.map((one) => one.shown ?? 0)) - NOON).toBeGreaterThan(60_000);
+    playback.close();
+  });
+
+  it("tells the gateway where it stands while nothing is decoded yet", () => {
+    const { playback } = rig(1);
+    playback.setRate(16);
+    answer(NOON);
+    const [player] = FakePlayer.made as [FakePlayer];
+    player.takes = 2000;
+    const said = () => FakeLine.last.sent.filter((one) => one.type === "reached").length;
+    const first = said();
+    FakeLine.last.opened(1, FEED);
+    for (let t = 0; t < 40_000; t += 2000) picture(FEED, NOON - 500 + t);
+    pass(1000);
+    expect(player.shown).toBeNull();
+    expect(said()).toBeGreaterThan(first + 2);
+    expect(last("reached")).toMatchObject({ at: NOON * 1000 });
     playback.close();
   });
 

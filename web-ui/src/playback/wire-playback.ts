@@ -22,6 +22,8 @@ import type { TilePlayer } from "./tile-player";
 
 /** How often the gateway is told what is shown, ms. */
 const REPORT_MS = 250;
+/** A clock that plays and has not moved for so long, ms, says why. */
+const STANDS_MS = 500;
 /** How often the page's own words follow the clock, ms. */
 const TELL_MS = 100;
 /**
@@ -128,6 +130,16 @@ class Pane implements PaneView {
     return after && before;
   }
 
+  /** Why the clock stands, as far as this one goes: read by who looks into it, shown to nobody. */
+  explain(at: number, rate: number, ms: number): void {
+    const { ready, gap, furthest, lag } = this.standing(at, rate, 0);
+    const ahead = furthest === null ? "nothing" : `${Math.round(furthest - at)} ms`;
+    const is = Object.entries({ opened: this.opened, ready, abreast: this.abreast, late: this.late, gap })
+      .filter(([, on]) => on)
+      .map(([name]) => name);
+    this.element.dataset.stands = `${Math.round(ms)} ms: ${is.join(" ")}, ${ahead} ahead, lag ${Math.round(lag)}; ${this.player.doing?.() ?? ""}`;
+  }
+
   tell(at: number, rate: number): void {
     const gap = this.inGap(at, rate);
     this.state.value =
@@ -165,6 +177,8 @@ export class WirePlayback implements Playback {
   #ours = false;
   #heldSince = performance.now();
   #told = 0;
+  /** The moment of the last turn, and since when it is that, monotonic ms. */
+  #stood = { at: 0, since: 0 };
   #reported = 0;
   #turn = 0;
   #turned = performance.now();
@@ -422,7 +436,7 @@ export class WirePlayback implements Playback {
   /** Key frames of players that make them ready one by one: all show the next ones at once. False where there are no such players. */
   #inBeats(open: readonly Pane[], at: number, mono: number): boolean {
     const rate = this.#rate;
-    const to = this.#clock.held ? at : (this.#beat.to ?? at);
+    const to = this.#clock.held ? at : this.#beat.begin(at);
     const aimed = open.map((pane) => pane.player.aim(pane.moment(to), mono));
     if (aimed.every((one) => one === null)) return false;
     // One that was late is waited for again as soon as its pictures are here: it would never be abreast of those who do not wait.
@@ -465,6 +479,15 @@ export class WirePlayback implements Playback {
     return edge;
   }
 
+  #explain(at: number, mono: number): void {
+    if (at !== this.#stood.at) this.#stood = { at, since: mono };
+    const ms = mono - this.#stood.since;
+    for (const pane of this.panes) {
+      if (this.#rate !== 0 && ms > STANDS_MS) pane.explain(at, this.#rate, ms);
+      else delete pane.element.dataset.stands;
+    }
+  }
+
   #show = (): void => {
     if (this.#closed) return;
     this.#turn = requestAnimationFrame(this.#show);
@@ -495,10 +518,13 @@ export class WirePlayback implements Playback {
     if (mono - this.#told >= TELL_MS) {
       this.#told = mono;
       for (const pane of this.panes) pane.tell(at, this.#rate);
+      this.#explain(at, mono);
       if (this.at.value !== at) this.at.value = at;
     }
-    // While it stands at the beginning of a run the gateway's clock stands too.
-    if (mono - this.#reported >= REPORT_MS && !this.#looking && standings.some((one) => one.ready || one.gap)) {
+    // From the first picture that has come, shown or not: the gateway would go on by itself while decoders get going, and leave out
+    // what is late by its own clock.
+    const begun = standings.some((one) => one.gap || one.furthest !== null);
+    if (mono - this.#reported >= REPORT_MS && !this.#looking && begun) {
       this.#reported = mono;
       this.#line.reached(at);
     }
