@@ -1,5 +1,5 @@
 //! What is allocated: an admission's share does not grow with the cameras that have asked before; a picture takes its own size
-//! once, however many packets it comes in.
+//! once, however many packets it comes in; one that is larger than what is kept for it some more.
 
 #![allow(unsafe_code, reason = "an allocator that counts")]
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
@@ -106,8 +106,8 @@ fn a_picture_takes_its_own_size_once() {
     let start = [&[0x7c, 0x81][..], &[0x55; 1400]].concat();
     let end = [&[0x7c, 0x41][..], &[0x55; 700]].concat();
     let mut spent = Vec::new();
-    // Of growing and of falling size; the first makes the buffer for all.
-    for (at, parts) in [50, 3, 4, 5, 6, 10, 48, 20, 3, 40].into_iter().enumerate() {
+    // Of growing and of falling size; the first makes the buffer for all. The one of 70 kB has one of its own.
+    for (at, parts) in [9, 3, 4, 5, 6, 9, 3, 48, 3, 9, 1].into_iter().enumerate() {
         let payloads = std::iter::once(&start)
             .chain(std::iter::repeat_n(&part, parts))
             .chain([&end]);
@@ -128,6 +128,9 @@ fn a_picture_takes_its_own_size_once() {
         spent.push((BYTES.with(Cell::get) - before, size));
     }
     for (spent, size) in &spent[1..] {
-        assert!(*spent <= size + 64, "{spent} bytes for {size}");
+        let large = *size > 16 << 10;
+        // Grown by doubling, and what is kept made anew.
+        let most = if large { 5 * size } else { size + 64 };
+        assert!(*spent <= most, "{spent} bytes for {size}");
     }
 }

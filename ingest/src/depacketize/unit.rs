@@ -20,14 +20,17 @@ pub(super) struct Unit {
     /// Type of the last whole NAL unit, also of one that is not in the data.
     last: Option<u8>,
     fresh: Fresh,
+    /// Bytes of the last unit with parameter sets: the next is about as large.
+    key_bytes: usize,
 }
 
 /// Bytes of a NAL unit's length.
 const LENGTH: usize = 4;
 /// Longest parameter set that a configuration record can hold.
 const MAX_SET: usize = u16::MAX as usize;
-/// As much of the buffer is kept for the next unit: that of a stream of 2 Mbit/s with its key frames.
-const KEPT_BYTES: usize = 256 << 10;
+/// As much of the buffer is kept for the next unit: pictures of 2 Mbit/s, but for key frames. Of a thousand cameras' key frames,
+/// the room would be what they cost most.
+const KEPT_BYTES: usize = 16 << 10;
 
 impl Unit {
     pub(super) fn new(codec: VideoCodec, max_bytes: usize) -> Self {
@@ -38,6 +41,7 @@ impl Unit {
             open: None,
             last: None,
             fresh: Fresh::default(),
+            key_bytes: 0,
         }
     }
 
@@ -115,6 +119,9 @@ impl Unit {
     pub(super) fn finish(&mut self) -> (Bytes, Fresh) {
         let data = Bytes::copy_from_slice(&self.data);
         let fresh = std::mem::take(&mut self.fresh);
+        if fresh.any() {
+            self.key_bytes = data.len();
+        }
         self.discard();
         (data, fresh)
     }
@@ -141,6 +148,10 @@ impl Unit {
         if self.data.len() + bytes.len() > self.max_bytes {
             self.discard();
             return Err(Error::TooLarge(self.max_bytes));
+        }
+        if self.data.is_empty() && self.fresh.any() {
+            let room = self.key_bytes + self.key_bytes / 8;
+            self.data.reserve_exact(room.min(self.max_bytes));
         }
         self.data.extend_from_slice(bytes);
         Ok(())
