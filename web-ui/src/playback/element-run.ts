@@ -1,5 +1,5 @@
 /** All pictures of a recording, forwards, in a `<video>` by Media Source Extensions. */
-import { mediaSourceClass, mimeOf } from "../player/mse";
+import { letGo, mediaSourceClass, mimeOf } from "../player/mse";
 import { concat } from "../player/queue";
 import type { MediaMessage } from "../wire/media";
 import { TICKS_PER_MS } from "./tile-player";
@@ -149,11 +149,7 @@ export class ElementRun {
     this.#buffer?.removeEventListener("updateend", this.pump);
     this.#buffer = null;
     this.waiting = [];
-    this.video.pause();
-    this.video.removeAttribute("src");
-    this.video.load();
-    this.video.remove();
-    URL.revokeObjectURL(this.#url);
+    letGo(this.video, this.#url);
   }
 
   #opened = (): void => {

@@ -3,7 +3,7 @@
  * given the one picture that is wanted, at a time of its own behind the one before, and sent there. So only what is shown is decoded,
  * and nobody's clock has to be drawn to another's.
  */
-import { mediaSourceClass, mimeOf } from "../player/mse";
+import { letGo, mediaSourceClass, mimeOf } from "../player/mse";
 import { concat } from "../player/queue";
 import type { MediaMessage } from "../wire/media";
 import { TICKS_PER_MS } from "./tile-player";
@@ -120,9 +120,7 @@ export class KeyRun {
     this.#buffer?.removeEventListener("updateend", this.#updated);
     this.#buffer = null;
     this.#waiting = [];
-    video.removeAttribute("src");
-    video.load();
-    URL.revokeObjectURL(this.#url);
+    letGo(video, this.#url);
   }
 
   /** Leaves out the first ones; what their decoder was to know the next one brings. */

@@ -39,6 +39,15 @@ export interface MseEvents extends PlayerEvents {
   readonly picture?: () => number | null;
 }
 
+/** Takes a `<video>` that was fed by a media source out of the page, and gives back what it holds. */
+export function letGo(video: HTMLVideoElement, url: string): void {
+  video.pause();
+  video.removeAttribute("src");
+  video.load();
+  video.remove();
+  URL.revokeObjectURL(url);
+}
+
 export class MsePlayer implements Player {
   readonly video: HTMLVideoElement;
   #source: MediaSource | null;
@@ -153,11 +162,7 @@ export class MsePlayer implements Player {
     this.#queue.clear();
     this.#buffer = null;
     this.#source = null;
-    this.video.pause();
-    this.video.removeAttribute("src");
-    this.video.load();
-    this.video.remove();
-    URL.revokeObjectURL(this.#url);
+    letGo(this.video, this.#url);
   }
 
   #opened = (): void => {
