@@ -8,7 +8,7 @@ const MOST = 9;
 const LIMIT_MS = Number(process.env.SKEW_MS ?? 200);
 /** A group of the demonstration's cameras, and a picture. */
 const GROUP_MS = 2040;
-const SAMPLES = 60;
+const SAMPLES = 40;
 /** `WebCodecs` or `MSE`: the one alone. */
 const only = process.env.BY;
 
@@ -111,6 +111,15 @@ const measure = (samples) =>
 const ready = () => until(page, (count) => document.querySelectorAll(".pane[data-state=ready]").length === count, MOST);
 const shown = () =>
   page.evaluate(() => [...document.querySelectorAll(".recorded canvas")].map((one) => Number(one.dataset.at)));
+/** The picture that the first camera shows at rest: on a busy machine one before it may be seen for a moment. */
+async function rested() {
+  for (let [before] = await shown(); ; ) {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const [now] = await shown();
+    if (now === before) return now;
+    before = now;
+  }
+}
 /** What must hold whatever decodes. */
 async function judge(url, place, element) {
   const open = async (at) => {
@@ -148,14 +157,14 @@ async function judge(url, place, element) {
     return { skew: Math.round(Math.max(...now) - Math.min(...now)) };
   });
   await step("a step back shows the picture before, a step on the one behind", async () => {
-    const [first] = await shown();
+    const first = await rested();
     await page.keyboard.press(",");
     await until(page, (old) => Number(document.querySelector(".recorded canvas").dataset.at) < old, first);
-    const [back] = await shown();
+    const back = await rested();
     expect(first - back > 10 && first - back < 150, `back by ${first - back} ms`);
     await page.keyboard.press(".");
     await until(page, (old) => Number(document.querySelector(".recorded canvas").dataset.at) > old, back);
-    const [on] = await shown();
+    const on = await rested();
     expect(Math.abs(on - first) < 1, `on to ${on - first} ms from where it was`);
     return { frame_ms: Number((first - back).toFixed(1)) };
   });
@@ -173,7 +182,7 @@ async function judge(url, place, element) {
       [before, MOST],
     );
     // Not for long: a minute is over soon, and behind it is what is being recorded.
-    const skew = await measure(SAMPLES / 2);
+    const skew = await measure((SAMPLES * 3) / 4);
     // Each camera's key frames are at times of its own, two seconds apart: so far may the newest of two be from each other.
     expect(skew.p95 <= GROUP_MS && skew.p95 / 16 < LIMIT_MS, JSON.stringify(skew));
     expect(skew.rate > 1, JSON.stringify(skew));

@@ -224,6 +224,15 @@ describe("a playback by the wire", () => {
     deliver(NOON - 400, 1, FEED + 10);
     pass(100);
     expect(FakePlayer.made.map((one) => one.shown)).toEqual([NOON, NOON]);
+    // What was found and has not come yet is what is stepped from.
+    playback.step(-1);
+    answer(NOON - 40, 0);
+    FakeLine.last.opened(1, FEED + 20);
+    pass(32);
+    expect(FakePlayer.made[0]?.shown).toBe(NOON);
+    playback.step(-1);
+    expect(last("reached")?.at).toBe((NOON - 40) * 1000);
+    answer(NOON - 80, 0);
     // To be told once more that it stands changes nothing.
     playback.setRate(0);
     expect(FakeLine.last.sent.at(-1)?.type).not.toBe("clock");

@@ -314,6 +314,8 @@ export class WirePlayback implements Playback {
   /** The gateway has set the clock. */
   #set(at: number, rate: number): void {
     const mono = performance.now();
+    // The picture that was found is what the next step goes on from, also while an earlier one is on the screen.
+    if (this.#looking) this.#stepped = at;
     this.#looking = false;
     this.#rate = rate;
     this.#clock.setRate(rate, mono);
