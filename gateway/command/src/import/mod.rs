@@ -9,6 +9,7 @@
 
 mod cell;
 pub mod column;
+mod columns;
 mod detail;
 mod export;
 mod formulas;
@@ -21,7 +22,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-pub use column::{COLUMNS, Column, Draft};
+pub use column::{Column, Draft};
+pub use columns::COLUMNS;
 pub use detail::{Detail, Expected};
 pub use export::{Headings, export, filing};
 use row::{Row, Seen};
