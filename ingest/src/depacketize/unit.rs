@@ -1,5 +1,5 @@
 //! The access unit that is being put together, each NAL unit behind its length. It grows in a buffer that stays; once it is
-//! whole, its size is known and it is copied into memory of its own.
+//! whole, its size is known and it is copied into memory of its own. A large one takes the buffer with it.
 
 use std::sync::LazyLock;
 
@@ -28,8 +28,8 @@ pub(super) struct Unit {
 const LENGTH: usize = 4;
 /// Longest parameter set that a configuration record can hold.
 const MAX_SET: usize = u16::MAX as usize;
-/// As much of the buffer is kept for the next unit: pictures of 2 Mbit/s, but for key frames. Of a thousand cameras' key frames,
-/// the room would be what they cost most.
+/// A buffer of so many bytes is kept for the next unit: pictures of 2 Mbit/s, but for key frames. Room for a thousand cameras' key
+/// frames would be much of what they cost, also where the allocator shortens it in its place.
 const KEPT_BYTES: usize = 16 << 10;
 
 impl Unit {
@@ -63,7 +63,9 @@ impl Unit {
     /// What came of it is forgotten.
     pub(super) fn discard(&mut self) {
         self.data.clear();
-        self.data.shrink_to(KEPT_BYTES);
+        if self.data.capacity() > KEPT_BYTES {
+            self.data = Vec::new();
+        }
         self.open = None;
         self.last = None;
         self.fresh = Fresh::default();
@@ -117,7 +119,13 @@ impl Unit {
 
     /// What was put together, and the parameter sets that came with it.
     pub(super) fn finish(&mut self) -> (Bytes, Fresh) {
-        let data = Bytes::copy_from_slice(&self.data);
+        let data = if self.data.capacity() > KEPT_BYTES {
+            let mut data = std::mem::take(&mut self.data);
+            data.shrink_to_fit();
+            Bytes::from(data)
+        } else {
+            Bytes::copy_from_slice(&self.data)
+        };
         let fresh = std::mem::take(&mut self.fresh);
         if fresh.any() {
             self.key_bytes = data.len();
