@@ -38,7 +38,7 @@ test-web:
 
 # The built binary, its demonstration district and a real browser.
 test-page:
-	@echo "== page in Chromium: sixteen live tiles, an operator's first minutes, a drill from alarm to report, recordings and nine of them on one clock, 3,500 cameras taken in, weeks of supervision"
+	@echo "== page in Chromium: sixteen live tiles, an operator's first minutes, a drill from alarm to report, recordings, 3,500 cameras taken in, weeks of supervision"
 	cargo test --locked --workspace --no-run --quiet  # as test-rust did: nothing is built twice
 	tests/page.sh
 

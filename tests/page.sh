@@ -62,7 +62,7 @@ sheets() {
 plain=() secure=() own=() apart=()
 export BUDGET_MS=${BUDGET_MS:-40000}
 # The others by name: docs/design/limits.md says why.
-for one in ${*:-wall flow drill recordings replay map-tools axe-brief district weeks hall map-sources}; do
+for one in ${*:-wall flow drill recordings map-tools axe-brief district weeks hall map-sources}; do
   case $one in
     transport) secure+=("$one") ;;
     hall | map-sources) own+=("$one") ;;
