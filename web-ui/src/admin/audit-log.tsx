@@ -1,8 +1,8 @@
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../api/client";
 import { cameras } from "../api/store";
+import type { AuditEntry } from "../domain/gateway";
 import type { CameraCode } from "../domain/ids";
-import type { AuditEntry } from "../domain/types";
 import { t, tCode } from "../i18n/t";
 import { dayClock } from "../i18n/words";
 import { Button, Empty, Field, Loading, problemWords } from "../ui/widgets";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import type { FullCamera } from "../domain/camera";
 import { cameraCode, regionCode } from "../domain/ids";
-import type { FullCamera } from "../domain/types";
 import { withZones } from "./camera-record";
 
 const camera: FullCamera = {

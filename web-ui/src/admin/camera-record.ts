@@ -1,6 +1,6 @@
 /** A camera's record between the API and a form: a PUT replaces all of it, so nothing that is known may get lost. */
 import { district } from "../api/store";
-import type { CameraRecord, FullCamera, Zone } from "../domain/types";
+import type { CameraRecord, FullCamera, Zone } from "../domain/camera";
 
 export type Draft = Omit<CameraRecord, "place" | "tags"> & { lon: number | null; lat: number | null; tags: string };
 export const BLANK: Draft = {

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../api/client";
 import { district, user as me, regionPath, tree } from "../api/store";
-import type { Role, User } from "../domain/types";
+import type { Role, User } from "../domain/user";
 import { t } from "../i18n/t";
 import { Button, Dialog, Empty, Field, Loading, problemWords, toast, toastProblem } from "../ui/widgets";
 import { type FieldErrors, fieldErrors, NO_ERRORS } from "./field-errors";

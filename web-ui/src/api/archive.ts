@@ -1,20 +1,9 @@
 /** The archive's calls of docs/reference/api.md: what was recorded, plans, holds, evidence, completeness, storage. */
+
+import type { EvidenceJob, Hold, NewHold, SigningKey } from "../domain/evidence";
 import type { CameraCode } from "../domain/ids";
-import type {
-  CameraDay,
-  Completeness,
-  EffectivePlan,
-  EvidenceJob,
-  FreeTarget,
-  Hold,
-  NewHold,
-  PlanBody,
-  RecordingPlan,
-  Recordings,
-  Retention,
-  SigningKey,
-  Storage,
-} from "../domain/types";
+import type { CameraDay, Completeness, EffectivePlan, PlanBody, RecordingPlan, Recordings } from "../domain/recording";
+import type { FreeTarget, Retention, Storage } from "../domain/storage";
 import { pathWith, request } from "./http";
 
 export interface NewEvidence {

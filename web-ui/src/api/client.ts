@@ -1,30 +1,16 @@
 /** One function a call of docs/reference/api.md. */
+
+import type { Camera, CameraRecord, FullCamera, Profile } from "../domain/camera";
+import type { Incident } from "../domain/command";
+import type { Diagnosis, DiagnosisRound } from "../domain/diagnosis";
+import type { Grade, SightEvent } from "../domain/event";
+import type { AuditEntry, MapConfig, Status } from "../domain/gateway";
 import type { CameraCode, EventId, IncidentId, RegionCode } from "../domain/ids";
+import type { CameraLinks, Link, LinkNote, NewLink } from "../domain/link";
+import type { RecordingMap, Recordings } from "../domain/recording";
+import type { Place, Region } from "../domain/region";
 import { type Found, questionOf, type Shape } from "../domain/select";
-import type {
-  AuditEntry,
-  Camera,
-  CameraLinks,
-  CameraRecord,
-  Diagnosis,
-  DiagnosisRound,
-  FullCamera,
-  Grade,
-  Incident,
-  Link,
-  LinkNote,
-  MapConfig,
-  NewLink,
-  Place,
-  Profile,
-  RecordingMap,
-  Recordings,
-  Region,
-  Role,
-  SightEvent,
-  Status,
-  User,
-} from "../domain/types";
+import type { Role, User } from "../domain/user";
 import type { Ticket } from "../player/webtransport-line";
 import { pathWith, type Query, type Result, request } from "./http";
 

@@ -14,8 +14,9 @@ import type {
   Statistics,
   Step,
 } from "../domain/command";
+import type { Grade } from "../domain/event";
 import type { CameraCode, IncidentId } from "../domain/ids";
-import type { Grade, Place } from "../domain/types";
+import type { Place } from "../domain/region";
 import { pathWith, type Result, request } from "./http";
 
 export interface Words {

@@ -1,5 +1,5 @@
 /** Who was last signed in on this device: so that the field's page opens without a network, with what the device knows. */
-import type { User } from "../domain/types";
+import type { User } from "../domain/user";
 
 const STORED = "sightline.field-user";
 

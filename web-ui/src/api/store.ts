@@ -3,12 +3,16 @@
  * Started at sign-in, stopped at sign-out; nothing of it runs on the sign-in page.
  */
 import { computed, signal } from "@preact/signals";
-import type { Position } from "../domain/command";
+import type { Camera } from "../domain/camera";
+import type { Incident, Position } from "../domain/command";
+import type { SightEvent } from "../domain/event";
+import type { Status } from "../domain/gateway";
 import type { CameraCode, RegionCode } from "../domain/ids";
 import { monoMillis, parseTime, utcMicros } from "../domain/ids";
 import { isOpen } from "../domain/incident";
+import type { Region } from "../domain/region";
 import { buildTree } from "../domain/tree";
-import type { Camera, Incident, Region, SightEvent, Status, User } from "../domain/types";
+import type { User } from "../domain/user";
 import { t } from "../i18n/t";
 import { regionName } from "../i18n/words";
 import { ServerClock } from "../player/clock";

@@ -1,6 +1,8 @@
 /** Server-sent events: state, events and incidents as they happen. */
-import type { Position } from "../domain/command";
-import type { Camera, Incident, Notice, SightEvent } from "../domain/types";
+
+import type { Camera } from "../domain/camera";
+import type { Incident, Position } from "../domain/command";
+import type { Notice, SightEvent } from "../domain/event";
 import type { Present } from "../wall/shared";
 import type { WallMessage } from "../wall/walls";
 

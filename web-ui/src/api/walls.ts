@@ -1,6 +1,8 @@
 /** Calls about shared walls and kept layouts: docs/reference/api.md. */
+
+import type { SightEvent } from "../domain/event";
 import type { CameraCode, IncidentId, RegionCode } from "../domain/ids";
-import type { SightEvent, User } from "../domain/types";
+import type { User } from "../domain/user";
 import type { Face, NewLayout, Present, SavedLayout, Seat, SharedWall, WallLink } from "../wall/shared";
 import type { Layout } from "../wall/url";
 import { pathWith, request } from "./http";

@@ -2,8 +2,9 @@
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../api/client";
 import { cameras } from "../api/store";
+import type { Profile } from "../domain/camera";
+import type { Diagnosis } from "../domain/diagnosis";
 import type { CameraCode } from "../domain/ids";
-import type { Diagnosis, Profile } from "../domain/types";
 import { language, t, tCode } from "../i18n/t";
 import { Icon } from "../ui/icon";
 import { Button, Choice, Dialog, problemWords } from "../ui/widgets";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import type { Diagnosis } from "../domain/diagnosis";
 import { cameraCode } from "../domain/ids";
-import type { Diagnosis } from "../domain/types";
 import { stepViews } from "./steps";
 
 const diagnosis = (more: Partial<Diagnosis>): Diagnosis => ({

@@ -1,5 +1,5 @@
 /** All steps of a diagnosis, done or not, as a list shows them. */
-import type { Diagnosis, Particulars } from "../domain/types";
+import type { Diagnosis, Particulars } from "../domain/diagnosis";
 import { saidWords } from "../i18n/said";
 import { language } from "../i18n/t";
 

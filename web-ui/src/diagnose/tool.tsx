@@ -1,7 +1,7 @@
 /** The buttons that open a camera's diagnosis: for whatever shows a camera's file, and for a line that names a camera. */
 import { user } from "../api/store";
+import type { Camera } from "../domain/camera";
 import type { CameraCode } from "../domain/ids";
-import type { Camera } from "../domain/types";
 import { t } from "../i18n/t";
 import { Button } from "../ui/widgets";
 import { openDiagnosis } from "./open";

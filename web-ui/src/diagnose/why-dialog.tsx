@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { api } from "../api/client";
 import { cameras, regionPath, tree } from "../api/store";
 import type { CameraCode, RegionCode } from "../domain/ids";
-import type { CameraLinks, Poor } from "../domain/types";
+import type { CameraLinks, Poor } from "../domain/link";
 import { saidWords } from "../i18n/said";
 import { t } from "../i18n/t";
 import { rate, reasonWords } from "../i18n/words";

@@ -1,6 +1,9 @@
 /** Incidents, their tasks and plans, as the API speaks of them (docs/reference/api.md). */
+
+import type { Grade } from "./event";
 import type { CameraCode, EventId, IncidentId, RegionCode } from "./ids";
-import type { Grade, Place, Role } from "./types";
+import type { Place } from "./region";
+import type { Role } from "./user";
 
 export const INCIDENT_STATES = ["reported", "verified", "graded", "planned", "handling", "closed", "filed"] as const;
 export type IncidentState = (typeof INCIDENT_STATES)[number];

@@ -1,12 +1,13 @@
 import { pinyin } from "pinyin-pro";
 import { describe, expect, it } from "vitest";
 import { fieldErrors } from "../admin/field-errors";
+import type { Camera, CameraState } from "./camera";
 import { metresBetween, wedge } from "./geo";
 import { cameraCode, isCameraCode, parseTime, regionCode } from "./ids";
 import { isOpen, nextStates, noteRequired } from "./incident";
+import type { Region } from "./region";
 import { type Initials, matcher } from "./search";
 import { buildTree, flatten, inOrder, worst } from "./tree";
-import type { Camera, CameraState, Region } from "./types";
 
 const region = (code: string, name: string, parent: string | null): Region => ({
   code: regionCode(code),

@@ -1,5 +1,5 @@
 /** Where a camera looks, as a ring of points. */
-import type { Place } from "./types";
+import type { Place } from "./region";
 
 const METRES_PER_DEGREE = 111_320;
 

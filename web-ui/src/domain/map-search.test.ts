@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
+import type { Camera } from "./camera";
 import type { Incident } from "./command";
 import { type Searched, searchMap } from "./map-search";
-import type { Camera, Region } from "./types";
+import type { Region } from "./region";
 
 const region = (code: string, name: string, parent: string | null = null) =>
   ({ code, name, name_en: code === "441403102" ? "Shishan" : "", parent }) as unknown as Region;

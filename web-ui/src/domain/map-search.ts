@@ -1,9 +1,11 @@
 /** One field for everything on the map: regions, cameras, incidents, people. Pure. */
+
+import type { Camera } from "./camera";
 import type { Incident } from "./command";
 import type { Person } from "./people";
+import type { Region } from "./region";
 import type { RegionMark } from "./region-marks";
 import { type Initials, matcher } from "./search";
-import type { Camera, Region } from "./types";
 
 export type Hit =
   | { readonly kind: "region"; readonly region: Region; readonly below: string }

@@ -1,5 +1,5 @@
 /** Lengths and areas on the sphere, and what is drawn corner by corner. Pure. */
-import type { Place } from "./types";
+import type { Place } from "./region";
 
 /** Mean radius of the earth, metres (IUGG). */
 const RADIUS = 6_371_008.8;

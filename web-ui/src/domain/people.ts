@@ -1,6 +1,6 @@
 /** People who share where they are: how old that is. Pure. */
 import type { Position } from "./command";
-import type { Place } from "./types";
+import type { Place } from "./region";
 
 /** A phone in use says where it is every few seconds; after this it has lost the network, or its owner has put it away. */
 export const STALE_MS = 120_000;

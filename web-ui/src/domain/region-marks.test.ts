@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
+import type { Camera, CameraState } from "./camera";
 import type { RegionCode } from "./ids";
+import type { Place, Region } from "./region";
 import { regionMarks } from "./region-marks";
-import type { Camera, CameraState, Place, Region } from "./types";
 
 const camera = (region: string, state: CameraState, place: Place | null) =>
   ({ region, state, place }) as unknown as Camera;

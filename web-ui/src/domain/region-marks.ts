@@ -1,7 +1,9 @@
 /** Regions with their counts and their worst state, for a map that is too far away to tell cameras apart. Pure. */
+
+import type { Camera, CameraState } from "./camera";
 import type { RegionCode } from "./ids";
+import type { Place, Region } from "./region";
 import { worst } from "./tree";
-import type { Camera, CameraState, Place, Region } from "./types";
 
 export type MarkLevel = "district" | "town" | "village";
 /** Digits of the codes of a level (GB/T 2260 and its statistical extension). */

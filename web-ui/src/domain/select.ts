@@ -1,6 +1,7 @@
 /** Cameras for a place: the shape that is asked about, in the address and in the question to the gateway. Pure. */
 import type { Query } from "../api/http";
-import type { Camera, Place } from "./types";
+import type { Camera } from "./camera";
+import type { Place } from "./region";
 
 export type Shape =
   | { readonly kind: "near"; readonly at: Place }

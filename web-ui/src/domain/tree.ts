@@ -1,6 +1,8 @@
 /** The tree of regions with its cameras and counts, flattened for a virtual list. */
+
+import type { Camera, CameraState } from "./camera";
 import type { CameraCode, RegionCode } from "./ids";
-import type { Camera, CameraState, Region } from "./types";
+import type { Region } from "./region";
 
 export interface Counts {
   readonly total: number;

@@ -1,6 +1,9 @@
 /** Figures and codes in words of the chosen language. */
+
+import type { EventKind, Grade } from "../domain/event";
 import type { RegionCode } from "../domain/ids";
-import type { EventKind, Grade, Reason, Region } from "../domain/types";
+import type { Reason } from "../domain/reason";
+import type { Region } from "../domain/region";
 import { language, t, tCode } from "./t";
 
 const locale = (): string => (language.value === "zh" ? "zh-CN" : "en-GB");

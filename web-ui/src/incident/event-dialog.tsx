@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { api } from "../api/client";
 import { events, takeEvent, takeIncident, user } from "../api/store";
-import type { SightEvent } from "../domain/types";
+import type { SightEvent } from "../domain/event";
 import { t } from "../i18n/t";
 import { dayClock, eventWords, shortTime } from "../i18n/words";
 import { GradeMark } from "../ui/marks";

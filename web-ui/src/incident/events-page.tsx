@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api } from "../api/client";
 import { cameras, events, regionPath, tree, user } from "../api/store";
-import { EVENT_KINDS, type SightEvent } from "../domain/types";
+import { EVENT_KINDS, type SightEvent } from "../domain/event";
 import { t } from "../i18n/t";
 import { dayClock, eventWords, gradeWords, regionName } from "../i18n/words";
 import { lazyPage } from "../ui/lazy";

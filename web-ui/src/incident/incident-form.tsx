@@ -1,7 +1,9 @@
 import { useState } from "preact/hooks";
 import { api } from "../api/client";
+import type { Incident } from "../domain/command";
+import { GRADES, type Grade } from "../domain/event";
 import type { CameraCode, EventId } from "../domain/ids";
-import { GRADES, type Grade, type Incident, type Place } from "../domain/types";
+import type { Place } from "../domain/region";
 import { t, tCode } from "../i18n/t";
 import { GradeMark } from "../ui/marks";
 import { Button, Field, problemWords } from "../ui/widgets";

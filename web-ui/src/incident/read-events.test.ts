@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import type { EventQuery } from "../api/client";
+import type { SightEvent } from "../domain/event";
 import type { EventId } from "../domain/ids";
-import type { SightEvent } from "../domain/types";
 import { readEvents } from "./read-events";
 
 const event = (n: number, more: Partial<SightEvent> = {}): SightEvent => ({

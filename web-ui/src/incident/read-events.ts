@@ -1,7 +1,7 @@
 /** Pages of events as a person means them: the first of each series, and, where asked, those that nobody has acknowledged. */
 import type { EventQuery } from "../api/client";
 import type { Result } from "../api/http";
-import type { SightEvent } from "../domain/types";
+import type { SightEvent } from "../domain/event";
 
 /** Enough for a screen. */
 const WANTED = 50;

@@ -1,7 +1,8 @@
 /** Reports something: words, grade, place, a photo. */
 import { useState } from "preact/hooks";
 import { cameras, takeEvent } from "../api/store";
-import { GRADES, type Grade, type Place } from "../domain/types";
+import { GRADES, type Grade } from "../domain/event";
+import type { Place } from "../domain/region";
 import { t } from "../i18n/t";
 import { FileInput } from "../ui/file-input";
 import { GradeMark } from "../ui/marks";

@@ -1,8 +1,9 @@
 /** What people report: from any tile, from the field, from the list of events. */
 import { signal } from "@preact/signals";
 import { type Problem, type Result, request } from "../api/http";
+import type { Grade, SightEvent } from "../domain/event";
 import type { CameraCode } from "../domain/ids";
-import type { Grade, Place, SightEvent } from "../domain/types";
+import type { Place } from "../domain/region";
 
 /** What is being reported on; open while it is not null. */
 export const reporting = signal<{ readonly camera: CameraCode | null } | null>(null);

@@ -1,6 +1,6 @@
 /** What is used (filled) and given out (outlined) of a link's budget (the bar; its end is marked where more is used). */
 import "./link-bar.css";
-import type { Link } from "../domain/types";
+import type { Link } from "../domain/link";
 import { t } from "../i18n/t";
 import { rate } from "../i18n/words";
 import { bar, stateOf } from "./order";

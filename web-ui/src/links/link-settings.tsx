@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { api } from "../api/client";
 import { tree, user } from "../api/store";
 import type { RegionCode } from "../domain/ids";
-import type { Link, LinkSlot, NewLink } from "../domain/types";
+import type { Link, LinkSlot, NewLink } from "../domain/link";
 import { t } from "../i18n/t";
 import { rate, regionName } from "../i18n/words";
 import { Button, Field, problemWords, toast, toastProblem } from "../ui/widgets";

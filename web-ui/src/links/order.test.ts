@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Link } from "../domain/types";
+import type { Link } from "../domain/link";
 import { bar, inUse, minutesOf, rows, stateOf, timeOf } from "./order";
 
 const link = (id: string, up: string | null, more: Partial<Link> = {}): Link => ({

@@ -1,5 +1,5 @@
 /** The links as a tree, flattened for a list; and their figures as shares of a bar. */
-import type { Link } from "../domain/types";
+import type { Link } from "../domain/link";
 
 export interface Row {
   readonly link: Link;

@@ -2,9 +2,9 @@
 import { useState } from "preact/hooks";
 import { events, takeIncident, tree } from "../api/store";
 import { openDiagnosis } from "../diagnose/open";
+import type { Camera } from "../domain/camera";
 import type { CameraCode } from "../domain/ids";
 import { formatNear } from "../domain/select";
-import type { Camera } from "../domain/types";
 import { t } from "../i18n/t";
 import { reasonWords, regionOf, shortTime } from "../i18n/words";
 import { IncidentForm } from "../incident/incident-form";

@@ -5,7 +5,7 @@ import { openIncidents, takeIncident, user } from "../api/store";
 import type { Drawing } from "../domain/command";
 import type { IncidentId } from "../domain/ids";
 import { type DraftKind, isWhole } from "../domain/measure";
-import type { Place } from "../domain/types";
+import type { Place } from "../domain/region";
 import { t } from "../i18n/t";
 import { peopleWords } from "../incident/words";
 import type { IconName } from "../ui/icon";

@@ -11,7 +11,7 @@ import { unByKey } from "ol/Observable";
 import { fromLonLat, toLonLat } from "ol/proj";
 import VectorSource from "ol/source/Vector";
 import { areaOf, type DraftKind, isWhole, lengthOf, withCorner } from "../domain/measure";
-import type { Place } from "../domain/types";
+import type { Place } from "../domain/region";
 import { areaWords, measuredWords } from "../i18n/words";
 import { drawnStyle } from "./styles";
 

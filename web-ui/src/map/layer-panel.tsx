@@ -1,7 +1,7 @@
 /** What the map shows: its ground, its layers, whose cameras and which. */
 import { useEffect, useMemo } from "preact/hooks";
 import { cameras, user } from "../api/store";
-import type { Camera } from "../domain/types";
+import type { Camera } from "../domain/camera";
 import { language, t, tCode } from "../i18n/t";
 import { Button, Field } from "../ui/widgets";
 import { LAYERS, type LayerName, type MapSettings } from "./settings";

@@ -1,8 +1,9 @@
 /** How the map draws: shapes first, colour second. No DOM beyond the canvas that OpenLayers owns. */
 import type { FeatureLike } from "ol/Feature";
 import { Circle, Fill, Icon, RegularShape, Stroke, Style, Text } from "ol/style";
+import type { CameraState } from "../domain/camera";
+import type { Grade } from "../domain/event";
 import { worst } from "../domain/tree";
-import type { CameraState, Grade } from "../domain/types";
 
 export const INK = {
   land: "#16212C",

@@ -1,6 +1,6 @@
 /** A region's outline from a file, and what came of it. */
 import { useState } from "preact/hooks";
-import type { Region } from "../domain/types";
+import type { Region } from "../domain/region";
 import { t } from "../i18n/t";
 import { areaWords, regionName } from "../i18n/words";
 import { FileInput } from "../ui/file-input";

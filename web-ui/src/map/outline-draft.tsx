@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { tree } from "../api/store";
 import type { RegionCode } from "../domain/ids";
 import { areaOf, isWhole } from "../domain/measure";
-import type { Place } from "../domain/types";
+import type { Place } from "../domain/region";
 import { t } from "../i18n/t";
 import { areaWords, regionName } from "../i18n/words";
 import { Button, problemWords } from "../ui/widgets";

@@ -5,9 +5,9 @@ import VectorLayer from "ol/layer/Vector";
 import type OlMap from "ol/Map";
 import { fromLonLat } from "ol/proj";
 import VectorSource from "ol/source/Vector";
+import type { Camera } from "../domain/camera";
 import { type MarkLevel, type RegionMark, regionMarks } from "../domain/region-marks";
 import type { Tree } from "../domain/tree";
-import type { Camera } from "../domain/types";
 import { NAMES } from "./layers";
 import { regionStyle } from "./styles";
 

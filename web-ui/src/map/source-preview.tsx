@@ -9,7 +9,7 @@ import VectorSource from "ol/source/Vector";
 import View from "ol/View";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { SKETCH_URL } from "../api/client";
-import type { Place } from "../domain/types";
+import type { Place } from "../domain/region";
 import { language, t, tCode } from "../i18n/t";
 import { Ground, type GroundState } from "./ground";
 import { sketchStyle } from "./layers";

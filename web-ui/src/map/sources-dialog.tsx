@@ -1,6 +1,6 @@
 /** Where the map's ground comes from: sources set up, tried out and seen before they are kept. For administrators. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Place } from "../domain/types";
+import type { Place } from "../domain/region";
 import { t, tCode } from "../i18n/t";
 import { Button, Dialog, Empty, problemWords, toast, toastProblem } from "../ui/widgets";
 import { sourceName } from "./layer-panel";

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { api } from "../api/client";
 import { serverNow } from "../api/store";
 import { type CameraCode, parseTime, toRfc3339 } from "../domain/ids";
-import type { Recordings } from "../domain/types";
+import type { Recordings } from "../domain/recording";
 import { navigate, where } from "../ui/router";
 import { problemWords } from "../ui/widgets";
 import { keepPlayback } from "./open-playback";

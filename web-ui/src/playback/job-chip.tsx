@@ -1,7 +1,7 @@
 /** A package that was asked for here: how far it is, and then where it is. */
 import { useEffect, useState } from "preact/hooks";
 import { archive } from "../api/archive";
-import type { EvidenceJob } from "../domain/types";
+import type { EvidenceJob } from "../domain/evidence";
 import { t } from "../i18n/t";
 import { percentWords } from "../i18n/words";
 import { Button } from "../ui/widgets";

@@ -2,7 +2,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { cameras } from "../api/store";
 import type { CameraCode } from "../domain/ids";
-import type { Recordings } from "../domain/types";
+import type { Recordings } from "../domain/recording";
 import { t, tCode } from "../i18n/t";
 import { clock, dayClock } from "../i18n/words";
 import { Icon } from "../ui/icon";

@@ -2,8 +2,10 @@
  * The wire as a playback uses it: one connection, one clock, a tile a camera. It comes back by itself and says again what is
  * wanted; what the clock shows is told to the gateway, which goes by it. Knows no picture and no DOM.
  */
+
+import type { Profile } from "../domain/camera";
 import { type CameraCode, type TileId, tileId, type UtcMicros, utcMicros } from "../domain/ids";
-import type { Profile, Reason } from "../domain/types";
+import type { Reason } from "../domain/reason";
 import { Backoff } from "../player/backoff";
 import { CLOSED, type Line, type LineEvents } from "../player/line";
 import { Session, WATCH_MS } from "../player/session";

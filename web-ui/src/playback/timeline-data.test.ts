@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { cameraCode, eventId } from "../domain/ids";
-import type { Recordings } from "../domain/types";
+import type { Recordings } from "../domain/recording";
 import { type Ask, chunksOf, contentOf, LEVELS, levelOf, TimelineData } from "./timeline-data";
 import { amount, happenings, here, holeStarts, near, step } from "./timeline-look";
 

@@ -2,9 +2,12 @@
  * What was recorded when, read as coarse as the view shows it: a month is a few hundred rows, ten seconds are to the frame. What was
  * read is kept, so that flying over it asks for nothing twice; while something finer is on its way, what is known is shown. No DOM.
  */
+
+import type { EventKind, Grade } from "../domain/event";
 import type { CameraCode } from "../domain/ids";
 import { toRfc3339 } from "../domain/ids";
-import type { EventKind, Gap, Grade, Reason, Recordings } from "../domain/types";
+import type { Reason } from "../domain/reason";
+import type { Gap, Recordings } from "../domain/recording";
 import type { Window } from "./timeline-math";
 
 export interface Level {

@@ -1,5 +1,5 @@
 /** The timeline's picture: axis, lanes, events, holds, the marked range, the cursor. Told everything, keeps nothing. */
-import type { Hold } from "../domain/types";
+import type { Hold } from "../domain/evidence";
 import { t, tCode } from "../i18n/t";
 import { clock, day, monthDay } from "../i18n/words";
 import type { Happening, Part } from "./timeline-data";

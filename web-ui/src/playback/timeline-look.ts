@@ -1,5 +1,5 @@
 /** What is at a moment of a lane, what comes before and after it, and what a range holds: questions to what is known. No DOM. */
-import type { EventKind } from "../domain/types";
+import type { EventKind } from "../domain/event";
 import type { Happening, Hole, Part, Stretch } from "./timeline-data";
 import type { Window } from "./timeline-math";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { cameraCode } from "../domain/ids";
-import type { Recordings } from "../domain/types";
+import type { Recordings } from "../domain/recording";
 import {
   clamp,
   follow,

@@ -1,5 +1,5 @@
 /** The timeline's arithmetic: what is in view, where a moment stands, what was recorded then. No canvas, no DOM. */
-import type { RecordingMap, Recordings } from "../domain/types";
+import type { RecordingMap, Recordings } from "../domain/recording";
 
 /** What the timeline shows; UTC milliseconds. */
 export interface Window {

@@ -5,8 +5,8 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { archive } from "../api/archive";
 import { cameras, serverNow, user } from "../api/store";
+import type { Hold } from "../domain/evidence";
 import type { CameraCode } from "../domain/ids";
-import type { Hold } from "../domain/types";
 import { t } from "../i18n/t";
 import { bytes, clock, dayClock, lengthWords, percentWords } from "../i18n/words";
 import { Icon } from "../ui/icon";

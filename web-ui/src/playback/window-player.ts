@@ -7,7 +7,7 @@ import { api, recordingUrl } from "../api/client";
 import { serverNow } from "../api/store";
 import type { CameraCode } from "../domain/ids";
 import { toRfc3339 } from "../domain/ids";
-import type { RecordingMap } from "../domain/types";
+import type { RecordingMap } from "../domain/recording";
 import type { SoundState } from "../player/live-view";
 import type { PaneView, PlayState } from "./playback";
 import { mediaOf, wallOf } from "./timeline-math";

@@ -4,8 +4,9 @@
  * the wire, its players and its timers; `close()` ends them all.
  */
 import { effect, signal, untracked } from "@preact/signals";
+import type { Profile } from "../domain/camera";
 import { type CameraCode, monoMillis, type UtcMicros } from "../domain/ids";
-import type { Profile, Reason } from "../domain/types";
+import type { Reason } from "../domain/reason";
 import type { Choice, Chosen, Format, Size } from "../wire/control";
 import { Backoff } from "./backoff";
 import { Channel, type ChannelEvents } from "./channel";

@@ -6,7 +6,7 @@
 import { signal } from "@preact/signals";
 import type { CameraCode, TileId } from "../domain/ids";
 import { monoMillis, tileId } from "../domain/ids";
-import type { Reason } from "../domain/types";
+import type { Reason } from "../domain/reason";
 import type { Choice, ClientMessage, Codec, Format, Measured, Size } from "../wire/control";
 import type { MediaMessage } from "../wire/media";
 import { Backoff } from "./backoff";

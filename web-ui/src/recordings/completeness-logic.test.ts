@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { cameraCode, regionCode } from "../domain/ids";
-import type { Completeness, Region } from "../domain/types";
+import type { Completeness } from "../domain/recording";
+import type { Region } from "../domain/region";
 import { csv, csvField, shortShare, sum, tableOf, toneOf } from "./completeness-logic";
 
 const DAY = 86_400_000;

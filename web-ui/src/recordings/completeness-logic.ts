@@ -1,6 +1,7 @@
 /** Completeness as a table: rows of regions and cameras, a column a day; sums that hide nothing; CSV. No DOM. */
 import type { CameraCode, RegionCode } from "../domain/ids";
-import type { CompleteDay, Completeness, Missing, Region } from "../domain/types";
+import type { CompleteDay, Completeness, Missing } from "../domain/recording";
+import type { Region } from "../domain/region";
 
 export interface Cell {
   /** Milliseconds. */

@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { archive } from "../api/archive";
 import { district, regionPath, regions, serverNow, user } from "../api/store";
 import { type CameraCode, type RegionCode, toRfc3339 } from "../domain/ids";
-import type { CameraDay } from "../domain/types";
+import type { CameraDay } from "../domain/recording";
 import { t, tCode } from "../i18n/t";
 import { clock, day, lengthWords, monthDay, percentWords, reasonWords } from "../i18n/words";
 import { localInput } from "../playback/local-time";

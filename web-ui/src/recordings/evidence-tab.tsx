@@ -2,8 +2,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { archive } from "../api/archive";
 import { serverNow, user } from "../api/store";
+import type { EvidenceJob, SigningKey } from "../domain/evidence";
 import { type CameraCode, toRfc3339 } from "../domain/ids";
-import type { EvidenceJob, Reason, SigningKey, Storage } from "../domain/types";
+import type { Reason } from "../domain/reason";
+import type { Storage } from "../domain/storage";
 import { t, tCode } from "../i18n/t";
 import { bytes, dayClock, lengthWords, percentWords, shortTime } from "../i18n/words";
 import { isOver } from "../playback/job-chip";

@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { archive } from "../api/archive";
 import { user } from "../api/store";
-import type { FreeTarget, Storage } from "../domain/types";
+import type { FreeTarget, Storage } from "../domain/storage";
 import { t } from "../i18n/t";
 import { bytes } from "../i18n/words";
 import { Button, Choice, Dialog, Field, problemWords, toast } from "../ui/widgets";

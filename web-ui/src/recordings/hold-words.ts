@@ -1,5 +1,5 @@
 /** Why something is held, and by whom: what the gateway wrote by itself, in words. */
-import type { EventKind } from "../domain/types";
+import type { EventKind } from "../domain/event";
 import { t } from "../i18n/t";
 import { eventWords } from "../i18n/words";
 

@@ -2,8 +2,8 @@
 import { useState } from "preact/hooks";
 import { archive } from "../api/archive";
 import { cameras, serverNow, user } from "../api/store";
+import type { Hold } from "../domain/evidence";
 import { type CameraCode, toRfc3339 } from "../domain/ids";
-import type { Hold } from "../domain/types";
 import { t } from "../i18n/t";
 import { dayClock, lengthWords, shortTime } from "../i18n/words";
 import { HoldDialog, type Length, UntilFields, untilOf } from "../playback/range-dialogs";

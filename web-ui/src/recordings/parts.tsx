@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { Result } from "../api/http";
 import { tree } from "../api/store";
 import type { RegionCode } from "../domain/ids";
-import type { Region } from "../domain/types";
+import type { Region } from "../domain/region";
 import { regionName } from "../i18n/words";
 import { Loading, problemWords } from "../ui/widgets";
 

@@ -2,18 +2,11 @@
 import { useMemo, useState } from "preact/hooks";
 import { archive } from "../api/archive";
 import { cameras } from "../api/store";
+import type { Profile } from "../domain/camera";
+import { EVENT_KINDS, type EventKind } from "../domain/event";
 import type { CameraCode } from "../domain/ids";
-import {
-  EVENT_KINDS,
-  type EventKind,
-  type Kept,
-  PLAN_MODES,
-  type PlanBody,
-  type PlanLock,
-  type PlanMode,
-  type Profile,
-  type Retention,
-} from "../domain/types";
+import { PLAN_MODES, type PlanBody, type PlanLock, type PlanMode } from "../domain/recording";
+import type { Kept, Retention } from "../domain/storage";
 import { t, tCode } from "../i18n/t";
 import { bytes, eventWords } from "../i18n/words";
 import { Button, Choice, Dialog, Field, problemWords, toast } from "../ui/widgets";

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { cameraCode, regionCode } from "../domain/ids";
-import type { Kept, PlanWindow, Retention } from "../domain/types";
+import type { PlanWindow } from "../domain/recording";
+import type { Kept, Retention } from "../domain/storage";
 import {
   CELLS,
   cellAt,

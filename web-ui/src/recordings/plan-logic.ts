@@ -1,6 +1,9 @@
 /** Plans without a page: a week as a grid that is painted, and what a change means for the room there is. No DOM. */
+
+import type { Profile } from "../domain/camera";
 import type { CameraCode } from "../domain/ids";
-import type { Kept, PlanBody, PlanMode, PlanWindow, Profile, Retention } from "../domain/types";
+import type { PlanBody, PlanMode, PlanWindow } from "../domain/recording";
+import type { Kept, Retention } from "../domain/storage";
 
 /** Half hours of a day. */
 export const CELLS = 48;

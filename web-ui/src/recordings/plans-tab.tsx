@@ -2,15 +2,8 @@
 import { useMemo, useState } from "preact/hooks";
 import { archive } from "../api/archive";
 import { regionPath, user } from "../api/store";
-import {
-  type Kept,
-  PLAN_MODES,
-  type PlanBody,
-  type PlanMode,
-  type RecordingPlan,
-  type Retention,
-  type Storage,
-} from "../domain/types";
+import { PLAN_MODES, type PlanBody, type PlanMode, type RecordingPlan } from "../domain/recording";
+import type { Kept, Retention, Storage } from "../domain/storage";
 import { t, tCode } from "../i18n/t";
 import { bytes, rate, regionName, shortTime } from "../i18n/words";
 import { Button, Dialog, Empty, toastProblem } from "../ui/widgets";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { EvidenceJob } from "../domain/types";
+import type { EvidenceJob } from "../domain/evidence";
 import { failureWords, leftMs } from "./evidence-tab";
 import { freeRate, GIB, targetOf } from "./storage-logic";
 

@@ -1,5 +1,5 @@
 /** The week's hours to the minute: a line a window, its days and its times. */
-import type { PlanWindow } from "../domain/types";
+import type { PlanWindow } from "../domain/recording";
 import { t } from "../i18n/t";
 import { Button } from "../ui/widgets";
 import { clockOf, DAYS, MOST_WINDOWS, minuteOf } from "./plan-logic";

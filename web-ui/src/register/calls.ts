@@ -1,7 +1,8 @@
 /** One function a call of the register's API. */
 import { type Problem, pathWith, type Query, type Result, request } from "../api/http";
+import type { Camera } from "../domain/camera";
 import type { CameraCode } from "../domain/ids";
-import type { Camera, Place, Region } from "../domain/types";
+import type { Place, Region } from "../domain/region";
 import type {
   Bulk,
   BulkOutcome,

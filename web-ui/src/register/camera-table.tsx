@@ -1,7 +1,7 @@
 /** The cameras that were found: virtual, a page at a time, so that ten thousand are as light as ten. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { cameras, regionPath } from "../api/store";
-import type { Camera } from "../domain/types";
+import type { Camera } from "../domain/camera";
 import { t, tCode } from "../i18n/t";
 import { StateMark } from "../ui/marks";
 import { useVirtual } from "../ui/rows";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { Region } from "../domain/types";
+import type { Region } from "../domain/region";
 import { PAGE, Pages } from "./pages";
 import { regionRows } from "./region-tree";
 

@@ -15,8 +15,9 @@ import Stroke from "ol/style/Stroke";
 import Style from "ol/style/Style";
 import View from "ol/View";
 import { SKETCH_URL } from "../api/client";
+import type { Camera } from "../domain/camera";
 import { bearing, wedge } from "../domain/geo";
-import type { Camera, Place } from "../domain/types";
+import type { Place } from "../domain/region";
 import { cameraStyle, sketchStyle } from "../map/layers";
 
 export interface Look {

@@ -1,6 +1,6 @@
 /** A region added, renamed, moved or taken out; and what it was before. What cannot be is said in the gateway's words. */
 import { useState } from "preact/hooks";
-import type { Region } from "../domain/types";
+import type { Region } from "../domain/region";
 import { t } from "../i18n/t";
 import { regionName } from "../i18n/words";
 import { Button, Dialog, Field, problemWords } from "../ui/widgets";

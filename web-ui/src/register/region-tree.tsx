@@ -1,7 +1,7 @@
 /** Left of the register: regions as a virtual tree with counts, groups and tags under it. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { regions } from "../api/store";
-import type { Region } from "../domain/types";
+import type { Region } from "../domain/region";
 import { t } from "../i18n/t";
 import { regionName } from "../i18n/words";
 import { Icon } from "../ui/icon";

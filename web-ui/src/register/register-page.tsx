@@ -3,7 +3,7 @@ import "./register.css";
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../api/client";
 import { load, regions, user } from "../api/store";
-import { CAMERA_STATES } from "../domain/types";
+import { CAMERA_STATES } from "../domain/camera";
 import { language, t } from "../i18n/t";
 import { navigate, where } from "../ui/router";
 import { Button, toastProblem } from "../ui/widgets";

@@ -1,7 +1,8 @@
 /** Fields and their values in words. */
 import { tree } from "../api/store";
+import type { Zone } from "../domain/camera";
 import type { RegionCode } from "../domain/ids";
-import type { Place, Zone } from "../domain/types";
+import type { Place } from "../domain/region";
 import { t, tCode } from "../i18n/t";
 import { regionName } from "../i18n/words";
 

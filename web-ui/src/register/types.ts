@@ -1,5 +1,5 @@
 /** What the register's part of the API speaks of. */
-import type { Camera, Place, Zone } from "../domain/types";
+import type { Camera, CameraRecord } from "../domain/camera";
 import type { Said } from "../i18n/said";
 
 export const GROUP_KINDS = ["river", "school", "forest-fire", "traffic", "other"] as const;
@@ -51,32 +51,13 @@ export interface Asset {
   sub_kbps: number | null;
 }
 /** A camera's file as it is written; `password` only goes out. */
-export interface FileRecord {
+export interface FileRecord extends Omit<CameraRecord, "revision" | "main_url" | "sub_url" | "username" | "password"> {
   revision: number;
-  code: string;
-  name: string;
-  region: string;
-  place: Place | null;
-  heading: number | null;
-  view_angle: number | null;
-  view_distance: number | null;
-  site_class: string;
-  form: string;
-  maker: string;
-  address: string;
   main_url: string | null;
   sub_url: string | null;
   username: string | null;
   password?: string;
-  transport: "tcp" | "udp" | "auto";
-  always: boolean;
-  record: boolean;
-  keep_days: number;
-  tag: boolean;
-  disabled: boolean;
   asset: Asset;
-  tags: string[];
-  zones: readonly Zone[];
 }
 export interface StoredRecord extends FileRecord {
   readonly has_password: boolean;

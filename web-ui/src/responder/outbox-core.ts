@@ -4,8 +4,8 @@
  */
 import type { Step, Task } from "../domain/command";
 import type { IncidentId } from "../domain/ids";
+import type { Place } from "../domain/region";
 import { after } from "../domain/task";
-import type { Place } from "../domain/types";
 
 export interface Draft {
   /** The mark by which the gateway knows what comes twice. */

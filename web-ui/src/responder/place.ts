@@ -1,7 +1,7 @@
 /** Where the phone is: once, or shared for a while. */
 import { signal } from "@preact/signals";
 import { command } from "../api/command";
-import type { Place } from "../domain/types";
+import type { Place } from "../domain/region";
 
 export const here = signal<Place | null>(null);
 /** Until when the place is shared, ms of this clock; `null` where it is not. */

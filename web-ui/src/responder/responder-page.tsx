@@ -6,7 +6,7 @@ import { cameras, openIncidents, takeIncident, user } from "../api/store";
 import type { Incident, ListedTask, Step } from "../domain/command";
 import { metresBetween } from "../domain/geo";
 import type { CameraCode } from "../domain/ids";
-import type { Place } from "../domain/types";
+import type { Place } from "../domain/region";
 import { t } from "../i18n/t";
 import { clock, distanceWords, shortTime } from "../i18n/words";
 import { reporting } from "../incident/report";

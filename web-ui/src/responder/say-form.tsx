@@ -4,7 +4,7 @@ import { MAX_ATTACHMENT, newKey } from "../api/command";
 import { user } from "../api/store";
 import type { Step } from "../domain/command";
 import type { IncidentId } from "../domain/ids";
-import type { Place } from "../domain/types";
+import type { Place } from "../domain/region";
 import { t } from "../i18n/t";
 import { bytes, duration } from "../i18n/words";
 import { Icon } from "../ui/icon";

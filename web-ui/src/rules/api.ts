@@ -1,6 +1,6 @@
 /** Rules, as the gateway keeps them. */
 import { request } from "../api/http";
-import type { EventKind, Grade, Notice } from "../domain/types";
+import type { EventKind, Grade, Notice } from "../domain/event";
 
 export interface Hours {
   /** Bit 0 is Monday. */

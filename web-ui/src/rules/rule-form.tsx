@@ -1,8 +1,8 @@
 /** Writes a rule, and tries it out against last week's events before it is switched on. */
 import { useState } from "preact/hooks";
 import { cameras, regionPath, tree } from "../api/store";
+import { EVENT_KINDS, GRADES, type Grade } from "../domain/event";
 import type { CameraCode, RegionCode } from "../domain/ids";
-import { EVENT_KINDS, GRADES, type Grade } from "../domain/types";
 import { t, tCode } from "../i18n/t";
 import { dayClock, eventWords, gradeWords, regionName } from "../i18n/words";
 import { INCIDENT_KINDS } from "../incident/incident-form";

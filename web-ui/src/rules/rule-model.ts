@@ -1,5 +1,5 @@
 /** A rule as it is edited, and as the gateway takes it. Pure. */
-import type { EventKind, Grade } from "../domain/types";
+import type { EventKind, Grade } from "../domain/event";
 import type { Act, Hours, Rule } from "./api";
 
 export interface Draft {

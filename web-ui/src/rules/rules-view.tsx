@@ -2,8 +2,8 @@
 import "./rules.css";
 import { useEffect, useState } from "preact/hooks";
 import { cameras, regionPath, serverNow, user } from "../api/store";
+import type { Notice } from "../domain/event";
 import type { CameraCode, RegionCode } from "../domain/ids";
-import type { Notice } from "../domain/types";
 import { t } from "../i18n/t";
 import { shortTime } from "../i18n/words";
 import { Icon } from "../ui/icon";

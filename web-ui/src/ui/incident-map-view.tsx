@@ -2,8 +2,9 @@
 import "./incident-map-view.css";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { district } from "../api/store";
+import type { Camera } from "../domain/camera";
 import type { Drawing, Incident } from "../domain/command";
-import type { Camera, Place } from "../domain/types";
+import type { Place } from "../domain/region";
 import { language, t } from "../i18n/t";
 import { IncidentMap, type Mark } from "../map/incident-map";
 import { Button } from "./widgets";

@@ -1,6 +1,7 @@
 /** Shapes that say what colour alone must not: grades and states. */
 
-import type { CameraState, Grade } from "../domain/types";
+import type { CameraState } from "../domain/camera";
+import type { Grade } from "../domain/event";
 import { t } from "../i18n/t";
 import { gradeWords } from "../i18n/words";
 

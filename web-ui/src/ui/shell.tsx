@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api } from "../api/client";
 import { cameras, district, openEvents, openIncidents, serverNow, status, stop, streamUp, user } from "../api/store";
-import type { Role } from "../domain/types";
+import type { Role } from "../domain/user";
 import { language, type PlainKey, setLanguage, t } from "../i18n/t";
 import { clock, day, rate, regionName } from "../i18n/words";
 import { Icon, type IconName } from "./icon";

@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 import { events } from "../api/store";
-import type { SightEvent } from "../domain/types";
+import type { SightEvent } from "../domain/event";
 import { t } from "../i18n/t";
 import { eventWords, shortTime } from "../i18n/words";
 import { Icon } from "../ui/icon";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import type { Grade, SightEvent } from "../domain/event";
 import { type CameraCode, cameraCode, type EventId } from "../domain/ids";
-import type { Grade, SightEvent } from "../domain/types";
 import { CHOSEN_MS, fold, nextAlarm, placeOf, type Standing, step } from "./alarm";
 
 const camera = (n: number) => cameraCode(`4414030000132000${String(n).padStart(4, "0")}`);

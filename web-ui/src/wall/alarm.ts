@@ -2,8 +2,9 @@
  * Which alarm stands in the tile that is kept for them, and which wait behind it. Pure: what there is and the time in, a queue
  * out. Alarms of one camera are one entry: a lens that is covered again and again does not push the others out.
  */
+
+import { GRADES, type SightEvent } from "../domain/event";
 import type { CameraCode } from "../domain/ids";
-import { GRADES, type SightEvent } from "../domain/types";
 
 /** An alarm stays at least this long, so that someone can look at it, unless a graver one comes. */
 export const HOLD_MS = 15_000;

@@ -2,8 +2,9 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { cameras, mediaClient, serverClock, serverNow, user } from "../api/store";
 import { openWhy } from "../diagnose/open";
+import type { Camera } from "../domain/camera";
 import type { CameraCode } from "../domain/ids";
-import type { Camera, Reason } from "../domain/types";
+import type { Reason } from "../domain/reason";
 import { wordsOf } from "../i18n/said";
 import { t } from "../i18n/t";
 import { clock, delayWords, rate, reasonWords, shortTime } from "../i18n/words";

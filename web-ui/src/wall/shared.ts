@@ -1,7 +1,9 @@
 /** Shared walls: what the gateway tells of them, and what follows from that. Pure. */
+
+import type { Grade, SightEvent } from "../domain/event";
 import type { CameraCode, IncidentId, RegionCode } from "../domain/ids";
 import { parseTime } from "../domain/ids";
-import type { Grade, Role, SightEvent } from "../domain/types";
+import type { Role } from "../domain/user";
 import type { Layout } from "./url";
 
 export type Stream = "auto" | "main" | "sub";

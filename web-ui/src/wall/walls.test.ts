@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { wallApi } from "../api/walls";
 import { cameraCode, type RegionCode } from "../domain/ids";
-import type { User } from "../domain/types";
+import type { User } from "../domain/user";
 import { type Face, faceOf, putCamera, type Screen, type SharedWall } from "./shared";
 import { direct, directs, forgetWalls, takeWall, walls } from "./walls";
 import { displayOf } from "./windows";

@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import type { Problem, Result } from "../api/http";
 import { wallApi } from "../api/walls";
 import type { RegionCode } from "../domain/ids";
-import type { User } from "../domain/types";
+import type { User } from "../domain/user";
 import { type Face, faceOf, type Present, type Screen, type SharedWall } from "./shared";
 
 export const walls = signal<ReadonlyMap<string, SharedWall>>(new Map());

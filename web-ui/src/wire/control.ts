@@ -1,6 +1,8 @@
 /** The JSON half of the viewer wire: what a page says and hears. No DOM, no socket. */
+
+import type { Profile } from "../domain/camera";
 import { type CameraCode, type FeedId, feedId, type TileId, tileId, type UtcMicros, utcMicros } from "../domain/ids";
-import type { Profile, Reason } from "../domain/types";
+import type { Reason } from "../domain/reason";
 import type { Words } from "../i18n/said";
 
 /** What a viewer can say that it decodes. */

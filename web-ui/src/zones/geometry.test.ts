@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Zone } from "../domain/types";
+import type { Zone } from "../domain/camera";
 import {
   addPoint,
   contains,

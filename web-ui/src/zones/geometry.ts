@@ -2,7 +2,7 @@
  * Zones of interest as polygons over a camera's picture: what can be done to them, and what is wrong with them. Points are
  * shares of the picture's width and height from the upper left. No DOM; the editor draws what stands here.
  */
-import type { Zone, ZonePoint } from "../domain/types";
+import type { Zone, ZonePoint } from "../domain/camera";
 
 /** The gateway's own limits (docs/reference/api.md). */
 export const MOST_ZONES = 16;

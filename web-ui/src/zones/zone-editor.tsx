@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { withZones } from "../admin/camera-record";
 import { api, snapshotUrl } from "../api/client";
 import { takeCamera } from "../api/store";
-import type { Camera, Zone, ZonePoint } from "../domain/types";
+import type { Camera, Zone, ZonePoint } from "../domain/camera";
 import { t } from "../i18n/t";
 import { Icon } from "../ui/icon";
 import { Button, Dialog, Empty, problemWords, toast } from "../ui/widgets";
