@@ -2,7 +2,6 @@
 import type {
   Attachment,
   Drawing,
-  EvidenceJob,
   Guest,
   Incident,
   IncidentState,
@@ -15,6 +14,7 @@ import type {
   Step,
 } from "../domain/command";
 import type { Grade } from "../domain/event";
+import type { EvidenceJob } from "../domain/evidence";
 import type { CameraCode, IncidentId } from "../domain/ids";
 import type { Place } from "../domain/region";
 import { pathWith, type Result, request } from "./http";

@@ -231,17 +231,3 @@ export interface Statistics {
   readonly regions: readonly Figures[];
   readonly grades: readonly Figures[];
 }
-
-export interface EvidenceJob {
-  readonly id: string;
-  readonly state: string;
-  readonly cameras: readonly { readonly camera: CameraCode; readonly name: string }[];
-  readonly from: string;
-  readonly to: string;
-  readonly by: string;
-  readonly reason: string;
-  readonly incident: string | null;
-  readonly progress: { readonly share: number };
-  readonly package: { readonly name: string; readonly manifest_sha256: string; readonly url: string } | null;
-  readonly error: { readonly code: string; readonly text: string } | null;
-}
