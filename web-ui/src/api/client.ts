@@ -60,7 +60,6 @@ export const api = {
   regions: () => request<Region[]>("/regions"),
   cameras: () => request<Camera[]>("/cameras"),
   camera: (code: CameraCode) => request<FullCamera>(`/cameras/${code}`),
-  addCamera: (record: Partial<CameraRecord>) => request<Camera>("/cameras", { method: "POST", body: record }),
   /** Cameras for a place. */
   camerasNear: (shape: Shape, signal: AbortSignal) =>
     request<Found[]>("/cameras/near", { query: questionOf(shape), signal }),
