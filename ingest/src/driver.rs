@@ -4,7 +4,7 @@
 use std::{
     future::poll_fn,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
@@ -143,7 +143,10 @@ impl<E: Events> Player<'_, E> {
     /// Takes all packets that are there (the runtime has it pause among many); ready when the session has ended.
     fn drain(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
         loop {
-            let item = ready!(self.packets.poll_next_unpin(cx));
+            let Poll::Ready(item) = self.packets.poll_next_unpin(cx) else {
+                self.video.units.rest();
+                return Poll::Pending;
+            };
             if let Err(failure) = self.take(item) {
                 return Poll::Ready(failure);
             }

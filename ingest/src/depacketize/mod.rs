@@ -5,7 +5,8 @@
 //! say how many are missing before them.
 //!
 //! What always holds, for any payload:
-//! - An access unit takes memory of its own size once, however many packets it comes in: the frame's payload, as it is.
+//! - An access unit takes memory of its own size once, however many packets it comes in: the frame's payload, as it is. Until it is
+//!   whole it grows in memory that the streams of a thread share (`scratch`).
 //! - An access unit that outgrows its bound is given up while it is put together ([`Error::TooLarge`]).
 //! - A packet that makes no sense costs its picture at most ([`Error::Odd`]): the next unit says that something was lost.
 //! - No unit has a part of a NAL unit, nor parameter sets: those are told apart from the stream, when they change.
@@ -14,6 +15,7 @@ mod aac;
 mod g711;
 mod h264;
 mod h265;
+mod scratch;
 mod sets;
 #[cfg(test)]
 mod tests;
@@ -162,6 +164,13 @@ impl Depacketizer {
             Inner::Video(video) => video.next(),
             Inner::Aac(aac) => aac.next(),
             Inner::G711(g711) => g711.next(),
+        }
+    }
+
+    /// No packet comes for a while: what was lent to this stream is given back.
+    pub fn rest(&mut self) {
+        if let Inner::Video(video) = &mut self.0 {
+            video.rest();
         }
     }
 }

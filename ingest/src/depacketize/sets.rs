@@ -24,10 +24,6 @@ impl Fresh {
             set.extend_from_slice(nal);
         }
     }
-
-    pub(super) fn any(&self) -> bool {
-        self.0.iter().any(|set| !set.is_empty())
-    }
 }
 
 impl Sets {

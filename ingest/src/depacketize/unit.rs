@@ -1,5 +1,5 @@
-//! The access unit that is being put together, each NAL unit behind its length. It grows in a buffer that stays; once it is
-//! whole, its size is known and it is copied into memory of its own. A large one takes the buffer with it.
+//! The access unit that is being put together, each NAL unit behind its length. It grows in memory that is lent; once it is
+//! whole, its size is known and it is copied into memory of its own.
 
 use std::sync::LazyLock;
 
@@ -7,41 +7,35 @@ use bytes::Bytes;
 use media::VideoCodec;
 use memchr::memmem::Finder;
 
-use super::{Error, Odd, h264, h265, sets::Fresh};
+use super::{Error, Odd, h264, h265, scratch::Scratch, sets::Fresh};
 
 /// Of one stream; used for one unit after the other.
 #[derive(Debug)]
 pub(super) struct Unit {
     codec: VideoCodec,
     max_bytes: usize,
-    data: Vec<u8>,
+    data: Scratch,
     /// Where the length of the NAL unit stands whose fragments are coming in.
     open: Option<usize>,
     /// Type of the last whole NAL unit, also of one that is not in the data.
     last: Option<u8>,
     fresh: Fresh,
-    /// Bytes of the last unit with parameter sets: the next is about as large.
-    key_bytes: usize,
 }
 
 /// Bytes of a NAL unit's length.
 const LENGTH: usize = 4;
 /// Longest parameter set that a configuration record can hold.
 const MAX_SET: usize = u16::MAX as usize;
-/// A buffer of so many bytes is kept for the next unit: pictures of 2 Mbit/s, but for key frames. Room for a thousand cameras' key
-/// frames would be much of what they cost, also where the allocator shortens it in its place.
-const KEPT_BYTES: usize = 16 << 10;
 
 impl Unit {
     pub(super) fn new(codec: VideoCodec, max_bytes: usize) -> Self {
         Self {
             codec,
             max_bytes,
-            data: Vec::new(),
+            data: Scratch::default(),
             open: None,
             last: None,
             fresh: Fresh::default(),
-            key_bytes: 0,
         }
     }
 
@@ -63,12 +57,14 @@ impl Unit {
     /// What came of it is forgotten.
     pub(super) fn discard(&mut self) {
         self.data.clear();
-        if self.data.capacity() > KEPT_BYTES {
-            self.data = Vec::new();
-        }
         self.open = None;
         self.last = None;
         self.fresh = Fresh::default();
+    }
+
+    /// No packet comes for a while.
+    pub(super) fn rest(&mut self) {
+        self.data.rest();
     }
 
     /// A NAL unit in one piece. Some cameras put a byte stream there, whose start codes separate several.
@@ -106,7 +102,7 @@ impl Unit {
         let nal = &self.data[at + LENGTH..];
         let kind = self.kind(nal).filter(|kind| self.set(*kind).is_none());
         if kind.is_none() || START.find(nal).is_some() {
-            let nal = self.data.split_off(at + LENGTH);
+            let nal = nal.to_vec();
             self.data.truncate(at);
             return self.whole(&nal);
         }
@@ -119,17 +115,8 @@ impl Unit {
 
     /// What was put together, and the parameter sets that came with it.
     pub(super) fn finish(&mut self) -> (Bytes, Fresh) {
-        let data = if self.data.capacity() > KEPT_BYTES {
-            let mut data = std::mem::take(&mut self.data);
-            data.shrink_to_fit();
-            Bytes::from(data)
-        } else {
-            Bytes::copy_from_slice(&self.data)
-        };
+        let data = Bytes::copy_from_slice(&self.data);
         let fresh = std::mem::take(&mut self.fresh);
-        if fresh.any() {
-            self.key_bytes = data.len();
-        }
         self.discard();
         (data, fresh)
     }
@@ -157,11 +144,7 @@ impl Unit {
             self.discard();
             return Err(Error::TooLarge(self.max_bytes));
         }
-        if self.data.is_empty() && self.fresh.any() {
-            let room = self.key_bytes + self.key_bytes / 8;
-            self.data.reserve_exact(room.min(self.max_bytes));
-        }
-        self.data.extend_from_slice(bytes);
+        self.data.extend(bytes);
         Ok(())
     }
 

@@ -46,6 +46,10 @@ impl Video {
         self.ready.pop_front()
     }
 
+    pub(super) fn rest(&mut self) {
+        self.unit.rest();
+    }
+
     pub(super) fn push(&mut self, packet: &Packet<'_>) -> Result<(), Error> {
         self.lost = self.lost.saturating_add(packet.lost);
         let placed = self.place(packet);
