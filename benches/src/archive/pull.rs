@@ -160,10 +160,15 @@ pub(crate) fn serve(args: &Serve) -> Result<()> {
     Ok(())
 }
 
-/// CPU and bytes from two seconds on.
+/// Until all cameras send.
+const BEGIN: Duration = Duration::from_secs(2);
+/// Until their rings hold what they ever do: each page of that is the system's to clear, once.
+const FILL: Duration = Duration::from_secs(10);
+
+/// CPU and bytes, after a while.
 #[allow(clippy::disallowed_methods)] // a thread of its own that waits
-fn measure(seconds: u64, bytes: impl Fn() -> Result<u64>) -> Result<Measured> {
-    std::thread::sleep(Duration::from_secs(2));
+fn measure(after: Duration, seconds: u64, bytes: impl Fn() -> Result<u64>) -> Result<Measured> {
+    std::thread::sleep(after);
     let cpu = || process::cpu_of_threads(std::process::id());
     let (spent, before, began) = (cpu()?, bytes()?, Instant::now());
     std::thread::sleep(Duration::from_secs(seconds));
@@ -225,7 +230,7 @@ fn record(args: &Serve) -> Result<Measured> {
         ensure!(Instant::now() < deadline, "not all cameras give pictures");
         std::thread::park_timeout(Duration::from_millis(50));
     }
-    let mut measured = measure(args.seconds, || Ok(all(&recorders)))?;
+    let mut measured = measure(FILL, args.seconds, || Ok(all(&recorders)))?;
     measured.dropped = std::iter::from_fn(|| alarms.try_recv().ok())
         .map(|alarm| match alarm.kind {
             AlarmKind::Dropped { frames, .. } => frames,
@@ -284,7 +289,7 @@ fn floor(args: &Serve) -> Result<Measured> {
             Ok(())
         })
     });
-    measure(args.seconds, || Ok(read.load(Relaxed)))
+    measure(BEGIN, args.seconds, || Ok(read.load(Relaxed)))
 }
 
 /// Reads one socket into the piece that all share; a piece that is full goes to the writer.

@@ -14,7 +14,7 @@ use tokio::{
 use crate::segmenter::Batch;
 
 /// How often a ring is looked into: 25 frames a second in one go are cheaper than 25 times one. A crash takes as much more.
-const PACE: Duration = Duration::from_millis(500);
+const PACE: Duration = Duration::from_secs(1);
 /// Recorders look in turn, so many turns a pace: many at once are cheaper than each at its own time, and all at once would keep
 /// others waiting.
 const TURNS: u32 = 5;

@@ -1,6 +1,6 @@
 //! The thread that all recorders of an archive run on.
 //!
-//! A recorder has next to nothing to do, twice a second. As a task of the program's runtime each of its wakes would go through a scheduler
+//! A recorder has next to nothing to do, once a second. As a task of the program's runtime each of its wakes would go through a scheduler
 //! that hands timers and sockets over from thread to thread, and wakes a second processor for it; and a runtime that is busy
 //! with other things would keep it waiting.
 

@@ -41,7 +41,7 @@ pub(crate) struct Writer {
     unsynced: bool,
     /// Room set aside on the disk, from the file's start.
     reserved: u64,
-    /// Up to where the system was told to write out what it holds.
+    /// Up to where the system was told to forget what it holds.
     let_go: u64,
     hash: Digest,
     /// The feed's time that is 0 in this file; known with the first fragment.
@@ -51,8 +51,8 @@ pub(crate) struct Writer {
     keys: Vec<KeyFrame>,
 }
 
-/// So much of a file is written out at once, and then not kept in memory: a reader of old footage finds its own there, and the
-/// seal's sync has little left to do.
+/// So much of a file, and as much again, is kept in memory at most once it is on the disk: a reader of old footage finds its own
+/// there, and the seal's sync has little left to do.
 const PIECE: u64 = 4 * 1024 * 1024;
 
 impl Writer {
@@ -294,11 +294,13 @@ impl Writer {
         self.dirty = false;
         self.hash.update_all(parts);
         self.len += parts.iter().map(|part| part.len() as u64).sum::<u64>();
-        if self.len.saturating_sub(self.let_go) >= PIECE {
-            // The piece before is on the disk by now.
+        // The newest piece is left to the flush of all files, and is on the disk when the next is full. Where it was not, the one
+        // before that is by now.
+        let to = self.len.saturating_sub(PIECE);
+        if to.saturating_sub(self.let_go) >= PIECE {
             let from = self.let_go.saturating_sub(PIECE);
-            self.files.let_go(&self.file, from, self.len);
-            self.let_go = self.len;
+            self.files.let_go(&self.file, from, to);
+            self.let_go = to;
         }
         Ok(())
     }
